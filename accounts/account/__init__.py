@@ -1,0 +1,1 @@
+"""The account: one tenant, its root user and its projects."""

@@ -1,0 +1,1 @@
+"""Agencies: rights that an account delegates to the platform."""

@@ -1,0 +1,10 @@
+"""Django application of the accounts room."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """Accounts, users, groups, policies, agencies, tokens and sign-in."""
+
+    name = "accounts"
+    default_auto_field = "django.db.models.BigAutoField"

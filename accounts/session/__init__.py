@@ -1,0 +1,1 @@
+"""Console sessions: where a user is signed in."""

@@ -1,0 +1,1 @@
+"""Sign-in, passwords, throttling and the first set-up."""

@@ -1,0 +1,1 @@
+"""API tokens and short-lived credentials."""
