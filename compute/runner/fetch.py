@@ -1,0 +1,166 @@
+"""Bring code, inputs and model packages to the attempt's directory before anything runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from compute.runner.failures import Failure
+from compute.runner.layout import Layout
+from compute.runner.log import LogWriter
+from compute.runner.spec import Fetch, RunSpec, is_safe_relative
+from compute.runner.state import State
+from compute.runner.storage import Client, DigestMismatch, Item, StorageError
+from compute.sandbox.spec import MIB
+
+DISK_RESERVE = 64 * MIB
+
+
+class Fetcher:
+    """Downloads everything a specification names; every file's digest goes to the state."""
+
+    def __init__(self, spec: RunSpec, layout: Layout, client: Client, state: State,
+                 log: LogWriter) -> None:
+        self._spec, self._layout, self._client = spec, layout, client
+        self._state, self._log = state, log
+        self._bytes = 0
+
+    def run(self, stage: Callable[[str], None]) -> None:
+        """Fetch in order. Raises Failure INPUT_MISSING, INPUT_DENIED, INPUT_INVALID, DISK_FULL..."""
+        for item in self._spec.fetch:
+            stage("fetching code" if item.dest.startswith("code/") else "fetching files")
+            self._one(item)
+        for source in self._spec.inputs:
+            stage("fetching inputs")
+            self._layout.input_dir(source.name).mkdir(parents=True, exist_ok=True)
+            self._one(Fetch("prefix", f"inputs/{source.name}_0", source.bucket, source.prefix))
+
+    def _one(self, item: Fetch) -> None:
+        target = self._layout.host(item.dest)
+        before = self._state.detail.get("fetched_count", 0), self._bytes
+        try:
+            if item.kind == "prefix":
+                self._prefix(item, target)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._file(item, item.prefix, target, item.sha256)
+        except StorageError as error:
+            if error.status == 404 and not item.required:
+                self._log.note(f"{where(item)} does not exist; it is optional and was left out")
+                return
+            raise failure(item, error) from error
+        except OSError as error:
+            raise disk_failure(error, target) from error
+        files = self._state.detail.get("fetched_count", 0) - before[0]
+        self._log.note(f"fetched {where(item)}: {files} files, {self._bytes - before[1]} bytes")
+
+    def _prefix(self, item: Fetch, target: Path) -> None:
+        folder = f"{item.prefix.strip('/')}/" if item.prefix.strip("/") else ""
+        target.mkdir(parents=True, exist_ok=True)
+        count = 0
+        for entry in self._client.listing(item.bucket, folder):
+            count += 1
+            self._entry(item, entry, entry.key[len(folder) :], target)
+        if count:
+            return
+        exact = item.prefix.strip("/")
+        for entry in self._client.listing(item.bucket, exact) if exact else ():
+            if entry.key == exact:
+                self._entry(item, entry, exact.rpartition("/")[2], target)
+                return
+        if item.required:
+            raise Failure("INPUT_MISSING", f"Nothing lies at {where(item)}. "
+                          "Check the path, or upload the data first.")
+        self._log.note(f"nothing lies at {where(item)}; it is optional and was left out")
+
+    def _entry(self, item: Fetch, entry: Item, relative: str, target: Path) -> None:
+        if entry.key.endswith("/"):
+            if relative and is_safe_relative(relative.rstrip("/")):
+                (target / relative).mkdir(parents=True, exist_ok=True)
+            return
+        if not is_safe_relative(relative):
+            raise Failure("INPUT_INVALID", f"The object key {entry.key!r} in bucket {item.bucket} "
+                          "cannot be a file path: empty parts, '.' and '..' are not allowed. "
+                          "Rename the object.")
+        path = target / relative
+        self._room(entry.size)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise clash(item, entry.key) from error
+        if path.is_dir():
+            raise clash(item, entry.key)
+        self._file(item, entry.key, path, entry.sha256)
+
+    def _file(self, item: Fetch, key: str, path: Path, sha256: str) -> None:
+        if item.kind == "url":
+            digest, size = self._client.get_url(item.url, path, sha256)
+            source = item.url
+        else:
+            digest, size = self._client.get(item.bucket, key, path, sha256)
+            source = f"{item.bucket}/{key}"
+        self._bytes += size
+        self._room(0)
+        self._state.add("fetched", {
+            "source": source, "path": self._layout.inside(path), "size": size, "sha256": digest})
+
+    def _room(self, size: int) -> None:
+        limit = self._spec.limits.disk_mb * MIB
+        if limit and self._bytes + size > limit:
+            raise Failure("DISK_FULL", f"The inputs are larger than this flavor's disk of "
+                          f"{self._spec.limits.disk_mb} MB. Choose a larger flavor or less data.")
+        free = shutil.disk_usage(self._layout.directory).free
+        if free - size < DISK_RESERVE:
+            raise Failure("DISK_FULL", f"The host has {free // MIB} MB of disk left, not enough "
+                          f"for the inputs. Ask the administrator to free space.")
+
+
+def where(item: Fetch) -> str:
+    """The source as people write it."""
+    return f"`{item.url}`" if item.kind == "url" else f"`{item.bucket}/{item.prefix}`"
+
+
+def clash(item: Fetch, key: str) -> Failure:
+    """An object and a directory of the same name cannot both be files on disk."""
+    return Failure("INPUT_INVALID", f"In bucket {item.bucket} the key {key!r} is a file and also a "
+                   "directory of other objects. Rename one of them.")
+
+
+def failure(item: Fetch, error: StorageError) -> Failure:
+    """The reason code of a refused download, with the path and the server's own explanation."""
+    says = f" The storage says: {error.explanation}." if error.explanation else ""
+    if error.status == 404:
+        return Failure("INPUT_MISSING", f"{where(item)} does not exist ({error.what}).{says} "
+                       "Check the path, or upload the data first.")
+    if error.status in (401, 403):
+        return Failure("INPUT_DENIED", f"Reading {where(item)} was refused ({error.what}).{says} "
+                       "Ask the owner for access, or check the job's agency.")
+    if isinstance(error, DigestMismatch):
+        return Failure("INPUT_CORRUPT", f"{where(item)} arrived damaged several times "
+                       f"({error.what}).{says} Upload it again.")
+    return Failure("INPUT_UNREACHABLE", f"{where(item)} could not be read: {error}. "
+                   "Run the job again when the storage answers.")
+
+
+def disk_failure(error: OSError, path: Path) -> Failure:
+    """An error of the local file system while storing an input."""
+    if error.errno in (28, 122):
+        return Failure("DISK_FULL", f"No space left on the host while storing {path.name!r}. "
+                       "Ask the administrator to free space.")
+    if error.errno in (36, 63):
+        return Failure("INPUT_INVALID", f"The name {path.name[:80]!r}... is too long for a file. "
+                       "Rename the object.")
+    return Failure("RUNNER_ERROR", f"Could not store an input: {error}")
+
+
+def empty(directory: Path) -> None:
+    """Remove everything below a directory, never following links."""
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(directory):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                Path(entry.path).unlink()

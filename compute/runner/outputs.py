@@ -1,0 +1,277 @@
+"""Copy output directories to the storage: during the run, at the end, and verified.
+
+The directories belong to the program, which may be hostile and is running while the platform's
+user (perhaps root) reads them. So every component is opened relative to the descriptor of its
+parent and never through a link: a directory swapped for a link to /etc uploads nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from compute.runner.failures import Failure
+from compute.runner.log import LogWriter
+from compute.runner.spec import Output
+from compute.runner.state import write_atomic
+from compute.runner.storage import CHUNK, Client, DigestMismatch, StorageError
+
+MAX_DEPTH = 64
+MAX_FILES = 200_000
+Fingerprint = tuple[int, int, int]  # inode, size, modification time in ns
+
+
+@dataclass
+class Record:
+    """What was uploaded: which state of the file, under which digest."""
+
+    fingerprint: Fingerprint
+    sha256: str
+
+
+@dataclass
+class SyncResult:
+    """One pass over one output."""
+
+    uploaded: dict[str, Record] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class OutputSync:
+    """One declared output. Not thread-safe: the periodic thread ends before the final pass."""
+
+    def __init__(self, output: Output, directory: Path, log: LogWriter,
+                 max_file_bytes: int = 0) -> None:
+        self.output = output
+        self.records: dict[str, Record] = {}
+        self._directory = directory
+        self._log = log
+        self._max_file_bytes = max_file_bytes
+        self._warned: set[str] = set()
+        prefix = output.prefix.strip("/")
+        self.prefix = f"{prefix}/" if prefix else ""
+
+    def sync(self, client: Client) -> SyncResult:
+        """Upload new and changed regular files. Failures are collected, not raised."""
+        result = SyncResult()
+        for relative, descriptor in self._files():
+            try:
+                status = os.fstat(descriptor)
+                mark = (status.st_ino, status.st_size, status.st_mtime_ns)
+                known = self.records.get(relative)
+                if known is not None and known.fingerprint == mark:
+                    continue
+                if self._max_file_bytes and status.st_size > self._max_file_bytes:
+                    result.failed[relative] = (
+                        f"{status.st_size} bytes, more than the limit of {self._max_file_bytes}")
+                    continue
+                digest = file_digest(descriptor, status.st_size)
+                client.put(self.output.bucket, self.prefix + relative, descriptor,
+                           status.st_size, digest)
+                self.records[relative] = result.uploaded[relative] = Record(mark, digest)
+            except DigestMismatch:
+                result.failed[relative] = "it was written to while it was copied"
+            except StorageError as error:
+                result.failed[relative] = str(error)
+                if error.status == 0:
+                    return result  # nobody answers: the other files would only wait as long again
+            except OSError as error:
+                result.failed[relative] = str(error)
+        return result
+
+    def verify(self, client: Client) -> dict[str, str]:
+        """Compare a fresh listing with what was uploaded; returns path -> what is wrong."""
+        try:
+            stored = {item.key: item for item in client.listing(self.output.bucket, self.prefix)}
+        except StorageError as error:
+            return {"(listing)": str(error)}
+        wrong = {}
+        for relative, record in self.records.items():
+            item = stored.get(self.prefix + relative)
+            if item is None:
+                wrong[relative] = "is not in the bucket after the upload"
+            elif item.sha256 and item.sha256 != record.sha256:
+                wrong[relative] = "has another digest in the bucket"
+            elif item.size != record.fingerprint[1]:
+                wrong[relative] = f"has {item.size} bytes in the bucket"
+        return wrong
+
+    def _files(self) -> Iterator[tuple[str, int]]:
+        """Relative path and open descriptor of every regular file; the consumer must not close."""
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            top = os.open(self._directory, flags)
+        except OSError as error:
+            self._warn("", f"the output directory cannot be read: {error.strerror}")
+            return
+        count = 0
+        stack: list[tuple[str, int]] = [("", top)]
+        try:
+            while stack:
+                prefix, directory = stack.pop()
+                try:
+                    for name, descriptor, is_dir in self._entries(prefix, directory):
+                        relative = prefix + name
+                        if is_dir and prefix.count("/") >= MAX_DEPTH:
+                            os.close(descriptor)
+                            self._warn(relative, f"is nested deeper than {MAX_DEPTH} directories")
+                        elif is_dir:
+                            stack.append((f"{relative}/", descriptor))
+                        else:
+                            count += 1
+                            try:
+                                yield relative, descriptor
+                            finally:
+                                os.close(descriptor)
+                            if count >= MAX_FILES:
+                                self._warn("", f"more than {MAX_FILES} files: the rest stays here")
+                                return
+                finally:
+                    os.close(directory)
+        finally:
+            for _, descriptor in stack:
+                os.close(descriptor)
+
+    def _entries(self, prefix: str, directory: int) -> Iterator[tuple[str, int, bool]]:
+        for name in sorted(os.listdir(directory)):  # noqa: PTH208 - relative to a descriptor
+            relative = prefix + name
+            try:
+                status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                is_dir = stat.S_ISDIR(status.st_mode)
+                if not is_dir and not stat.S_ISREG(status.st_mode):
+                    self._warn(relative, f"is a {kind_of(status.st_mode)}, not a regular file")
+                    continue
+                name.encode("utf-8")
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                descriptor = os.open(name, flags | (os.O_DIRECTORY if is_dir else 0),
+                                     dir_fd=directory)
+            except UnicodeEncodeError:
+                self._warn(repr(relative), "has a name that is not UTF-8")
+                continue
+            except FileNotFoundError:
+                continue  # deleted meanwhile
+            except OSError as error:
+                self._warn(relative, f"cannot be read: {error.strerror}")
+                continue
+            opened = os.fstat(descriptor).st_mode
+            if stat.S_ISDIR(opened) if is_dir else stat.S_ISREG(opened):
+                yield name, descriptor, is_dir
+            else:
+                os.close(descriptor)
+
+    def _warn(self, relative: str, text: str) -> None:
+        key = f"{relative}\0{text}"
+        if key not in self._warned and len(self._warned) < 1000:
+            self._warned.add(key)
+            shown = relative.encode("utf-8", "backslashreplace").decode()
+            self._log.note(f"output {self.output.name}: {shown or '.'} {text}; not uploaded")
+
+
+class PeriodicSync(threading.Thread):
+    """Syncs outputs during the run, each with its own period."""
+
+    def __init__(self, syncs: list[OutputSync], make_client: Callable[[Callable[[], None]], Client],
+                 log: LogWriter) -> None:
+        super().__init__(name="output-sync", daemon=True)
+        self._syncs = [sync for sync in syncs if sync.output.sync_seconds > 0]
+        self._log = log
+        self._ending = threading.Event()
+        self._client = make_client(self._tick)
+
+    def run(self) -> None:
+        due = {id(sync): time.monotonic() + sync.output.sync_seconds for sync in self._syncs}
+        while self._syncs:
+            pause = min(due.values()) - time.monotonic()
+            if self._ending.wait(max(0.0, pause)):
+                return
+            for sync in self._syncs:
+                if due[id(sync)] > time.monotonic():
+                    continue
+                try:
+                    result = sync.sync(self._client)
+                except Aborted:
+                    return
+                if result.uploaded:
+                    self._log.note(f"output {sync.output.name}: {len(result.uploaded)} files "
+                                   "copied to the bucket")
+                for relative, reason in list(result.failed.items())[:3]:
+                    self._log.note(f"output {sync.output.name}: {relative} not copied yet: {reason}")
+                due[id(sync)] = time.monotonic() + sync.output.sync_seconds
+
+    def end(self) -> None:
+        """Stop at the next chunk and wait for it."""
+        self._ending.set()
+        if self.is_alive():
+            self.join()
+        self._client.close()
+
+    def _tick(self) -> None:
+        if self._ending.is_set():
+            raise Aborted
+
+
+class Aborted(Exception):
+    """The periodic copy was told to end."""
+
+
+def final_upload(syncs: list[OutputSync], client: Client) -> None:
+    """The last copy and its proof. Raises Failure UPLOAD_FAILED naming what is missing."""
+    wrong: dict[str, str] = {}
+    total = 0
+    for sync in syncs:
+        result = sync.sync(client)
+        problems = result.failed or sync.verify(client)
+        for relative in problems:
+            sync.records.pop(relative, None)
+        wrong.update({f"{sync.output.name}/{path}": text for path, text in problems.items()})
+        total += len(sync.records)
+    if wrong:
+        shown = "; ".join(f"{path}: {reason}" for path, reason in list(wrong.items())[:5])
+        error = Failure("UPLOAD_FAILED", f"{len(wrong)} of {total + len(wrong)} output files are "
+                        f"not in the bucket ({shown}). The files are kept here: retry the upload.")
+        error.add_note(json.dumps(wrong))
+        raise error
+
+
+def save_records(syncs: list[OutputSync], path: Path) -> None:
+    """Keep what was uploaded, for a retry by another process."""
+    write_atomic(path, json.dumps({
+        sync.output.name: {key: [*record.fingerprint, record.sha256]
+                           for key, record in sync.records.items()} for sync in syncs}))
+
+
+def load_records(syncs: list[OutputSync], path: Path) -> None:
+    """Restore what `save_records` wrote; nothing there means everything is uploaded again."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return
+    for sync in syncs:
+        for key, (inode, size, modified, digest) in data.get(sync.output.name, {}).items():
+            sync.records[key] = Record((inode, size, modified), digest)
+
+
+def file_digest(descriptor: int, size: int) -> str:
+    """SHA-256 of the first `size` bytes of an open file."""
+    digest, position = hashlib.sha256(), 0
+    while position < size:
+        chunk = os.pread(descriptor, min(CHUNK, size - position), position)
+        if not chunk:
+            break
+        digest.update(chunk)
+        position += len(chunk)
+    return digest.hexdigest()
+
+
+def kind_of(mode: int) -> str:
+    """What a file that is not regular is, in words."""
+    tests = ((stat.S_ISLNK, "link"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"),
+             (stat.S_ISBLK, "device"), (stat.S_ISCHR, "device"))
+    return next((word for test, word in tests if test(mode)), "special file")

@@ -1,0 +1,285 @@
+"""The contract between the platform and the runner: one JSON document per attempt.
+
+The platform writes `RunSpec.to_json()` through a backend's `launch`; the runner reads it with
+`RunSpec.load()`. Anything the runner does not understand is refused with every problem listed at
+once, so that a newer platform never half-runs a job on an older runner.
+
+Secrets are not part of the document: `credential_file` names a file of mode 0600 that holds the
+bearer token alone and is read again for every request, so the platform may rotate it in place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from compute.sandbox.spec import Limits
+
+SCHEMA = 1
+KINDS = ("job", "service")
+FETCH_KINDS = ("prefix", "object", "url")
+FETCH_ROOTS = ("code", "inputs", "model", "files")
+NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
+HYPERPARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
+ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
+ATTEMPT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$")
+RESERVED_ENV = frozenset({"HOME", "USER", "LOGNAME"})
+
+
+class SpecError(ValueError):
+    """The document breaks the contract; `problems` lists every fault found, not just the first."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("The run specification is not valid: " + "; ".join(problems))
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Something to download before the program starts.
+
+    kind "prefix": every object of `bucket` below `prefix` (a directory), sub-directories kept; when
+    nothing lies below it and an object has exactly this key, that one object.
+    kind "object": the object `prefix` of `bucket`, stored as the file `dest`.
+    kind "url": one GET of `url`, a path below the API's base address, stored as the file `dest`.
+    `dest` starts with one of FETCH_ROOTS: code/ -> /home/ma-user/modelarts/user-job-dir/,
+    inputs/ -> /home/ma-user/modelarts/inputs/, model/ -> /home/mind/model/,
+    files/ -> /home/ma-user/. `sha256` (hex) is checked for kinds "object" and "url" when given.
+    """
+
+    kind: str
+    dest: str
+    bucket: str = ""
+    prefix: str = ""
+    url: str = ""
+    sha256: str = ""
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Input:
+    """A data input: `bucket`/`prefix` copied, writable, to .../inputs/<name>_0, `--<name>=<path>`."""
+
+    name: str
+    bucket: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A data output: .../outputs/<name>_0, passed as `--<name>=<path>`, synced to `bucket`/`prefix`.
+
+    `sync_seconds` is the period of the copy during the run; 0 copies only at the end.
+    """
+
+    name: str
+    bucket: str
+    prefix: str = ""
+    sync_seconds: float = 30.0
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A platform directory shown read-only inside, for example the model server's code."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One attempt of one job or one service instance.
+
+    attempt: id of the attempt, also its directory name. token: fencing token, grows with every
+    attempt of the same object. directory: absolute attempt directory (the backend fills it in).
+    api_url: base address of the API, e.g. "http://127.0.0.1:8000/api/v1".
+    code_name + boot_file: the program is <user-job-dir>/<code_name>/<boot_file>, run with
+    /opt/engine/bin/python -u; `argv` (absolute paths as seen inside) replaces it for services.
+    hyperparameters: passed in order as `--key=value` (None: the bare flag `--key`).
+    engine: absolute directory of the engine's environment, shown at /opt/engine.
+    grace_seconds: between SIGTERM and SIGKILL. log_bytes: cap of the kept log.
+    socket_dir: host directory shown read-write at /run/modelyard (services).
+    uid: 0 lets the runner choose a free one from the platform's range when it runs as root.
+    """
+
+    attempt: str
+    kind: str = "job"
+    schema: int = SCHEMA
+    token: int = 1
+    directory: str = ""
+    api_url: str = ""
+    credential_file: str = ""
+    fetch: tuple[Fetch, ...] = ()
+    code_name: str = ""
+    boot_file: str = ""
+    argv: tuple[str, ...] = ()
+    engine: str = ""
+    hyperparameters: dict[str, str | None] = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    network: str = "none"
+    grace_seconds: float = 30.0
+    log_bytes: int = 64 * 1024 * 1024
+    socket_dir: str = ""
+    uid: int = 0
+
+    def to_json(self) -> str:
+        """The document, stable field order, UTF-8."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    @classmethod
+    def load(cls, path: Path) -> RunSpec:
+        """Read and validate the document at `path`. Raises SpecError, OSError."""
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SpecError([f"{path} is not a JSON document: {error}"]) from error
+        return cls.from_dict(data)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> RunSpec:
+        """Build and validate. Raises SpecError with all problems."""
+        if not isinstance(data, dict):
+            raise SpecError(["the document must be a JSON object"])
+        if data.get("schema") != SCHEMA:
+            raise SpecError([f"schema {data.get('schema')!r} is unknown; this runner reads {SCHEMA}"])
+        problems: list[str] = []
+        values = dict(data)
+        for key, kind in _LISTS.items():
+            values[key] = tuple(_build(kind, item, f"{key}[{i}]", problems)
+                                for i, item in enumerate(data.get(key) or ()))
+        values["limits"] = _build(Limits, data.get("limits") or {}, "limits", problems)
+        values["argv"] = tuple(data.get("argv") or ())
+        spec = _build(cls, values, "document", problems)
+        if problems:
+            raise SpecError(problems)
+        problems = spec.problems()
+        if problems:
+            raise SpecError(problems)
+        return spec
+
+    def problems(self) -> list[str]:
+        """Every broken rule as a sentence; empty when the document may run."""
+        found = [*self._text_problems(), *self._program_problems(), *self._data_problems()]
+        found += [f"limits: {text}" for text in self.limits.problems()]
+        return found
+
+    def _text_problems(self) -> list[str]:
+        found = []
+        if self.kind not in KINDS:
+            found.append(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
+        if not ATTEMPT.match(str(self.attempt)):
+            found.append("attempt must be letters, digits and '-', at most 64")
+        if not isinstance(self.token, int) or self.token < 0:
+            found.append("token must be a whole number, 0 or more")
+        for key in ("directory", "engine", "credential_file", "socket_dir"):
+            value = getattr(self, key)
+            if value and not value.startswith("/"):
+                found.append(f"{key} must be an absolute path, not {value!r}")
+        if self.network not in ("none", "egress"):
+            found.append("network must be 'none' or 'egress'")
+        if self.grace_seconds < 0:
+            found.append("grace_seconds must not be negative")
+        if self.log_bytes < 65536:
+            found.append("log_bytes must be at least 65536")
+        for name, value in self.env.items():
+            if not ENV_NAME.match(name) or name in RESERVED_ENV:
+                found.append(f"environment variable {name!r} is not allowed")
+            elif not isinstance(value, str) or "\0" in value:
+                found.append(f"environment variable {name!r} must be text without NUL")
+        return found
+
+    def _program_problems(self) -> list[str]:
+        found = []
+        if bool(self.argv) == bool(self.boot_file):
+            found.append("give either argv or boot_file")
+        if self.argv and not all(isinstance(a, str) and "\0" not in a for a in self.argv):
+            found.append("argv must be texts without NUL")
+        if self.boot_file:
+            if not is_safe_relative(self.boot_file):
+                found.append(f"boot_file {self.boot_file!r} must be relative, without '..'")
+            if not NAME_OF_DIRECTORY.match(self.code_name):
+                found.append(f"code_name {self.code_name!r} must be one directory name")
+            if not self.engine:
+                found.append("boot_file needs an engine")
+        for key, value in self.hyperparameters.items():
+            if not HYPERPARAMETER.match(key):
+                found.append(f"hyperparameter name {key!r} must match {HYPERPARAMETER.pattern}")
+            elif value is not None and (not isinstance(value, str) or "\0" in value):
+                found.append(f"hyperparameter {key!r} must be text without NUL")
+        return found
+
+    def _data_problems(self) -> list[str]:
+        found = []
+        names = [item.name for item in (*self.inputs, *self.outputs)]
+        for name in names:
+            if not NAME.match(name):
+                found.append(f"input or output name {name!r} must match {NAME.pattern}")
+        for name in sorted({n for n in [*names, *self.hyperparameters]
+                            if [*names, *self.hyperparameters].count(n) > 1}):
+            found.append(f"the parameter name {name!r} is used twice")
+        for item in self.fetch:
+            found += _fetch_problems(item)
+        for item in (*self.inputs, *self.outputs):
+            if not item.bucket:
+                found.append(f"{item.name!r} names no bucket")
+        if self.kind == "service" and self.outputs:
+            found.append("a service has no outputs")
+        needs_api = self.fetch or self.inputs or self.outputs
+        if needs_api and not self.api_url.startswith(("http://", "https://")):
+            found.append("fetch, inputs and outputs need api_url (http:// or https://)")
+        if needs_api and not self.credential_file:
+            found.append("fetch, inputs and outputs need credential_file")
+        for mount in self.mounts:
+            if not (mount.source.startswith("/") and mount.target.startswith("/")):
+                found.append(f"mount {mount.source!r} -> {mount.target!r} must be absolute paths")
+        return found
+
+
+NAME_OF_DIRECTORY = re.compile(r"^(?!\.\.?$)[^/\0]{1,200}$")
+_LISTS: dict[str, type] = {"fetch": Fetch, "inputs": Input, "outputs": Output, "mounts": Mount}
+
+
+def is_safe_relative(path: str) -> bool:
+    """True for a relative path that stays below its root: no '', '.', '..', NUL or leading '/'."""
+    if not path or "\0" in path or path.startswith("/"):
+        return False
+    return all(part not in ("", ".", "..") for part in path.split("/"))
+
+
+def _fetch_problems(item: Fetch) -> list[str]:
+    found = []
+    label = f"fetch to {item.dest!r}"
+    if item.kind not in FETCH_KINDS:
+        found.append(f"{label}: kind {item.kind!r} is not one of {', '.join(FETCH_KINDS)}")
+    if not is_safe_relative(item.dest) or PurePosixPath(item.dest).parts[0] not in FETCH_ROOTS:
+        found.append(f"{label}: dest must start with one of {', '.join(FETCH_ROOTS)}, without '..'")
+    if item.kind == "url" and not item.url.startswith("/"):
+        found.append(f"{label}: url must be a path below the API's address, starting with '/'")
+    if item.kind in ("prefix", "object") and not item.bucket:
+        found.append(f"{label}: names no bucket")
+    return found
+
+
+def _build(kind: type, data: Any, label: str, problems: list[str]) -> Any:
+    if isinstance(data, kind):
+        return data
+    if not isinstance(data, dict):
+        problems.append(f"{label} must be an object")
+        return None
+    known = {f.name for f in fields(kind)}
+    unknown = sorted(set(data) - known)
+    if unknown:
+        problems.append(f"{label} has unknown fields: {', '.join(unknown)}")
+        return None
+    try:
+        return kind(**data)
+    except TypeError as error:
+        problems.append(f"{label}: {error}")
+        return None

@@ -1,0 +1,278 @@
+"""Start, signal and bury one sandboxed process tree."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+from compute.sandbox import command
+from compute.sandbox.cgroups import JobGroup
+from compute.sandbox.report import SandboxReport
+from compute.sandbox.spec import SandboxSpec
+
+CLONE_NEWNS = 0x00020000
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+STAGE = "/tmp"  # noqa: S108 - hidden below a fresh tmpfs in a mount namespace of its own
+CLEAN_ENV = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+STATUS_SECONDS = 5.0
+
+
+class SandboxProcess:
+    """A running sandbox. Create it with `start`; call its methods from one thread.
+
+    pid: the outer process on the host. init_pid: process 1 of the sandbox as the host sees it (equal
+    to pid without isolation); killing it ends everything inside, whatever it did to hide.
+    """
+
+    def __init__(self, popen: subprocess.Popen[bytes], status: int | None, isolated: bool,
+                 group: JobGroup | None, uid: int) -> None:
+        self._popen = popen
+        self._status = status
+        self._isolated = isolated
+        self._group = group
+        self._uid = uid
+        self._text = b""
+        self._init_fd = -1
+        self.pid = popen.pid
+        self.init_pid = 0
+        if not isolated:
+            self.init_pid = popen.pid
+
+    @property
+    def set_up(self) -> bool:
+        """True once the sandbox exists (bubblewrap reported its process)."""
+        return self.init_pid > 0
+
+    @property
+    def reported_exit(self) -> bool:
+        """True when the exit code is the program's, not that of a sandbox that never came up."""
+        return not self._isolated or b"exit-code" in self._text
+
+    def wait_set_up(self, seconds: float = STATUS_SECONDS) -> bool:
+        """Wait until the sandbox exists; False when it ended or took too long."""
+        deadline = time.monotonic() + seconds
+        while not self.set_up and self._status is not None and time.monotonic() < deadline:
+            if not self._read_status(deadline - time.monotonic()):
+                break
+        return self.set_up
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit code, or None after `seconds`. 128+n: the program died by signal n."""
+        try:
+            code = self._popen.wait(max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            return None
+        while self._status is not None and self._read_status(0.0):
+            pass
+        return 128 - code if code < 0 else code
+
+    def terminate(self) -> None:
+        """SIGTERM to the program's process group; process 1 of the sandbox does not mind."""
+        if not self.set_up:
+            self.kill()
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.init_pid, signal.SIGTERM)
+        main = self._main_pid()
+        if main:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if os.getpgid(main) != self.init_pid:  # it moved to a session of its own
+                    os.kill(main, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL everything inside; returns at once, `gone` tells when it is true."""
+        pids = {self.init_pid, self.pid} - {0}
+        if not self._isolated:
+            pids |= self._stray()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+    def gone(self, seconds: float) -> bool:
+        """Kill what is left and wait until nothing of the job is alive, at most `seconds`."""
+        deadline = time.monotonic() + seconds
+        self.kill()
+        self.wait(seconds)
+        if self._init_fd >= 0:
+            poller = select.poll()
+            poller.register(self._init_fd, select.POLLIN)
+            poller.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        while self._alive():
+            if time.monotonic() > deadline:
+                return False
+            self.kill()
+            time.sleep(0.01)  # processes without a handle: their death can only be looked at
+        return True
+
+    def close(self) -> None:
+        """Release descriptors."""
+        for fd in (self._status, self._init_fd):
+            if fd is not None and fd >= 0:
+                os.close(fd)
+        self._status, self._init_fd = None, -1
+
+    def _alive(self) -> bool:
+        if self._group is not None and self._group.controllers:
+            return bool(self._group.pids())
+        if not self._isolated:
+            return bool(self._stray())
+        if self._init_fd < 0:
+            return self._popen.poll() is None
+        return not select.select([self._init_fd], [], [], 0)[0]
+
+    def _stray(self) -> set[int]:
+        """Without a process namespace: members of the group, or of the job's own identity."""
+        found = self._group.pids() if self._group is not None else set()
+        for entry in os.scandir("/proc"):
+            if not entry.name.isdigit():
+                continue
+            with contextlib.suppress(OSError, ValueError):
+                if self._uid and entry.stat().st_uid == self._uid:
+                    found.add(int(entry.name))
+                elif os.getpgid(int(entry.name)) == self.pid and not _zombie(entry.name):
+                    found.add(int(entry.name))
+        return found - {os.getpid()}
+
+    def _main_pid(self) -> int:
+        if not self._isolated:
+            return self.pid
+        try:
+            text = Path(f"/proc/{self.init_pid}/task/{self.init_pid}/children").read_text()
+        except OSError:
+            return 0
+        return int(text.split()[0]) if text.split() else 0
+
+    def _read_status(self, seconds: float) -> bool:
+        if self._status is None or not select.select([self._status], [], [], max(0.0, seconds))[0]:
+            return False
+        data = os.read(self._status, 65536)
+        self._text += data
+        for line in self._text.splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                self.init_pid = self.init_pid or int(json.loads(line)["child-pid"])
+        if self.init_pid and self._init_fd < 0:
+            with contextlib.suppress(OSError):
+                self._init_fd = os.pidfd_open(self.init_pid)
+        return bool(data)
+
+
+def start(spec: SandboxSpec, report: SandboxReport, output: int,
+          group: JobGroup | None = None) -> SandboxProcess:
+    """Start the program with standard output and error on the descriptor `output`.
+
+    Must be called from the main thread: the kernel ties "die with the parent" to the thread that
+    started the child. Raises SandboxUnavailable, OSError (with what could not be prepared).
+    """
+    report.require()
+    controllers = group.controllers if group is not None else ()
+    joins = [os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+             for path in (group.join_files() if group is not None else [])]
+    try:
+        if report.isolation == "weak":
+            return _start_weak(spec, output, joins, group, controllers)
+        return _start_isolated(spec, report, output, joins, group, controllers)
+    finally:
+        for fd in joins:
+            os.close(fd)
+
+
+def _start_isolated(spec: SandboxSpec, report: SandboxReport, output: int, joins: list[int],
+                    group: JobGroup | None, controllers: tuple[str, ...]) -> SandboxProcess:
+    paths = command.sources(spec) if spec.uid else []
+    staged = {path: f"{STAGE}/{index}" for index, path in enumerate(paths)}
+    options = command.bwrap_options(spec, lambda path: staged.get(path, path),
+                                    disable_userns=report.disable_userns)
+    args = os.memfd_create("sandbox-args")
+    status, status_write = os.pipe2(os.O_CLOEXEC)
+    errors, errors_write = os.pipe2(os.O_CLOEXEC)
+    libc = ctypes.CDLL(None, use_errno=True) if staged else None
+
+    def prepare() -> None:
+        try:
+            for fd in joins:
+                os.write(fd, b"0")
+            if libc is not None:
+                _stage(libc, staged)
+        except OSError as error:
+            os.write(errors_write, str(error).encode())
+            raise
+
+    try:
+        os.write(args, command.packed(options))
+        os.lseek(args, 0, os.SEEK_SET)
+        argv = command.command_line(spec, args, status_write, controllers, report.bubblewrap_path)
+        popen = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=CLEAN_ENV, cwd="/",
+            pass_fds=(args, status_write), preexec_fn=prepare,  # noqa: PLW1509 - no threads yet
+        )
+    except subprocess.SubprocessError as error:
+        os.set_blocking(errors, False)
+        with contextlib.suppress(BlockingIOError):
+            raise OSError(f"The sandbox could not be prepared: "
+                          f"{os.read(errors, 4096).decode(errors='replace')}") from error
+        raise OSError(f"The sandbox could not be prepared: {error}") from error
+    finally:
+        for fd in (args, status_write, errors, errors_write):
+            os.close(fd)
+    return SandboxProcess(popen, status, True, group, spec.uid)
+
+
+def _start_weak(spec: SandboxSpec, output: int, joins: list[int], group: JobGroup | None,
+                controllers: tuple[str, ...]) -> SandboxProcess:
+    def prepare() -> None:
+        os.setsid()
+        for fd in joins:
+            os.write(fd, b"0")
+
+    popen = subprocess.Popen(
+        command.weak_command_line(spec, controllers), stdin=subprocess.DEVNULL, stdout=output,
+        stderr=output, env=CLEAN_ENV, cwd=spec.cwd,
+        preexec_fn=prepare,  # noqa: PLW1509 - no threads yet
+    )
+    return SandboxProcess(popen, None, False, group, spec.uid)
+
+
+def _stage(libc: ctypes.CDLL, staged: dict[str, str]) -> None:
+    """Bind the job's paths, as root, to places that the dropped identity can reach.
+
+    The platform's directory may lie below a home of mode 0700; bubblewrap runs as an ordinary user
+    and could not walk there. This happens in a mount namespace of its own and vanishes with it.
+    """
+    _check(libc.unshare(CLONE_NEWNS), "unshare mount namespace")
+    _check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "make mounts private")
+    # Opened before /tmp is covered, because a path may lie below it; after unshare, because the
+    # kernel binds only from mounts of the same namespace.
+    handles = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in staged}
+    _check(libc.mount(b"tmpfs", STAGE.encode(), b"tmpfs", 0, b"mode=0755"), "mount staging area")
+    for path, fd in handles.items():
+        target = staged[path]
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            os.mkdir(target, 0o755)  # noqa: PTH102 - between fork and exec: as little as possible
+        else:
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+        result = libc.mount(f"/proc/self/fd/{fd}".encode(), target.encode(), None,
+                            MS_BIND | MS_REC, None)
+        _check(result, f"bind {path}")
+        os.close(fd)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def _zombie(pid: str) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return True
