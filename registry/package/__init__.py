@@ -1,0 +1,19 @@
+"""The model package: what a directory must hold to be registered as a model. No Django here.
+
+Rules: ModelArts "Model Package Specifications" (layout, config.json, customize_service.py).
+"""
+
+from .example import ExampleRequest, build_example, judge_answer
+from .inspect import inspect
+from .report import Opener, PackageReport, Problem, from_directory
+
+__all__ = [
+    "ExampleRequest",
+    "Opener",
+    "PackageReport",
+    "Problem",
+    "build_example",
+    "from_directory",
+    "inspect",
+    "judge_answer",
+]

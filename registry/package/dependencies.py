@@ -1,0 +1,100 @@
+"""The ``dependencies`` of config.json: packages that pip adds to the engine for one model."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .layout import CONFIG
+from .report import PackageReport
+
+RESTRAINTS = ("EXACT", "ATLEAST", "ATMOST")
+PACKAGE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+PACKAGE_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!-]*")
+
+
+def check_dependencies(raw: Any, report: PackageReport) -> list[dict[str, Any]]:
+    """Return the groups that pass, normalised to the pip installer and upper-case restraints."""
+    where = "$.dependencies"
+    if not isinstance(raw, list):
+        report.error("FIELD_TYPE", CONFIG, "`dependencies` must be an array.", "Use [ ].", where)
+        return []
+    if raw and report.model_type in ("Image", "Custom"):
+        report.error(
+            "DEPENDENCIES_WITH_IMAGE",
+            CONFIG,
+            "`dependencies` cannot be installed into a custom image.",
+            "Install them when building the image.",
+            where,
+        )
+    groups = []
+    for place, group in enumerate(raw):
+        here = f"{where}[{place}]"
+        if not isinstance(group, dict) or not isinstance(group.get("packages"), list):
+            report.error(
+                "DEPENDENCY_SHAPE",
+                CONFIG,
+                "Each dependency needs `installer` and an array `packages`.",
+                'Example: {"installer": "pip", "packages": [{"package_name": "numpy"}]}.',
+                here,
+            )
+            continue
+        if group.get("installer", "pip") != "pip":
+            report.error(
+                "INSTALLER_UNKNOWN",
+                CONFIG,
+                f"The installer `{group['installer']}` is not supported.",
+                "Use pip.",
+                f"{here}.installer",
+            )
+        packages = [
+            package
+            for at, item in enumerate(group["packages"])
+            if (package := _package(item, f"{here}.packages[{at}]", report)) is not None
+        ]
+        groups.append({"installer": "pip", "packages": packages})
+    return groups
+
+
+def _package(raw: Any, where: str, report: PackageReport) -> dict[str, str] | None:
+    name = raw.get("package_name") if isinstance(raw, dict) else None
+    if not isinstance(name, str) or not PACKAGE_NAME.fullmatch(name):
+        report.error(
+            "PACKAGE_NAME",
+            CONFIG,
+            f"{name!r} is not a package name.",
+            "Use letters, digits, `.`, `_` and `-`.",
+            f"{where}.package_name",
+        )
+        return None
+    package = {"package_name": name}
+    version, restraint = raw.get("package_version"), raw.get("restraint")
+    if version in (None, ""):
+        if restraint:
+            report.warn(
+                "RESTRAINT_ALONE",
+                CONFIG,
+                f"`restraint` of `{name}` has no version to apply to.",
+                "Add package_version or remove restraint.",
+                f"{where}.restraint",
+            )
+        return package
+    if not isinstance(version, str) or not PACKAGE_VERSION.fullmatch(version):
+        report.error(
+            "PACKAGE_VERSION",
+            CONFIG,
+            f"{version!r} is not a version of `{name}`.",
+            'Write text like "1.26.4".',
+            f"{where}.package_version",
+        )
+        return None
+    if not isinstance(restraint, str) or restraint.upper() not in RESTRAINTS:
+        report.error(
+            "RESTRAINT",
+            CONFIG,
+            f"`{name}` has a version but its restraint is {restraint!r}.",
+            f"Use one of {', '.join(RESTRAINTS)}.",
+            f"{where}.restraint",
+        )
+        return None
+    return package | {"package_version": version, "restraint": restraint.upper()}

@@ -1,0 +1,79 @@
+"""Look at a whole package without running any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from .config import check_config, read_config
+from .layout import CONFIG, PRESET_TYPES, SERVICE, check_names, check_weights
+from .report import Opener, PackageReport
+from .service_code import check_service
+
+
+def inspect(
+    files: Mapping[str, Opener], *, engine_types: Mapping[str, Collection[str]]
+) -> PackageReport:
+    """Check layout, config.json, weights and customize_service.py; report everything at once.
+
+    Args:
+        files: path relative to the parent of ``model`` -> file.
+        engine_types: ``model_type`` -> names of the installed engines that run it, for example
+            ``{"PyTorch": ["pytorch_2.13-cpu-py_3.11"]}``.
+
+    Nothing of the package is executed or unpickled. An OSError of the store passes through.
+    """
+    report = PackageReport()
+    check_names(files, report)
+    if not any(name.startswith("model/") for name in files):
+        return report
+    if CONFIG not in files:
+        report.error(
+            "NO_CONFIG",
+            CONFIG,
+            "`model/config.json` is missing.",
+            "Add it; it needs at least model_algorithm, model_type and runtime.",
+        )
+    elif (raw := read_config(files[CONFIG], report)) is not None:
+        check_config(raw, report)
+        _choose_engine(report, engine_types)
+        check_weights(files, report)
+    if SERVICE in files:
+        check_service(files[SERVICE], report)
+    elif report.model_type in PRESET_TYPES:
+        report.error(
+            "NO_SERVICE_CODE",
+            SERVICE,
+            f"`model/customize_service.py` is missing; {report.model_type} engines need it.",
+            "Add the inference code; the digits sample shows one.",
+        )
+    return report
+
+
+def _choose_engine(report: PackageReport, engine_types: Mapping[str, Collection[str]]) -> None:
+    """Exact runtime if installed, otherwise the first engine of the same type, with a warning."""
+    if report.model_type not in PRESET_TYPES:
+        return
+    engines = sorted(engine_types.get(report.model_type, ()))
+    if report.runtime in engines:
+        report.engine = report.runtime
+    elif engines:
+        report.engine = engines[-1]
+        if report.runtime:
+            report.warn(
+                "RUNTIME_REPLACED",
+                CONFIG,
+                f"The runtime `{report.runtime}` is not installed here; the model will run with "
+                f"`{report.engine}`.",
+                "Check the first prediction, or write the installed runtime into config.json.",
+                "$.runtime",
+            )
+    else:
+        installed = sorted({name for names in engine_types.values() for name in names})
+        report.warn(
+            "ENGINE_UNSUPPORTED",
+            CONFIG,
+            f"No engine for {report.model_type} is installed here; the model cannot be proved or "
+            "deployed yet.",
+            f"Installed: {', '.join(installed) or 'none'}. Install one or convert the model.",
+            "$.model_type",
+        )

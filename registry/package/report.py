@@ -1,0 +1,81 @@
+"""What goes into an inspection and what comes out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+@dataclass(frozen=True)
+class Opener:
+    """One file of a package: its size in bytes, how to open it, and whether it is a link."""
+
+    size: int
+    open: Callable[[], BinaryIO]
+    is_link: bool = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding: ``level`` is ``error`` (cannot be published) or ``warning``.
+
+    ``where`` is a JSON path for config.json and ``line N`` for code.
+    """
+
+    code: str
+    file: str
+    message: str
+    fix: str
+    where: str = ""
+    level: str = "error"
+
+
+@dataclass
+class PackageReport:
+    """All problems at once, and what could be read from the package."""
+
+    problems: list[Problem] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)  # normalised config.json
+    model_type: str = ""
+    runtime: str = ""  # as asked for in config.json
+    engine: str = ""  # the installed engine that will run it, "" when there is none
+    weights: str = ""  # path of the model file, or of the model directory
+    service_class: str = ""
+    base_class: str = ""
+    total_size: int = 0
+    file_count: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """No error; warnings are allowed."""
+        return not any(problem.level == "error" for problem in self.problems)
+
+    @property
+    def apis(self) -> list[dict[str, Any]]:
+        """The normalised ``apis`` of config.json."""
+        return self.config.get("apis", [])
+
+    def error(self, code: str, file: str, message: str, fix: str, where: str = "") -> None:
+        """Record something that forbids publishing."""
+        self.problems.append(Problem(code, file, message, fix, where))
+
+    def warn(self, code: str, file: str, message: str, fix: str, where: str = "") -> None:
+        """Record something that was normalised or deserves a look."""
+        self.problems.append(Problem(code, file, message, fix, where, "warning"))
+
+
+def from_directory(root: Path) -> dict[str, Opener]:
+    """Describe every file below ``root`` (the parent of ``model``); links are not followed."""
+    files: dict[str, Opener] = {}
+    for folder, folders, names in os.walk(root, followlinks=False):
+        here = Path(folder)
+        for name in names + [entry for entry in folders if (here / entry).is_symlink()]:
+            path = here / name
+            files[path.relative_to(root).as_posix()] = Opener(
+                path.lstat().st_size, partial(path.open, "rb"), path.is_symlink()
+            )
+    return files
