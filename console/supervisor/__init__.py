@@ -1,0 +1,1 @@
+"""Starts the processes of one machine, watches and stops them: docs/mechanisms/processes.md."""

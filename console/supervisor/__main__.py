@@ -1,0 +1,36 @@
+"""`python -m console.supervisor`: what `./run` becomes once the environment is there."""
+
+import sys
+
+from console.supervisor import check, installation, options
+from console.supervisor.broker import NoServer
+from console.supervisor.environment import SecretsUnreadable
+from console.supervisor.lock import AlreadyRunning
+from console.supervisor.ports import PortTaken
+from console.supervisor.reporter import Reporter
+from console.supervisor.supervisor import StartFailed
+
+EXPECTED = (
+    AlreadyRunning,
+    NoServer,
+    PortTaken,
+    SecretsUnreadable,
+    StartFailed,
+    installation.Unusable,
+)
+
+
+def main() -> int:
+    given = options.parse(sys.argv[1:])
+    reporter = Reporter()
+    if given.check:
+        return check.run(given, reporter)
+    try:
+        return installation.start(given, reporter)
+    except EXPECTED as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""One supervisor per data folder, and what is left of one that was killed."""
+
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from console.supervisor import procfs
+
+
+class AlreadyRunning(Exception):
+    """Another supervisor holds the data folder."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process the supervisor started, identified beyond its number."""
+
+    name: str
+    pid: int
+    started: int
+
+
+class Lock:
+    """Holds the data folder for as long as this process lives.
+
+    The kernel's flock decides, because it ends with the holder however it dies: no stale lock can
+    exist and two starters cannot both win. The pid and start time inside the file only serve the
+    message and `--check`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def __enter__(self) -> Self:
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise AlreadyRunning(self._message()) from None
+        own = procfs.stat(os.getpid())
+        note = {"pid": os.getpid(), "started": own.started if own else 0}
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(note).encode(), 0)
+        self._handle = handle
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle is not None:
+            os.ftruncate(self._handle, 0)
+            os.close(self._handle)
+            self._handle = None
+
+    def holder(self) -> int | None:
+        """The pid of the living holder, or None."""
+        note = read_json(self._path)
+        pid, started = note.get("pid", 0), note.get("started", 0)
+        return pid if pid and procfs.alive(pid, started) else None
+
+    def _message(self) -> str:
+        holder = self.holder()
+        who = f"process {holder}" if holder else "another process"
+        folder = self._path.parent.parent
+        return (
+            f"Modelyard already runs on {folder} ({who}). Stop it with Ctrl-C or `kill"
+            f" {holder or '<pid>'}`, or start this one on another folder: ./run --var DIR."
+        )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file; empty when there is none or it was cut short by a crash."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Replace the file at once, readable by its owner only."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as stream:
+        json.dump(value, stream, indent=1)
+    draft.replace(path)
+
+
+def record(path: Path, addresses: dict[str, str], children: Iterable[Child]) -> None:
+    """Write down what runs, for `--check` and for the next supervisor after a kill -9."""
+    write_json(path, {"addresses": addresses, "children": [asdict(child) for child in children]})
+
+
+def sweep(path: Path, var: Path, patience: float = 5.0) -> list[str]:
+    """End what a killed supervisor left behind and return the names.
+
+    Its children got a signal from the kernel when it died and usually are gone or going; they keep
+    ports, so this waits up to `patience` seconds and then kills the rest. A process counts as left
+    behind only if it belongs to a session that the record names.
+    """
+    names = []
+    for item in read_json(path).get("children", []):
+        child = Child(**item)
+        if _members(child, var):
+            names.append(child.name)
+            deadline = time.monotonic() + patience
+            while _members(child, var) and time.monotonic() < deadline:
+                time.sleep(0.05)  # not our children: the kernel sends no event when they end
+            while members := _members(child, var):
+                for pid in members:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                time.sleep(0.01)
+    path.unlink(missing_ok=True)
+    return names
+
+
+def _members(child: Child, var: Path) -> list[int]:
+    """Living processes of the session that `child` began."""
+    leader = procfs.stat(child.pid)
+    if leader and leader.started != child.started:
+        return []  # the number belongs to somebody else by now
+    members = list(procfs.session_members(child.pid))
+    if leader:
+        return members
+    # Without its leader a session is known by number only, so its members must also name the
+    # folder. With the leader there is no doubt, and some (Valkey) overwrite their environment.
+    return [pid for pid in members if procfs.environment(pid).get("MODELYARD_VAR") == str(var)]

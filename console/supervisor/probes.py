@@ -1,0 +1,76 @@
+"""Ready or not: questions put to the running processes themselves.
+
+Each probe returns True or False within about a second and never raises for a process that is not
+up yet; that is the ordinary case while starting.
+"""
+
+import http.client
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+Probe = Callable[[], bool]
+
+
+def http_ok(url: str) -> Probe:
+    """GET answers 200."""
+    parts = urlsplit(url)
+
+    def probe() -> bool:
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
+        try:
+            connection.request("GET", parts.path or "/", headers={"Connection": "close"})
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    return probe
+
+
+def redis_answers(url: str) -> Probe:
+    """PING answers, with the password of the address."""
+
+    def probe() -> bool:
+        import redis
+
+        client = redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+        finally:
+            client.close()
+
+    return probe
+
+
+def worker_answers(url: str, name: str) -> Probe:
+    """The Celery worker `name` answers a ping over the broker: it has connected and consumes."""
+
+    def probe() -> bool:
+        from celery import Celery
+        from kombu.exceptions import KombuError
+
+        app = Celery(broker=url, set_as_current=False)
+        app.conf.broker_transport_options = {"socket_timeout": 2, "socket_connect_timeout": 2}
+        try:
+            return bool(app.control.ping(destination=[name], timeout=0.5))
+        except (OSError, KombuError) as problem:
+            logging.getLogger(__name__).debug("no answer from %s: %s", name, problem)
+            return False
+        finally:
+            app.close()
+
+    return probe
+
+
+def file_touched(folder: Path, pattern: str, since: Callable[[], float]) -> Probe:
+    """A file matching the pattern was written after `since()` (seconds since the epoch)."""
+
+    def probe() -> bool:
+        return any(path.stat().st_mtime >= since() for path in folder.glob(pattern))
+
+    return probe

@@ -1,0 +1,126 @@
+"""The processes of one machine: what each is, how it is asked whether it works, how long it may
+take to stop."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from console.supervisor import probes
+from console.supervisor.environment import reachable
+from console.supervisor.process import Program
+
+PYTHON = sys.executable
+# Memory-backed, so that gunicorn's heartbeat never waits for a disk
+# (https://docs.gunicorn.org/en/stable/faq.html#blocking-os-fchmod).
+HEARTBEAT_FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp"  # noqa: S108
+WORKER_NAME = f"worker@{socket.gethostname()}"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many of each. Overridden by the environment variables in `Size.read`."""
+
+    web_processes: int = 2
+    web_threads: int = 16
+    worker_processes: int = 2
+
+    @classmethod
+    def read(cls, variables: dict[str, str]) -> "Size":
+        """MODELYARD_WEB_PROCESSES, MODELYARD_WEB_THREADS, MODELYARD_WORKER_PROCESSES (>= 1)."""
+
+        def number(name: str, default: int) -> int:
+            value = variables.get(name, "").strip()
+            if value and not (value.isdigit() and int(value) >= 1):
+                raise ValueError(f"{name}={value!r}: it must be a whole number of at least 1.")
+            return int(value) if value else default
+
+        return cls(
+            number("MODELYARD_WEB_PROCESSES", cls.web_processes),
+            number("MODELYARD_WEB_THREADS", cls.web_threads),
+            number("MODELYARD_WORKER_PROCESSES", cls.worker_processes),
+        )
+
+
+def broker(argv: tuple[str, ...], url: str) -> Program:
+    """The Redis-protocol server."""
+    return Program("broker", argv, ready=probes.redis_answers(url), ready_within=60)
+
+
+def web(host: str, port: int, size: Size) -> Program:
+    """Console and API: Django under gunicorn's threads (docs/adr/web-server-gunicorn.md)."""
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    argv = (
+        PYTHON, "-m", "gunicorn", "console.wsgi:application",
+        "--bind", bind,
+        "--worker-class", "gthread",
+        "--workers", str(size.web_processes),
+        "--threads", str(size.web_threads),
+        "--worker-tmp-dir", HEARTBEAT_FOLDER,
+        # Uploads and event streams are long; a thread that works does not count as silent.
+        "--timeout", "60",
+        "--graceful-timeout", "5",
+        "--keep-alive", "15",
+        "--access-logfile", "-",
+        "--no-control-socket",
+    )  # fmt: skip
+    ready = probes.http_ok(f"http://{reachable(host)}:{port}/healthz")
+    return Program("web", argv, ready=ready, grace=8)
+
+
+def gateway(host: str, port: int) -> Program:
+    """The gateway in front of the model servers: an ASGI application outside Django's handler."""
+    argv = (
+        PYTHON, "-m", "uvicorn", "serving.gateway.asgi:app",
+        "--host", host,
+        "--port", str(port),
+        "--loop", "uvloop",
+        "--http", "httptools",
+        "--no-server-header",
+        "--timeout-graceful-shutdown", "5",
+    )  # fmt: skip
+    ready = probes.http_ok(f"http://{reachable(host)}:{port}/healthz")
+    return Program("gateway", argv, ready=ready, grace=8)
+
+
+def worker(redis_url: str, size: Size) -> Program:
+    """The Celery worker. Killed outright when the supervisor is killed: its tasks are idempotent
+    and a warm shutdown without a broker would hang; Celery kills its pool with it."""
+    argv = (
+        PYTHON, "-m", "celery", "-A", "console", "worker",
+        "--hostname", WORKER_NAME,
+        "--pool", "prefork",
+        "--concurrency", str(size.worker_processes),
+        "--loglevel", "INFO",
+        "--without-mingle",
+        "--without-gossip",
+    )  # fmt: skip
+    return Program(
+        "worker",
+        argv,
+        ready=probes.worker_answers(redis_url, WORKER_NAME),
+        grace=20,
+        parent_death=signal.SIGKILL,
+    )
+
+
+def beat(run_folder: Path) -> Program:
+    """The clock that sends periodic tasks. Ready once it has opened its schedule."""
+    schedule = run_folder / "beat-schedule"
+    argv = (
+        PYTHON, "-m", "celery", "-A", "console", "beat",
+        "--schedule", str(schedule),
+        "--pidfile", "",
+        "--loglevel", "INFO",
+    )  # fmt: skip
+    since = time.time()
+    ready = probes.file_touched(run_folder, "beat-schedule*", lambda: since)
+    return Program("beat", argv, ready=ready, grace=5)
+
+
+def manage(*arguments: str) -> tuple[str, ...]:
+    """A management command of this project."""
+    return (PYTHON, os.fspath(Path(__file__).resolve().parents[2] / "manage.py"), *arguments)
