@@ -1,0 +1,1 @@
+"""Regions, flavors, pools, engines, sandbox, backends."""

@@ -1,0 +1,1 @@
+"""Share units, invitations and grants."""

@@ -1,0 +1,9 @@
+"""Django application of this room."""
+
+from django.apps import AppConfig
+
+
+class ComputeConfig(AppConfig):
+    """Regions, flavors, pools, engines, sandbox, backends."""
+
+    name = "compute"

@@ -1,0 +1,1 @@
+"""The base of /api/v1: explicit serializers, declared actions, uniform errors."""

@@ -1,0 +1,112 @@
+"""Errors as JSON: {error_code, error_msg, request_id, hint?, problems?, explanation?}."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from core import audit
+from core.actor import ANONYMOUS
+from core.errors import (
+    AccessDenied,
+    AppError,
+    NotAuthenticated,
+    NotFound,
+    Problem,
+    TooManyRequests,
+    ValidationFailed,
+)
+
+log = logging.getLogger("modelyard.api")
+
+
+def body(error: AppError, request_id: str) -> dict[str, Any]:
+    """The JSON of one error."""
+    answer: dict[str, Any] = {
+        "error_code": error.code,
+        "error_msg": error.message,
+        "request_id": request_id,
+    }
+    if error.hint:
+        answer["hint"] = error.hint
+    if error.problems:
+        answer["problems"] = [
+            {"field": p.field, "code": p.code, "text": p.text, "next": p.next}
+            for p in error.problems
+        ]
+    if isinstance(error, AccessDenied):
+        answer["explanation"] = error.decision.explanation()
+    if error.extra:
+        answer |= {k: v for k, v in error.extra.items() if k not in answer}
+    return answer
+
+
+def answer(request: HttpRequest, error: AppError) -> JsonResponse:
+    """The same outside a DRF view."""
+    return JsonResponse(body(error, getattr(request, "request_id", "")), status=error.status)
+
+
+def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: everything a caller can cause becomes a uniform answer.
+
+    What is left returns None: Django logs it and answers 500.
+    """
+    request = context["request"]
+    error = translate(exc)
+    if error is None:
+        return None
+    if isinstance(error, AccessDenied):
+        audit.record_denial(
+            getattr(request._request, "actor", ANONYMOUS), error.decision, error.target
+        )
+    response = Response(
+        body(error, getattr(request._request, "request_id", "")), status=error.status
+    )
+    if error.status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="modelyard"'
+    if isinstance(error, TooManyRequests) and "retry_after" in error.extra:
+        response["Retry-After"] = str(error.extra["retry_after"])
+    return response
+
+
+def translate(exc: Exception) -> AppError | None:
+    """Any exception a caller can cause as an AppError, else None."""
+    if isinstance(exc, AppError):
+        return exc
+    if isinstance(exc, exceptions.ValidationError):
+        problems = list(_flatten(exc.get_full_details()))
+        return ValidationFailed(problems[0].text if problems else "Bad input.", problems=problems)
+    if isinstance(exc, Http404 | exceptions.NotFound):
+        return NotFound()
+    if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        return NotAuthenticated(str(exc.detail), hint="Send `Authorization: Bearer <API token>`.")
+    if isinstance(exc, exceptions.PermissionDenied | PermissionDenied):
+        error = AppError(str(exc) or "Forbidden.", code="FORBIDDEN")
+        error.status = 403
+        return error
+    if isinstance(exc, RequestDataTooBig | TooManyFieldsSent):
+        error = AppError("The request body is too large.", code="BODY_TOO_LARGE")
+        error.status = 413
+        return error
+    if isinstance(exc, exceptions.APIException):
+        error = AppError(str(exc.detail), code=str(exc.default_code).upper())
+        error.status = exc.status_code
+        return error
+    return None
+
+
+def _flatten(details: Any, path: str = "") -> Any:
+    if isinstance(details, dict) and "message" in details and "code" in details:
+        field = "" if path == "non_field_errors" else path
+        yield Problem(field, str(details["message"]), str(details["code"]).upper())
+    elif isinstance(details, dict):
+        for key, value in details.items():
+            yield from _flatten(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(details, list):
+        for value in details:
+            yield from _flatten(value, path)

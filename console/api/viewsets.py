@@ -1,0 +1,223 @@
+"""The API of one resource type: list, create, read, change, delete, verbs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from console.api.idempotency import idempotent
+from console.filters import filterset_class
+from console.pages.list import branches
+from core import access, registry, services
+from core.actor import Actor
+from core.errors import NotFound, PreconditionFailed, PreconditionRequired, ValidationFailed
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description='The ETag you saw, e.g. W/"3".'
+)
+IDEMPOTENCY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Repeating a POST with the same key repeats nothing.",
+)
+
+
+class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
+    """Subclasses set ``serializer_class`` (what is sent) and ``input_class`` (what is accepted).
+
+    ``update_class`` accepts PATCH bodies; by default the input with nothing required.
+    ``verb_inputs`` maps a verb to the serializer of its body.
+    """
+
+    spec: ClassVar[registry.ResourceSpec]
+    input_class: ClassVar[type[serializers.Serializer[Any]] | None] = None
+    update_class: ClassVar[type[serializers.Serializer[Any]] | None] = None
+    verb_inputs: ClassVar[dict[str, type[serializers.Serializer[Any]]]] = {}
+    verb: str = ""  # set by the router on verb routes
+    lookup_value_regex = "[0-9a-f-]{36}"
+    lookup_url_kwarg = "pk"
+    declared: ClassVar[dict[str, str]] = {
+        "list": "resource:list",
+        "retrieve": "resource:get",
+        "create": "resource:create",
+        "partial_update": "resource:update",
+        "destroy": "resource:delete",
+        "perform": "resource:verb",
+    }
+
+    @property
+    def actor(self) -> Actor:
+        return self.request._request.actor  # type: ignore[attr-defined,no-any-return]
+
+    def get_queryset(self) -> Any:
+        """Only for schema generation; handlers ask for branches or one visible row."""
+        return self.spec.model._base_manager.none()
+
+    def get_object(self) -> Any:
+        return self.find(self.kwargs["pk"])
+
+    def find(self, key: str) -> Any:
+        """The row the URL names; a room may accept names as well as ids."""
+        return services.visible(self.spec.model, self.actor, pk=key)
+
+    def get_serializer_class(self) -> Any:
+        if self.verb:
+            return self.verb_inputs.get(self.verb, serializers.Serializer)
+        if self.action == "create" and self.input_class:
+            return self.input_class
+        if self.action == "partial_update" and (self.update_class or self.input_class):
+            return self.update_class or self.input_class
+        return self.serializer_class
+
+    def list(self, request: Request) -> Response:
+        """Own and shared rows, newest first. ``scope``: own, shared or all (default)."""
+        spec = self.spec
+        access.authorize(self.actor, spec.action("list"))
+        which = request.query_params.get("scope") or "all"
+        if which not in ("own", "shared", "all"):
+            raise ValidationFailed.of("scope", "One of own, shared, all.")
+        rows = branches(spec, self.actor, which, region=request.query_params.get("region", ""))
+        filters = filterset_class(spec)
+        for branch in rows.branches[:1]:
+            form = filters(request.query_params, queryset=branch).form
+            if not form.is_valid():
+                field, errors = next(iter(form.errors.items()))
+                raise ValidationFailed.of(field, str(errors[0]))
+        rows.narrow(lambda qs: filters(request.query_params, queryset=qs).qs)
+        sort = request.query_params.get("sort", "")
+        if sort:
+            if sort.lstrip("-") not in {c.sort for c in spec.columns if c.sort}:
+                raise ValidationFailed.of("sort", f"Cannot sort by {sort!r}.")
+            rows.order(sort)
+        page = self.paginate_queryset(rows)  # type: ignore[arg-type]
+        return self.get_paginated_response([self.represent(obj) for obj in page or []])
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        obj = self.get_object()
+        if request.headers.get("If-None-Match") == obj.etag:
+            return self.tagged(obj, Response(status=status.HTTP_304_NOT_MODIFIED))
+        return self.tagged(obj, Response(self.represent(obj)))
+
+    @extend_schema(parameters=[IDEMPOTENCY])
+    @idempotent
+    def create(self, request: Request) -> Response:
+        data = self.accept(self.get_serializer_class(), request.data)
+        obj = self.spec.load("services").create(self.actor, data)
+        response = Response(self.created(obj), status=status.HTTP_201_CREATED)
+        response["Location"] = f"{request.path}/{obj.pk}"
+        return self.tagged(obj, response)
+
+    @extend_schema(parameters=[IF_MATCH])
+    def partial_update(self, request: Request, pk: str) -> Response:
+        obj = self.get_object()
+        access.authorize(self.actor, self.spec.action("update"), obj)
+        expected = self.expected_version(request, required=True)
+        data = self.accept(self.get_serializer_class(), request.data, partial=True)
+        obj = self.spec.load("services").update(self.actor, obj, data, expected_version=expected)
+        return self.tagged(obj, Response(self.represent(obj)))
+
+    @extend_schema(parameters=[IF_MATCH])
+    def destroy(self, request: Request, pk: str) -> Response:
+        obj = self.get_object()
+        self.spec.load("services").delete(
+            self.actor, obj, expected_version=self.expected_version(request)
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(parameters=[IDEMPOTENCY, IF_MATCH])
+    @idempotent
+    def perform(self, request: Request, pk: str) -> Response:
+        obj = self.get_object()
+        try:
+            self.spec.verb(self.verb)
+        except KeyError:
+            raise NotFound() from None
+        input_class = self.verb_inputs.get(self.verb)
+        data = self.accept(input_class, request.data) if input_class else {}
+        obj = services.perform(
+            self.actor, obj, self.verb, data, expected_version=self.expected_version(request)
+        )
+        return self.tagged(obj, Response(self.represent(obj)))
+
+    def represent(self, obj: Any) -> Any:
+        """The JSON of one row."""
+        return self.serializer_class(obj, context=self.get_serializer_context()).data  # type: ignore[misc]
+
+    def created(self, obj: Any) -> Any:
+        """The JSON after a create; where a secret is shown once, this adds it."""
+        return self.represent(obj)
+
+    @staticmethod
+    def accept(
+        input_class: type[serializers.Serializer[Any]], data: Any, *, partial: bool = False
+    ) -> dict[str, Any]:
+        """Validated input. A field the serializer does not know is an error, not a surprise."""
+        form = input_class(data=data, partial=partial)
+        form.is_valid(raise_exception=True)
+        unknown = sorted(set(data) - set(form.fields)) if isinstance(data, dict) else []
+        if unknown:
+            raise ValidationFailed.of(
+                unknown[0],
+                f"Unknown field. Known: {', '.join(sorted(form.fields)) or 'none'}.",
+                code="UNKNOWN_FIELD",
+            )
+        return dict(form.validated_data)
+
+    @staticmethod
+    def tagged(obj: Any, response: Response) -> Response:
+        response["ETag"] = obj.etag
+        return response
+
+    @staticmethod
+    def expected_version(request: Request, *, required: bool = False) -> int | None:
+        """The version in If-Match. Raises PreconditionRequired, PreconditionFailed."""
+        given = request.headers.get("If-Match", "")
+        if not given or given == "*":
+            if required and not given:
+                raise PreconditionRequired(
+                    "A change needs If-Match, so that it cannot overwrite somebody else's.",
+                    hint="Read the object first and send its ETag.",
+                )
+            return None
+        number = given.removeprefix("W/").strip('"')
+        if not (number.isascii() and number.isdigit()) or len(number) > 18:
+            raise PreconditionFailed("If-Match is not an ETag of this object.")
+        return int(number)
+
+
+class ResourceSerializer(serializers.Serializer[Any]):
+    """The fields every resource sends."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    account_id = serializers.CharField()
+    region = serializers.CharField()
+    tags = serializers.DictField(child=serializers.CharField())
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class StatefulSerializer(ResourceSerializer):
+    """The fields every resource with a life cycle sends."""
+
+    phase = serializers.CharField()
+    secondary_phase = serializers.CharField(source="secondary")
+    reason = serializers.CharField()
+    message = serializers.CharField()
+    observed_at = serializers.DateTimeField(allow_null=True)
+    legal_actions = serializers.ListField(child=serializers.CharField(), source="legal_verbs")
+
+
+class ResourceInput(serializers.Serializer[Any]):
+    """Name, description and tags as input; the model validates their rules."""
+
+    name = serializers.CharField(max_length=64)
+    description = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    tags = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)

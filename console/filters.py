@@ -1,0 +1,56 @@
+"""One filter set per resource type, the same for pages and API."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import django_filters
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from core import registry
+
+
+class SearchFilter(django_filters.CharFilter):
+    """Substring search over the declared fields."""
+
+    def __init__(self, fields: tuple[str, ...], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields = fields
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        if not value:
+            return qs
+        condition = Q()
+        for name in self.fields:
+            condition |= Q(**{f"{name}__icontains": value})
+        return qs.filter(condition)
+
+
+@lru_cache(maxsize=256)
+def filterset_class(spec: registry.ResourceSpec) -> type[django_filters.FilterSet]:
+    """Search ``q`` plus one filter per name in ``spec.filters``."""
+    filters: dict[str, Any] = {"q": SearchFilter(spec.search, label=_("Search"), max_length=200)}
+    for name in spec.filters:
+        filters[name] = _filter_for(spec.model, name)
+    meta = type("Meta", (), {"model": spec.model, "fields": []})
+    return type(
+        f"{spec.model.__name__}Filter", (django_filters.FilterSet,), {**filters, "Meta": meta}
+    )
+
+
+def _filter_for(model: type[Any], name: str) -> django_filters.Filter:
+    field = model._meta.get_field(name)
+    label = str(field.verbose_name).capitalize()
+    if name == "phase":
+        return django_filters.ChoiceFilter(
+            choices=model.Phase.choices, label=_("Status"), empty_label=_("Any status")
+        )
+    if field.choices:
+        return django_filters.ChoiceFilter(
+            choices=field.flatchoices, label=label, empty_label=_("Any")
+        )
+    if field.get_internal_type() == "BooleanField":
+        return django_filters.BooleanFilter(label=label)
+    return django_filters.CharFilter(lookup_expr="iexact", label=label, max_length=200)

@@ -1,0 +1,120 @@
+"""The base of resource forms: fieldsets, the actor for choices, problems from services."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from core import access, registry
+from core.actor import Actor
+from core.errors import AppError
+from core.models.resource import validate_name
+
+Fieldset = tuple[Any, Any, tuple[str, ...]]  # (title, help text, field names)
+
+
+class ResourceForm(forms.Form):
+    """A form over one resource. ``actor`` limits every choice to what he may use.
+
+    ``once`` makes a double submit one submit; ``version`` guards an edit against a stale tab.
+    """
+
+    FIELDSETS: ClassVar[tuple[Fieldset, ...]] = ()
+
+    once = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, actor: Actor, instance: Any = None, **kwargs: Any) -> None:
+        initial = dict(kwargs.pop("initial", None) or {})
+        initial.setdefault("once", uuid.uuid4().hex)
+        if instance is not None:
+            initial = {**self.initial_from(instance), **initial, "version": instance.version}
+        super().__init__(*args, initial=initial, **kwargs)
+        self.actor = actor
+        self.instance = instance
+        self.setup()
+
+    def setup(self) -> None:
+        """Hook: fill choices, drop fields that an edit must not offer."""
+
+    def initial_from(self, instance: Any) -> dict[str, Any]:
+        return {
+            name: getattr(instance, name) for name in self.base_fields if hasattr(instance, name)
+        }
+
+    def data_for_service(self) -> dict[str, Any]:
+        """Cleaned data without the form's own fields."""
+        return {k: v for k, v in self.cleaned_data.items() if k not in ("once", "version")}
+
+    def fieldsets(self) -> list[dict[str, Any]]:
+        """Fieldsets as templates draw them; fields nobody placed come last."""
+        placed: set[str] = {"once", "version"}
+        drawn = []
+        for title, text, names in self.FIELDSETS:
+            fields = [self[name] for name in names if name in self.fields]
+            placed |= set(names)
+            if fields:
+                drawn.append({"title": title, "help": text, "fields": fields})
+        rest = [self[name] for name in self.fields if name not in placed]
+        if rest:
+            drawn.append({"title": "", "help": "", "fields": rest})
+        return drawn
+
+    def add_app_error(self, error: AppError) -> None:
+        """Put an application error beside the fields it names; nothing typed is lost."""
+        for problem in error.problems:
+            field = problem.field.split(".")[0].split("[")[0]
+            text = f"{problem.text} {problem.next}".strip()
+            self.add_error(field if field in self.fields else None, text)
+        if not error.problems:
+            self.add_error(None, f"{error.message} {error.hint}".strip())
+
+    def problems(self) -> list[dict[str, str]]:
+        """Every error with the field to jump to, for the summary."""
+        return [
+            {
+                "field": "" if name == NON_FIELD_ERRORS else self[name].id_for_label,
+                "label": "" if name == NON_FIELD_ERRORS else str(self[name].label),
+                "text": str(text),
+                "next": "",
+            }
+            for name, errors in self.errors.items()
+            for text in errors
+        ]
+
+
+class NamedForm(ResourceForm):
+    """Name and description, which nearly every resource has."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=64,
+        validators=[validate_name],
+        help_text=_("1 to 64 letters, digits, Chinese characters, “.”, “_” or “-”."),
+    )
+    description = forms.CharField(label=_("Description"), max_length=255, required=False)
+
+
+class ResourceChoiceField(forms.ModelChoiceField):
+    """A choice among rows that the actor may use for ``verb``; another account's id is no choice."""
+
+    def __init__(self, model: type[Any], *, verb: str = "list", **kwargs: Any) -> None:
+        self.model = model
+        self.verb = verb
+        super().__init__(queryset=model._base_manager.none(), **kwargs)
+
+    def for_actor(self, actor: Actor, **narrow: Any) -> QuerySet[Any]:
+        """Fill the choices for one actor, newest first."""
+        rows = self.model.objects.for_action(actor, self.verb).filter(**narrow)
+        self.queryset = rows.order_by("-created_at")
+        return self.queryset
+
+
+def may_create(actor: Actor, spec: registry.ResourceSpec) -> bool:
+    """Whether to offer a create button."""
+    return "create" in spec.actions and access.decide(actor, spec.action("create")).allowed

@@ -1,0 +1,143 @@
+"""Delete and other verbs: what will break, a confirmation, then the service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from console.pages.base import ResourcePage
+from core import access, services
+from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
+
+
+class DeletePage(ResourcePage):
+    """Inventory of what breaks, the name typed back, then gone."""
+
+    verb = "delete"
+
+    def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        obj = self.object(pk)
+        access.authorize(self.actor, self.spec.action("delete"), obj)
+        return self.show(obj)
+
+    def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        obj = self.object(pk)
+        access.authorize(self.actor, self.spec.action("delete"), obj)
+        if request.POST.get("typed", "").strip() != str(obj):
+            return self.show(obj, _("Type the name exactly as shown to confirm."), status=400)
+        version = request.POST.get("version", "")
+        try:
+            self.spec.load("services").delete(
+                self.actor, obj, expected_version=int(version) if version.isdigit() else None
+            )
+        except (AccessDenied, NotAuthenticated, NotFound):
+            raise
+        except AppError as error:
+            return self.show(obj, f"{error.message} {error.hint}".strip(), status=error.status)
+        messages.success(request, _("“%(name)s” was deleted.") % {"name": obj})
+        return HttpResponseRedirect(self.url("list"))
+
+    def show(self, obj: Any, problem: str = "", status: int = 200) -> HttpResponse:
+        inventory = self.spec.load("inventory")
+        groups = inventory(self.actor, obj) if inventory else []
+        return self.render(
+            self.templates("delete"),
+            {
+                "spec": self.spec,
+                "object": obj,
+                "title": _("Delete %(name)s") % {"name": obj},
+                "lead": _("This cannot be undone."),
+                "inventory": [inventory_context(group) for group in groups],
+                "blocked": any(group.severity == "danger" for group in groups),
+                "typed": str(obj),
+                "version": obj.version,
+                "problem": problem,
+                "cancel_url": self.url("detail", pk=obj.pk),
+                "post_url": self.url("delete", pk=obj.pk),
+                "submit_label": _("Delete"),
+                "tone": "danger",
+            },
+            status=status,
+        )
+
+
+class VerbPage(ResourcePage):
+    """A declared verb: asks first where the declaration wants it, runs on POST only."""
+
+    verb = "get"
+
+    def get(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
+        obj, declared = self.found(pk, verb)
+        access.authorize(self.actor, declared.action, obj)
+        return self.show(obj, declared, self.form(declared, obj))
+
+    def post(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
+        obj, declared = self.found(pk, verb)
+        form = self.form(declared, obj, data=request.POST)
+        if form is not None and not form.is_valid():
+            return self.show(obj, declared, form, status=400)
+        data = form.data_for_service() if form is not None else {}
+        try:
+            services.perform(self.actor, obj, verb, data)
+        except (AccessDenied, NotAuthenticated, NotFound):
+            raise
+        except AppError as error:
+            if form is not None:
+                form.add_app_error(error)
+                return self.show(obj, declared, form, status=error.status)
+            messages.error(request, f"{error.message} {error.hint}".strip())
+            return HttpResponseRedirect(self.url("detail", pk=obj.pk))
+        messages.success(
+            request, _("%(verb)s: “%(name)s”.") % {"verb": declared.label, "name": obj}
+        )
+        return HttpResponseRedirect(self.after(obj, declared))
+
+    def after(self, obj: Any, declared: Any) -> str:
+        return self.url("detail", pk=obj.pk)
+
+    def found(self, pk: Any, verb: str) -> tuple[Any, Any]:
+        try:
+            declared = self.spec.verb(verb)
+        except KeyError:
+            raise NotFound() from None
+        return self.object(pk), declared
+
+    def form(self, declared: Any, obj: Any, **kwargs: Any) -> Any:
+        if not declared.form:
+            return None
+        return import_string(declared.form)(actor=self.actor, instance=obj, **kwargs)
+
+    def show(self, obj: Any, declared: Any, form: Any, status: int = 200) -> HttpResponse:
+        groups = import_string(declared.inventory)(self.actor, obj) if declared.inventory else []
+        return self.render(
+            self.templates("confirm"),
+            {
+                "spec": self.spec,
+                "object": obj,
+                "title": f"{declared.label}: {obj}",
+                "lead": declared.confirm,
+                "inventory": [inventory_context(group) for group in groups],
+                "typed": "",
+                "form": form,
+                "fieldsets": form.fieldsets() if form is not None else [],
+                "problems": form.problems() if form is not None and form.is_bound else [],
+                "cancel_url": self.url("detail", pk=obj.pk),
+                "post_url": self.url("verb", pk=obj.pk, verb=declared.name),
+                "submit_label": declared.label,
+                "tone": declared.tone,
+            },
+            status=status,
+        )
+
+
+def inventory_context(group: Any) -> dict[str, Any]:
+    """An inventory group as templates draw it."""
+    return {
+        "label": group.label,
+        "items": [{"text": text, "url": url} for text, url in group.items],
+        "severity": group.severity,
+    }

@@ -1,0 +1,136 @@
+"""The page base: a view that has not declared who may open it cannot be defined."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views import View
+
+from core import registry, services, states
+from core.actor import ANONYMOUS, Actor
+
+
+class Page(View):
+    """A console page.
+
+    Subclasses declare exactly one of: ``action`` (IAM action asked before the handler runs),
+    ``verb`` (a verb of ``spec``, for resource pages), ``signed_in`` (a reason why any signed-in
+    user may open it) or ``public`` (a reason why anybody may).
+    """
+
+    action: ClassVar[str] = ""
+    verb: ClassVar[str] = ""
+    signed_in: ClassVar[str] = ""
+    public: ClassVar[str] = ""
+    abstract: ClassVar[bool] = True
+    while_password_expired: ClassVar[bool] = False
+
+    request: HttpRequest
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("abstract", False):
+            return
+        cls.abstract = False
+        declared = [n for n in ("action", "verb", "signed_in", "public") if getattr(cls, n)]
+        if len(declared) != 1:
+            raise TypeError(
+                f"{cls.__name__} must declare one of action, verb, signed_in or public; "
+                f"it declares {declared or 'none'}"
+            )
+
+    @property
+    def actor(self) -> Actor:
+        return getattr(self.request, "actor", ANONYMOUS)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not self.public:
+            if not self.actor.is_user:
+                return self.sign_in_first(request)
+            if self.actor.must_change_password and not self.while_password_expired:
+                return HttpResponseRedirect(settings.PASSWORD_CHANGE_URL)
+        self.check(request)
+        return super().dispatch(request, *args, **kwargs)
+
+    def check(self, request: HttpRequest) -> None:
+        """Ask before the handler runs. Resource pages ask about their object themselves."""
+        if self.action:
+            from core import access
+
+            access.authorize(self.actor, self.action)
+
+    def sign_in_first(self, request: HttpRequest) -> HttpResponseBase:
+        if request.headers.get("HX-Request"):
+            response = HttpResponse(status=401)
+            response["HX-Redirect"] = f"{settings.LOGIN_URL}?next={request.path}"
+            return response
+        return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+
+    def render(
+        self, template: str | list[str], context: dict[str, Any], status: int = 200
+    ) -> HttpResponse:
+        return render(self.request, template, context, status=status)
+
+
+class ResourcePage(Page):
+    """A page about one resource type; ``spec`` comes from the router."""
+
+    abstract = True
+    spec: registry.ResourceSpec = None  # type: ignore[assignment]
+
+    def url(self, page: str, **kwargs: Any) -> str:
+        from django.urls import reverse
+
+        return reverse(f"{self.spec.slug}:{page}", kwargs=kwargs or None)
+
+    def object(self, pk: Any) -> Any:
+        """The row, if the actor may see it; else 404."""
+        return services.visible(self.spec.model, self.actor, pk=pk)
+
+    def templates(self, page: str) -> list[str]:
+        """model -> app -> generic."""
+        app, model = self.spec.type_label.split(".")
+        return [f"{app}/{model}/{page}.html", f"{app}/{page}.html", f"generic/{page}.html"]
+
+
+def safe_next(request: HttpRequest, default: str) -> str:
+    """``next`` of the request if it stays on this host, else ``default``."""
+    target = request.POST.get("next") or request.GET.get("next") or ""
+    if url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
+        return target
+    return default
+
+
+def status_of(obj: Any) -> dict[str, Any] | None:
+    """What the status chip shows, or None for things without a life cycle."""
+    if not isinstance(obj, states.Stateful):
+        return None
+    from django.utils import timezone
+
+    heartbeat = obj.HEARTBEATS.get(obj.phase)
+    silent = (
+        heartbeat is not None
+        and obj.observed_at is not None
+        and (timezone.now() - obj.observed_at).total_seconds() > 3 * heartbeat
+    )
+    return {
+        "phase": obj.phase,
+        "label": obj.Phase(obj.phase).label,  # type: ignore[attr-defined]
+        "secondary": obj.secondary,
+        "tone": "grey" if silent else obj.TONES.get(obj.phase, "grey"),
+        "live": not obj.is_settled,
+        "since": obj.phase_since,
+        "reason": obj.reason,
+        "message": obj.message,
+        "next": (obj.detail or {}).get("next", ""),
+        "observed_at": obj.observed_at,
+        "stale": silent,
+    }

@@ -1,0 +1,161 @@
+"""The detail page: header with status and legal actions, tabs, live refresh."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from console.pages.base import ResourcePage, status_of
+from core import access, shell
+from core.errors import NotFound
+from core.models import AuditRecord, Event
+from core.registry import Item, Panel, Tab
+
+HISTORY = 100  # rows of the Activity tab
+
+
+class DetailPage(ResourcePage):
+    """One object; ``tab`` picks the tab, the fragment is the same URL under htmx."""
+
+    verb = "get"
+
+    def get(self, request: HttpRequest, pk: Any, tab: str = "overview") -> HttpResponse:
+        obj = self.object(pk)
+        tabs = {t.name: t for t in self.tabs(obj)}
+        if tab not in tabs:
+            raise NotFound()
+        current = tabs[tab]
+        context = {
+            "spec": self.spec,
+            "object": obj,
+            "title": str(obj),
+            "is_own": obj.account_id == self.actor.account_id,
+            "status": status_of(obj),
+            "tabs": [
+                {
+                    "name": t.name,
+                    "label": t.label,
+                    "url": self.url("detail", pk=obj.pk)
+                    if t.name == "overview"
+                    else self.url("tab", pk=obj.pk, tab=t.name),
+                    "active": t.name == tab,
+                    "count": t.count(obj) if t.count else None,
+                }
+                for t in tabs.values()
+            ],
+            "tab": tab,
+            "tab_template": current.template,
+            "actions": self.actions(obj),
+            "live_url": self.url("live", pk=obj.pk) if self.is_live(obj) else None,
+            "banners": shell.banners(self.actor, self.spec.slug),
+            **(current.context(request, obj) if current.context else {}),
+        }
+        fragment = request.headers.get("HX-Request") and not request.headers.get("HX-Boosted")
+        return self.render(self.templates("_detail" if fragment else "detail"), context)
+
+    def is_live(self, obj: Any) -> bool:
+        return hasattr(obj, "phase") and not obj.is_terminal
+
+    def tabs(self, obj: Any) -> list[Tab]:
+        """Overview, the type's own tabs, then Activity, Tags and Access."""
+        found = [Tab("overview", _("Overview"), "generic/tabs/overview.html", self._overview)]
+        found += [
+            t
+            for t in self.spec.tabs
+            if (t.shown is None or t.shown(obj, self.actor))
+            and (not t.action or access.decide(self.actor, t.action, obj).allowed)
+        ]
+        if obj.account_id == self.actor.account_id:
+            found.append(
+                Tab("activity", _("Activity"), "generic/tabs/activity.html", self._activity)
+            )
+            found.append(Tab("tags", _("Tags"), "generic/tabs/tags.html", self._tags))
+        found.append(Tab("access", _("Access"), "generic/tabs/access.html", self._access))
+        return found
+
+    def actions(self, obj: Any) -> list[dict[str, Any]]:
+        """Buttons for what this actor may do, greyed with the reason where the state forbids."""
+        spec, actor, buttons = self.spec, self.actor, []
+        own = obj.account_id == actor.account_id
+        for verb in spec.verbs:
+            if verb.own_only and not own:
+                continue
+            if not access.decide(actor, verb.action, obj).allowed:
+                continue
+            enabled = verb.enabled(obj)
+            buttons.append(
+                {
+                    "label": verb.label,
+                    "url": self.url("verb", pk=obj.pk, verb=verb.name),
+                    "icon": verb.icon,
+                    "tone": verb.tone,
+                    "method": "get" if verb.confirm or verb.form or verb.inventory else "post",
+                    "enabled": enabled,
+                    "why_not": ""
+                    if enabled
+                    else _("Not possible while the status is %(phase)s.") % {"phase": obj.phase},
+                }
+            )
+        if own and (spec.edit_form or spec.form) and self._may(obj, "update"):
+            buttons.append(self._plain(obj, "edit", _("Edit"), "pencil", "secondary"))
+        if own and self._may(obj, "delete"):
+            buttons.append(self._plain(obj, "delete", _("Delete"), "trash", "danger"))
+        return buttons
+
+    def _may(self, obj: Any, verb: str) -> bool:
+        return (
+            verb in self.spec.actions
+            and access.decide(self.actor, self.spec.action(verb), obj).allowed
+        )
+
+    def _plain(self, obj: Any, page: str, label: str, icon: str, tone: str) -> dict[str, Any]:
+        return {
+            "label": label,
+            "url": self.url(page, pk=obj.pk),
+            "icon": icon,
+            "tone": tone,
+            "method": "get",
+            "enabled": True,
+            "why_not": "",
+        }
+
+    def _overview(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        panels = list(self.spec.panels(obj, self.actor)) if self.spec.panels else []
+        own = obj.account_id == self.actor.account_id
+        facts = [Item(_("ID"), str(obj.pk), copy=str(obj.pk))]
+        if obj.region:
+            facts.append(Item(_("Region"), obj.region))
+        facts.append(Item(_("Owner"), _("this account") if own else obj.account_id))
+        if own and obj.created_by_id:
+            facts.append(Item(_("Created by"), str(obj.created_by)))
+        facts.append(Item(_("Created"), obj.created_at))
+        facts.append(Item(_("Changed"), obj.updated_at))
+        if obj.description:
+            facts.append(Item(_("Description"), obj.description))
+        return {"panels": [*panels, Panel(_("Details"), tuple(facts), icon="info-circle")]}
+
+    def _activity(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        events = Event.objects.filter(resource_id=str(obj.pk)).order_by("-id")[:HISTORY]
+        trail = AuditRecord.objects.filter(
+            resource_id=str(obj.pk), account_id=self.actor.account_id
+        ).order_by("-id")[:HISTORY]
+        return {"events": events, "trail": trail}
+
+    def _tags(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        return {
+            "tags": obj.tags,
+            "can_edit": self._may(obj, "update"),
+            "tags_url": self.url("tags", pk=obj.pk),
+            "version": obj.version,
+        }
+
+    def _access(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        asked = {self.spec.action(v): v for v in self.spec.actions if v not in ("list", "create")}
+        asked |= {verb.action: str(verb.label) for verb in self.spec.verbs}
+        decisions = [
+            {"label": label, "decision": access.decide(self.actor, action, obj)}
+            for action, label in asked.items()
+        ]
+        return {"decisions": decisions}

@@ -1,0 +1,159 @@
+"""Create and edit pages. Bad input comes back filled in; a double submit makes one object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+
+from console import once
+from console.pages.base import ResourcePage
+from core import access
+from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
+
+
+class CreatePage(ResourcePage):
+    """GET shows the form, POST creates through the room's service."""
+
+    verb = "create"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        access.authorize(self.actor, self.spec.action("create"), context=self.any_context())
+        return self.show(self.form(initial=self.initial(request)))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = self.form(data=request.POST, files=request.FILES)
+        if not form.is_valid():
+            return self.show(form, status=400)
+        key = form.cleaned_data.get("once") or ""
+        done = once.result(self.actor, key)
+        if done:
+            return HttpResponseRedirect(done)
+        try:
+            obj = self.spec.load("services").create(self.actor, form.data_for_service())
+        except (AccessDenied, NotAuthenticated, NotFound):
+            raise
+        except AppError as error:
+            form.add_app_error(error)
+            return self.show(form, status=error.status)
+        url = self.created_url(obj)
+        once.remember(self.actor, key, url)
+        messages.success(
+            request,
+            _("%(label)s “%(name)s” was created.") % {"label": self.spec.label, "name": obj},
+        )
+        return HttpResponseRedirect(url)
+
+    def any_context(self) -> dict[str, Any] | None:
+        """Context keys to assume when only asking whether the form may be opened."""
+        return (
+            self.spec.load("services").form_context()
+            if hasattr(self.spec.load("services"), "form_context")
+            else None
+        )
+
+    def created_url(self, obj: Any) -> str:
+        return self.url("detail", pk=obj.pk)
+
+    def initial(self, request: HttpRequest) -> dict[str, Any]:
+        """Prefill from the query string, e.g. a link "train with this dataset"."""
+        return {k: v for k, v in request.GET.items() if v}
+
+    def form(self, **kwargs: Any) -> Any:
+        return self.spec.load("form")(actor=self.actor, **kwargs)
+
+    def show(self, form: Any, status: int = 200) -> HttpResponse:
+        return self.render(
+            self.templates("form"),
+            {
+                "spec": self.spec,
+                "title": _("Create %(label)s") % {"label": str(self.spec.label).lower()},
+                "form": form,
+                "fieldsets": form.fieldsets(),
+                "problems": form.problems() if form.is_bound else [],
+                "submit_label": _("Create"),
+                "cancel_url": self.url("list"),
+            },
+            status=status,
+        )
+
+
+class EditPage(ResourcePage):
+    """Change what may be changed; a stale tab is told so and keeps its text."""
+
+    verb = "update"
+
+    def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        obj = self.object(pk)
+        access.authorize(self.actor, self.spec.action("update"), obj)
+        return self.show(obj, self.form(obj))
+
+    def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        obj = self.object(pk)
+        form = self.form(obj, data=request.POST, files=request.FILES)
+        if not form.is_valid():
+            return self.show(obj, form, status=400)
+        try:
+            self.spec.load("services").update(
+                self.actor,
+                obj,
+                form.data_for_service(),
+                expected_version=form.cleaned_data.get("version"),
+            )
+        except (AccessDenied, NotAuthenticated, NotFound):
+            raise
+        except AppError as error:
+            form.add_app_error(error)
+            return self.show(obj, form, status=error.status)
+        messages.success(request, _("“%(name)s” was saved.") % {"name": obj})
+        return HttpResponseRedirect(self.url("detail", pk=obj.pk))
+
+    def form(self, obj: Any, **kwargs: Any) -> Any:
+        form_class = self.spec.load("edit_form") or self.spec.load("form")
+        if form_class is None:
+            raise NotFound()
+        return form_class(actor=self.actor, instance=obj, **kwargs)
+
+    def show(self, obj: Any, form: Any, status: int = 200) -> HttpResponse:
+        return self.render(
+            self.templates("form"),
+            {
+                "spec": self.spec,
+                "object": obj,
+                "title": _("Edit %(name)s") % {"name": obj},
+                "form": form,
+                "fieldsets": form.fieldsets(),
+                "problems": form.problems() if form.is_bound else [],
+                "submit_label": _("Save"),
+                "cancel_url": self.url("detail", pk=obj.pk),
+            },
+            status=status,
+        )
+
+
+class TagsPage(ResourcePage):
+    """Replace the tags of an object; posted pairs ``key`` / ``value``, one per row."""
+
+    verb = "update"
+
+    def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        from core import services
+
+        obj = self.object(pk)
+        keys, values = request.POST.getlist("key"), request.POST.getlist("value")
+        tags = {k.strip(): v.strip() for k, v in zip(keys, values, strict=False) if k.strip()}
+        version = request.POST.get("version", "")
+        try:
+            services.update(
+                self.actor,
+                obj,
+                {"tags": tags},
+                expected_version=int(version) if version.isdigit() else None,
+            )
+        except (AccessDenied, NotAuthenticated, NotFound):
+            raise
+        except AppError as error:
+            messages.error(request, f"{error.message} {error.hint}".strip())
+        return HttpResponseRedirect(self.url("tab", pk=obj.pk, tab="tags"))

@@ -1,0 +1,165 @@
+"""The list page: filters, search, columns, paging; page and fragment from one URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+
+from console.filters import filterset_class
+from console.pages.base import ResourcePage, status_of
+from core import access, registry, shell
+from core.listing import COUNT_CAP, Branches
+
+PER_PAGE = 20
+
+
+def branches(spec: registry.ResourceSpec, actor: Any, which: str, *, region: str = "") -> Branches:
+    """Own, shared or all rows that ``actor`` may list, newest first."""
+    manager = spec.model.objects
+    parts = []
+    if which in ("own", "all"):
+        rows = manager.own(actor, "list")
+        parts.append(rows.filter(region=region) if spec.regional and region else rows)
+    if which in ("shared", "all") and spec.shareable:
+        rows = manager.shared(actor, "list")
+        parts.append(rows.filter(region=region) if spec.regional and region else rows)
+    return Branches(parts, spec.ordering)
+
+
+class ListPage(ResourcePage):
+    """Rows of one type in the current region."""
+
+    verb = "list"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        spec, actor = self.spec, self.actor
+        access.authorize(actor, spec.action("list"))
+        which = "shared" if spec.shareable and request.GET.get("scope") == "shared" else "own"
+        rows = self.rows(which)
+        filters = filterset_class(spec)
+        form = filters(request.GET, queryset=rows.branches[0]).form
+        if form.is_valid():
+            rows.narrow(lambda qs: filters(request.GET, queryset=qs).qs)
+        sort = request.GET.get("sort", "")
+        sortable = {c.sort for c in spec.columns if c.sort}
+        rows.order(sort if sort.lstrip("-") in sortable else spec.ordering)
+        page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))  # type: ignore[arg-type]
+        context = self.context(request, which, form, page, rows.ordering)
+        fragment = request.headers.get("HX-Request") and not request.headers.get("HX-Boosted")
+        return self.render(
+            self.templates("_table") if fragment else self.templates("list"), context
+        )
+
+    def rows(self, which: str) -> Branches:
+        return branches(self.spec, self.actor, which, region=self.actor.region)
+
+    def context(
+        self, request: HttpRequest, which: str, form: Any, page: Any, ordering: str
+    ) -> dict[str, Any]:
+        spec = self.spec
+        can_create = bool(
+            spec.form
+            and "create" in spec.actions
+            and access.decide(self.actor, spec.action("create")).allowed
+        )
+        given = {k: v for k, v in request.GET.items() if k not in ("page",) and v}
+        objects = list(page.object_list)
+        return {
+            "spec": spec,
+            "title": spec.label_plural,
+            "columns": [self._column(request, c, ordering) for c in spec.columns],
+            "rows": [self._row(obj) for obj in objects],
+            "live": any((s := status_of(o)) and s["live"] for o in objects),
+            "tabs_scope": self._scopes(request, which),
+            "scope": which,
+            "filter_form": form,
+            "search": request.GET.get("q", ""),
+            "is_filtered": bool(set(given) - {"scope", "sort"}),
+            "page": self._page(request, page),
+            "can_create": can_create and which == "own",
+            "create_url": self.url("create") if can_create else "",
+            "banners": shell.banners(self.actor, spec.slug),
+            "bulk_actions": [],
+            **self.extra_context(request),
+        }
+
+    def extra_context(self, request: HttpRequest) -> dict[str, Any]:
+        """More context for a room's own list template."""
+        return {}
+
+    def _row(self, obj: Any) -> dict[str, Any]:
+        cells = []
+        for column in self.spec.columns:
+            value = column.value(obj)
+            html = (
+                value if isinstance(value, SafeString) else escape("" if value is None else value)
+            )
+            cells.append(
+                {"html": html, "label": column.label, "align": column.align, "name": column.name}
+            )
+        return {
+            "object": obj,
+            "id": str(obj.pk),
+            "url": self.url("detail", pk=obj.pk),
+            "cells": cells,
+            "status": status_of(obj),
+            "actions": [],
+        }
+
+    def _column(
+        self, request: HttpRequest, column: registry.Column, ordering: str
+    ) -> dict[str, Any]:
+        here = ordering.lstrip("-") == column.sort if column.sort else False
+        descending = ordering.startswith("-")
+        query = request.GET.copy()
+        query.pop("page", None)
+        query["sort"] = column.sort if here and descending else f"-{column.sort}"
+        return {
+            "name": column.name,
+            "label": column.label,
+            "align": column.align,
+            "sortable": bool(column.sort),
+            "sort_url": f"?{query.urlencode()}",
+            "sorted": ("desc" if descending else "asc") if here else "",
+        }
+
+    def _scopes(self, request: HttpRequest, which: str) -> list[dict[str, Any]]:
+        if not self.spec.shareable:
+            return []
+        from django.utils.translation import gettext as _
+
+        labels = {
+            "own": _("My %(things)s") % {"things": str(self.spec.label_plural).lower()},
+            "shared": _("Shared %(things)s") % {"things": str(self.spec.label_plural).lower()},
+        }
+        return [
+            {
+                "label": label,
+                "url": f"{self.url('list')}?scope={name}" if name != "own" else self.url("list"),
+                "active": which == name,
+                "count": self.rows(name).count(),
+            }
+            for name, label in labels.items()
+        ]
+
+    def _page(self, request: HttpRequest, page: Any) -> dict[str, Any]:
+        def url(number: int) -> str:
+            query = request.GET.copy()
+            query["page"] = str(number)
+            return f"?{query.urlencode()}"
+
+        count = page.paginator.count
+        return {
+            "number": page.number,
+            "pages": page.paginator.num_pages,
+            "count": min(count, COUNT_CAP),
+            "count_capped": count > COUNT_CAP,
+            "first": page.start_index(),
+            "last": page.end_index(),
+            "prev_url": url(page.number - 1) if page.has_previous() else "",
+            "next_url": url(page.number + 1) if page.has_next() else "",
+        }

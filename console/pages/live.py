@@ -1,0 +1,79 @@
+"""Server-sent events: tells an open page that its object moved; the page fetches the rest.
+
+A web thread serves one stream at a time, so streams are few and short: beyond the limit the answer
+is 503 and the page polls instead; after STREAM_SECONDS the browser reconnects with its last id.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from console.pages.base import ResourcePage
+from core import actor as actors
+from core import services
+from core.errors import AppError
+from core.models import Event
+
+STREAM_SECONDS = 50
+LOOK_EVERY = 0.5  # seconds between looks at the database
+KEEP_ALIVE = 10  # seconds of silence before a comment is sent
+
+_slots = threading.BoundedSemaphore(getattr(settings, "MODELYARD_LIVE_STREAMS", 24))
+
+
+class LivePage(ResourcePage):
+    """``text/event-stream`` of one object; each message id is version.event.token."""
+
+    verb = "get"
+
+    def get(self, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        self.object(pk)
+        if not _slots.acquire(blocking=False):
+            response = HttpResponse("busy: poll instead", status=503, content_type="text/plain")
+            response["Retry-After"] = "5"
+            return response
+        seen = request.headers.get("Last-Event-ID", "")
+        stream = StreamingHttpResponse(
+            self.stream(pk, seen), content_type="text/event-stream; charset=utf-8"
+        )
+        stream["X-Accel-Buffering"] = "no"
+        return stream
+
+    def stream(self, pk: Any, seen: str) -> Iterator[bytes]:
+        """Messages while the object may be seen; rights are asked again at every look."""
+        try:
+            with actors.acting(self.actor):
+                yield b"retry: 1500\n\n"
+                until, spoke = time.monotonic() + STREAM_SECONDS, time.monotonic()
+                while time.monotonic() < until:
+                    try:
+                        token = self.token(pk)
+                    except AppError:
+                        yield b"event: gone\ndata: {}\n\n"
+                        return
+                    if token != seen:
+                        seen, spoke = token, time.monotonic()
+                        yield f"id: {token}\nevent: changed\ndata: {{}}\n\n".encode()
+                    elif time.monotonic() - spoke > KEEP_ALIVE:
+                        spoke = time.monotonic()
+                        yield b": still here\n\n"
+                    time.sleep(LOOK_EVERY)
+        finally:
+            _slots.release()
+            connection.close()
+
+    def token(self, pk: Any) -> str:
+        obj = services.visible(self.spec.model, self.actor, pk=pk)
+        last = (
+            Event.objects.filter(resource_id=str(pk)).order_by("-id").values_list("id", flat=True)
+        ).first()
+        extra = self.spec.live_token(obj) if self.spec.live_token else ""
+        return f"{obj.version}.{last or 0}.{extra}"

@@ -1,0 +1,34 @@
+"""URL root: the frame, every declared resource, the API. Rooms add theirs by string."""
+
+from importlib import import_module
+
+from django.apps import apps
+from django.urls import include, path
+from django.utils.module_loading import module_has_submodule
+
+from console import router
+
+ROOMS = ["accounts", "sharing", "storage", "compute", "datasets", "registry", "training", "serving"]
+
+
+def room_urls() -> list:
+    """``<room>/urls.py`` of every room that has pages outside the generic ones."""
+    found = []
+    for room in ROOMS:
+        module = apps.get_app_config(room).module
+        if module is not None and module_has_submodule(module, "urls"):
+            found.append(path("", include(import_module(f"{room}.urls"))))
+    return found
+
+
+urlpatterns = [
+    path("", include("console.shell_urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("api/v1/", include("console.api.urls")),
+    *room_urls(),
+    *router.urlpatterns(),
+]
+
+handler400 = "console.pages.errors.bad_request"
+handler404 = "console.pages.errors.not_found"
+handler500 = "console.pages.errors.server_error"

@@ -1,0 +1,153 @@
+"""The only place that asks whether somebody may do something.
+
+``decide()`` is the one question; the engine named by ``settings.MODELYARD_ACCESS_ENGINE`` answers
+it, so the kernel imports no other room. Default deny: no engine, an unknown action or an error
+inside the engine is a deny.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.conf import settings
+from django.db.models import Model, Q
+from django.utils.module_loading import import_string
+
+from core.actor import Actor
+from core.errors import AccessDenied, NotAuthenticated
+
+if TYPE_CHECKING:
+    from core.models import Resource
+
+log = logging.getLogger("modelyard.access")
+
+Context = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the evaluation order and what it found."""
+
+    name: str
+    outcome: str  # pass | allow | deny | skip
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer, the step that decided, a sentence for people, and every step taken."""
+
+    allowed: bool
+    action: str
+    step: str
+    reason: str
+    trace: tuple[Step, ...] = ()
+    missing: str = ""  # the smallest right that would change a deny, "" if none would
+    statement: str = ""  # policy and statement that decided, where one did
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
+
+    def __bool__(self) -> bool:  # a Decision in a boolean place means its answer
+        return self.allowed
+
+    def explanation(self) -> dict[str, Any]:
+        """What a 403 page and an API body show."""
+        return {
+            "decision_id": self.id,
+            "action": self.action,
+            "step": self.step,
+            "reason": self.reason,
+            "statement": self.statement,
+            "missing": self.missing,
+            "trace": [[s.name, s.outcome, s.text] for s in self.trace],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is acted on, for actions on things that are no row (a type, an object key)."""
+
+    account_id: str | None
+    path: str = ""  # path part of the resource name, e.g. "bucket/key"
+    region: str = ""
+    instance: Model | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Row filters of a list: own rows and rows shared by others. ``None`` = nothing."""
+
+    own: Q | None
+    shared: Q | None
+
+
+class Engine(Protocol):
+    """What answers. Implemented by the accounts room."""
+
+    def decide(self, actor: Actor, action: str, target: Target, context: Context) -> Decision: ...
+
+    def scope(self, actor: Actor, action: str, model: type[Resource]) -> Scope: ...
+
+
+@lru_cache(maxsize=1)
+def _engine() -> Engine:
+    return import_string(settings.MODELYARD_ACCESS_ENGINE)()  # type: ignore[no-any-return]
+
+
+def as_target(actor: Actor, target: object) -> Target:
+    """Normalise what callers pass: a Target, a row, or None for "in my own account"."""
+    if isinstance(target, Target):
+        return target
+    if target is None:
+        return Target(account_id=actor.account_id, region=actor.region)
+    if isinstance(target, Model):
+        return Target(
+            account_id=getattr(target, "account_id", None),
+            path=getattr(target, "access_path", ""),
+            region=getattr(target, "region", ""),
+            instance=target,
+        )
+    raise TypeError(f"decide() takes a row, a Target or None, not {type(target).__name__}")
+
+
+def decide(
+    actor: Actor, action: str, target: object = None, context: Context | None = None
+) -> Decision:
+    """May ``actor`` do ``action`` on ``target``? Never raises: an error inside is a deny."""
+    try:
+        return _engine().decide(actor, action, as_target(actor, target), context or {})
+    except Exception:
+        log.exception("access engine failed on %s for %s", action, actor.label)
+        return Decision(
+            False, action, "error", "The access decision could not be made, so it is a no."
+        )
+
+
+def scope(actor: Actor, action: str, model: type[Resource]) -> Scope:
+    """Row filters for a list under ``action``; an error inside is an empty list."""
+    try:
+        return _engine().scope(actor, action, model)
+    except Exception:
+        log.exception("access engine failed on list %s for %s", action, actor.label)
+        return Scope(None, None)
+
+
+def authorize(
+    actor: Actor, action: str, target: object = None, context: Context | None = None
+) -> Decision:
+    """The decision, if it is a yes.
+
+    Raises:
+        NotAuthenticated: nobody is signed in.
+        AccessDenied: the decision is a no; it travels with the exception.
+    """
+    if actor.kind == "anonymous":
+        raise NotAuthenticated("Sign in first.", hint="Send an API token or open the sign-in page.")
+    decision = decide(actor, action, target, context)
+    if not decision.allowed:
+        raise AccessDenied(decision, target=target)
+    return decision

@@ -1,0 +1,136 @@
+"""Writing the trail. Services, transitions and the request boundary call this; views never do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import uuid
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Model
+
+from core import registry
+from core.actor import Actor
+from core.models import AuditRecord
+
+_SECRET = re.compile(r"password|secret|token|credential|\bsk\b|private_key", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def one_line(text: str, limit: int = 500) -> str:
+    """Text without control characters, so that no value can forge a second line."""
+    return _CONTROL.sub(" ", text)[:limit]
+
+
+def plain(value: object) -> Any:
+    """A JSON value; anything else becomes text."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, uuid.UUID | dt.datetime | dt.date | Decimal):
+        return str(value)
+    if isinstance(value, Model):
+        return str(value.pk)
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(v) for v in value]
+    return str(value)
+
+
+def masked(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The same mapping with anything that looks like a secret replaced."""
+    if values is None:
+        return None
+    return {
+        key: "***" if _SECRET.search(key) and value not in (None, "") else plain(value)
+        for key, value in values.items()
+    }
+
+
+def record(
+    actor: Actor,
+    *,
+    event: str,
+    action: str,
+    target: object = None,
+    account_id: str | None = None,
+    result: str = AuditRecord.Result.OK,
+    decision_id: str = "",
+    message: str = "",
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    resource_type: str = "",
+    resource_id: str = "",
+    resource_name: str = "",
+) -> AuditRecord:
+    """Write one row in the caller's transaction: if it cannot be written, nothing happens."""
+    if isinstance(target, Model):
+        resource_type = resource_type or target._meta.label_lower
+        resource_id = resource_id or str(target.pk)
+        resource_name = resource_name or str(target)
+        account_id = account_id or getattr(target, "account_id", None)
+    return AuditRecord.objects.create(
+        account_id=account_id or actor.account_id,
+        actor_kind=actor.kind,
+        actor_user_id=actor.user_id,
+        actor_label=one_line(actor.label, 200),
+        via=actor.via,
+        on_behalf_agency_id=actor.agency_id,
+        source_ip=actor.source_ip[:45],
+        request_id=one_line(actor.request_id, 64),
+        event=event,
+        action=action,
+        resource_type=resource_type,
+        resource_id=resource_id,
+        resource_name=one_line(resource_name, 128),
+        result=result,
+        decision_id=decision_id,
+        message=one_line(message),
+        before=masked(before),
+        after=masked(after),
+    )
+
+
+def record_denial(actor: Actor, decision: Any, target: object) -> None:
+    """One row per denial, written at the boundary, after the failed transaction is gone.
+
+    The row goes to the actor's own account: the other side learns nothing from a guess.
+    """
+    row = target if isinstance(target, Model) else None
+    record(
+        actor,
+        event="accessDenied",
+        action=decision.action,
+        account_id=actor.account_id,
+        result=AuditRecord.Result.DENIED,
+        decision_id=decision.id,
+        message=decision.reason,
+        resource_type=row._meta.label_lower if row is not None else "",
+        resource_id=str(row.pk) if row is not None else "",
+        resource_name=str(row) if row is not None else str(getattr(target, "path", "") or ""),
+    )
+
+
+def snapshot(obj: Model) -> dict[str, Any]:
+    """Field values of a row, for before and after."""
+    skip = {"updated_at", "version"}
+    return {
+        f.attname: plain(getattr(obj, f.attname))
+        for f in obj._meta.concrete_fields
+        if f.attname not in skip
+    }
+
+
+def difference(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Only what changed, as (before, after)."""
+    changed = [k for k in after if before.get(k) != after[k]]
+    return {k: before.get(k) for k in changed}, {k: after[k] for k in changed}
+
+
+def event_name(target: Model, verb: str) -> str:
+    """The declared audit event name of a verb on a row's type."""
+    return registry.spec_of(target).event(verb)

@@ -1,0 +1,143 @@
+"""Errors that a person or a script can act on. Each names the thing, the rule and the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.access import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one field ("" = the whole input)."""
+
+    field: str
+    text: str
+    code: str = "INVALID"
+    next: str = ""
+
+
+class AppError(Exception):
+    """Base: ``status`` is the HTTP status, ``code`` a stable upper-case name."""
+
+    status = 400
+    code = "BAD_REQUEST"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str = "",
+        problems: Iterable[Problem] = (),
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.hint = hint
+        self.problems = tuple(problems)
+        self.extra = dict(extra or {})
+
+
+class ValidationFailed(AppError):
+    """Input breaks a rule; ``problems`` holds all of them at once."""
+
+    status = 400
+    code = "VALIDATION_FAILED"
+
+    @classmethod
+    def of(
+        cls, field: str, text: str, *, code: str = "INVALID", next: str = ""
+    ) -> ValidationFailed:
+        return cls(text, problems=[Problem(field, text, code, next)])
+
+
+class NotAuthenticated(AppError):
+    """No or no valid sign-in."""
+
+    status = 401
+    code = "NOT_AUTHENTICATED"
+
+
+class AccessDenied(AppError):
+    """Seen but not allowed. Carries the decision so that page and API can explain it."""
+
+    status = 403
+    code = "ACCESS_DENIED"
+
+    def __init__(self, decision: Decision, *, target: object = None) -> None:
+        super().__init__(decision.reason, code="ACCESS_DENIED")
+        self.decision = decision
+        self.target = target
+
+
+class NotFound(AppError):
+    """Not there, or not yours to see: the same answer for both."""
+
+    status = 404
+    code = "NOT_FOUND"
+
+    def __init__(self, message: str = "Not found.") -> None:
+        super().__init__(message)
+
+
+class Conflict(AppError):
+    """The object is not in a state that allows this; ``extra`` carries state and legal actions."""
+
+    status = 409
+    code = "CONFLICT"
+
+
+class StaleState(Conflict):
+    """Somebody else moved the object between read and write: reload and decide again."""
+
+    code = "STALE_STATE"
+
+
+class IllegalTransition(Conflict):
+    """The state machine has no such edge."""
+
+    code = "ILLEGAL_TRANSITION"
+
+
+class PreconditionFailed(AppError):
+    """If-Match names a version that is no longer current."""
+
+    status = 412
+    code = "PRECONDITION_FAILED"
+
+
+class PreconditionRequired(AppError):
+    """A change without If-Match could overwrite somebody else's."""
+
+    status = 428
+    code = "PRECONDITION_REQUIRED"
+
+
+class QuotaExceeded(AppError):
+    """A limit is reached; the message gives used, limit and who may raise it."""
+
+    status = 409
+    code = "QUOTA_EXCEEDED"
+
+
+class TooManyRequests(AppError):
+    """Throttled; ``extra['retry_after']`` is in seconds."""
+
+    status = 429
+    code = "TOO_MANY_REQUESTS"
+
+
+class Unavailable(AppError):
+    """A part the answer needs is not there right now; trying again later is right."""
+
+    status = 503
+    code = "UNAVAILABLE"
+
+
+class UnscopedQuery(RuntimeError):
+    """A query on tenant data without an actor: a programming error, never shown to users."""

@@ -1,0 +1,18 @@
+"""Tables of the kernel."""
+
+from core.models.audit import AuditRecord
+from core.models.event import Event
+from core.models.idempotency import IdempotencyRecord
+from core.models.outbox import Lease, OutboxMessage
+from core.models.quota import Quota
+from core.models.resource import Resource
+
+__all__ = [
+    "AuditRecord",
+    "Event",
+    "IdempotencyRecord",
+    "Lease",
+    "OutboxMessage",
+    "Quota",
+    "Resource",
+]

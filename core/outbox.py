@@ -1,0 +1,53 @@
+""" "Look at this object": written with the change, published after the commit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from core.models import OutboxMessage, Resource
+
+log = logging.getLogger("modelyard.outbox")
+
+UNPUBLISHED_AFTER = dt.timedelta(seconds=5)
+KEPT = dt.timedelta(hours=1)
+
+
+def poke(obj: Resource) -> None:
+    """Ask the reconcilers to look at ``obj`` once this transaction has committed."""
+    message = OutboxMessage.objects.create(
+        resource_type=obj._meta.label_lower, resource_id=str(obj.pk)
+    )
+    transaction.on_commit(lambda: publish(message), robust=True)
+
+
+def publish(message: OutboxMessage) -> bool:
+    """Hand one message to the broker. A broker that is away costs one sweep, not the message."""
+    send = import_string(settings.MODELYARD_PUBLISHER)
+    try:
+        send(message.resource_type, message.resource_id)
+    except Exception as error:  # noqa: BLE001 any broker failure: the sweeper tries again
+        log.warning("broker did not take %s: %s", message, error)
+        return False
+    OutboxMessage.objects.filter(pk=message.pk).update(published_at=timezone.now())
+    return True
+
+
+def sweep() -> int:
+    """Publish what a crash or an absent broker left behind; forget what is long published."""
+    now = timezone.now()
+    waiting = OutboxMessage.objects.filter(
+        published_at__isnull=True, created_at__lt=now - UNPUBLISHED_AFTER
+    ).order_by("id")[:500]
+    sent = sum(publish(message) for message in waiting)
+    OutboxMessage.objects.filter(published_at__lt=now - KEPT).delete()
+    return sent
+
+
+def publish_nowhere(resource_type: str, resource_id: str) -> None:
+    """Publisher for tests that call the reconcilers themselves."""

@@ -1,0 +1,226 @@
+"""One declaration per resource; pages, API, navigation, search and tests are built from it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from core.actor import Actor
+    from core.models import Resource
+
+Render = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One list column. ``render(obj)`` returns a value or SafeString; default: the attribute."""
+
+    name: str
+    label: Any
+    render: Render | None = None
+    sort: str = ""  # model field to order by; "" = not sortable
+    align: str = ""  # "end" for numbers
+
+    def value(self, obj: Any) -> Any:
+        return self.render(obj) if self.render else getattr(obj, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One labelled value on an Overview panel; ``html`` may be text or SafeString."""
+
+    label: Any
+    html: Any
+    copy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A card on the Overview tab: labelled items, or a template of its own."""
+
+    title: Any
+    items: tuple[Item, ...] = ()
+    icon: str = ""
+    template: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    span: int = 6  # of 12 columns
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab of the detail page. ``context(request, obj)`` adds to the template's context."""
+
+    name: str
+    label: Any
+    template: str
+    context: Callable[[Any, Any], Mapping[str, Any]] | None = None
+    action: str = ""  # IAM action needed to see it; "" = the read action
+    shown: Callable[[Any, Any], bool] | None = None  # (obj, actor)
+    count: Callable[[Any], int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """Something done to one object besides edit and delete, e.g. stop.
+
+    ``handler`` is a dotted path to ``f(actor, obj, data) -> obj`` in the room's services.
+    ``phases``: legal only in these phases (None = any). ``form``: dotted path of an extra form.
+    """
+
+    name: str
+    action: str
+    label: Any
+    handler: str
+    icon: str = "player-play"
+    tone: str = "secondary"
+    phases: frozenset[str] | None = None
+    confirm: Any = ""
+    form: str = ""
+    event: str = ""
+    own_only: bool = True
+    inventory: str = ""  # dotted path of f(actor, obj) -> list[InventoryGroup]
+
+    def enabled(self, obj: Any) -> bool:
+        return self.phases is None or getattr(obj, "phase", None) in self.phases
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryGroup:
+    """What a delete or another risky step would break, for the confirm page."""
+
+    label: Any
+    items: tuple[tuple[str, str], ...]  # (text, url)
+    severity: str = "warning"  # info | warning | danger (danger blocks)
+
+
+@dataclass(frozen=True)
+class ResourceSpec:
+    """Everything the generic layers need to know about one resource type."""
+
+    model: type[Resource]
+    slug: str
+    iam: str  # "modelarts:trainJob": service and type, as policies write them
+    label: Any
+    label_plural: Any
+    actions: Mapping[str, str]  # list, get, create, update, delete -> operation or full action
+    icon: str = "box"
+    section: str = ""  # navigation section key, "" = not in the menu
+    order: int = 100
+    description: Any = ""
+    empty_title: Any = ""
+    empty_text: Any = ""
+    columns: tuple[Column, ...] = ()
+    filters: tuple[str, ...] = ()
+    search: tuple[str, ...] = ("name",)
+    ordering: str = "-created_at"
+    verbs: tuple[Verb, ...] = ()
+    tabs: tuple[Tab, ...] = ()
+    panels: Callable[[Any, Actor], list[Panel]] | None = None
+    form: str = ""  # dotted path; "" = cannot be created or edited on a page
+    edit_form: str = ""  # dotted path; "" = the same form
+    viewset: str = ""  # dotted path of the API view set
+    services: str = ""  # dotted module with create(actor, data), update(...), delete(...)
+    inventory: str = ""  # dotted f(actor, obj) -> list[InventoryGroup]: what a delete breaks
+    events: Mapping[str, str] = field(default_factory=dict)  # verb -> audit event name
+    quota: tuple[str, int] | None = None  # (key, default limit per account)
+    share_operations: tuple[str, ...] = ()  # operations a share may grant; () = not shareable
+    grant: str = ""  # dotted path of the grant model where shareable
+    live_token: Callable[[Any], str] | None = None  # changes when the page should refresh
+    views: Mapping[str, str] = field(default_factory=dict)  # page name -> dotted view override
+    regional: bool = True  # lists show the current region only
+
+    @property
+    def type_label(self) -> str:
+        """``app.model``, the type name in events, audit and tasks."""
+        return self.model._meta.label_lower
+
+    @property
+    def shareable(self) -> bool:
+        return bool(self.share_operations)
+
+    def action(self, verb: str) -> str:
+        """Full IAM action of a verb. Raises KeyError for a verb nobody declared."""
+        operation = self.actions.get(verb)
+        if operation is None:
+            for declared in self.verbs:
+                if declared.name == verb:
+                    return declared.action
+            raise KeyError(f"{self.type_label} declares no action for {verb!r}")
+        return operation if ":" in operation else f"{self.iam}:{operation}"
+
+    def verb(self, name: str) -> Verb:
+        for declared in self.verbs:
+            if declared.name == name:
+                return declared
+        raise KeyError(f"{self.type_label} has no verb {name!r}")
+
+    def event(self, verb: str) -> str:
+        """Audit event name of a verb; the vendor's where it has one."""
+        if verb in self.events:
+            return self.events[verb]
+        for declared in self.verbs:
+            if declared.name == verb and declared.event:
+                return declared.event
+        return f"{verb}{self.model.__name__}"
+
+    def load(self, what: str) -> Any:
+        """Import the object behind a dotted path attribute (form, viewset, services ...)."""
+        path = getattr(self, what)
+        if what == "services":
+            return importlib.import_module(path)
+        return import_string(path) if path else None
+
+
+_specs: dict[str, ResourceSpec] = {}
+_by_slug: dict[str, ResourceSpec] = {}
+
+
+def register(spec: ResourceSpec) -> ResourceSpec:
+    """Add one declaration. Raises ValueError when model or slug is taken."""
+    if spec.type_label in _specs or spec.slug in _by_slug:
+        raise ValueError(f"{spec.type_label} or slug {spec.slug!r} is declared twice")
+    _specs[spec.type_label] = spec
+    _by_slug[spec.slug] = spec
+    return spec
+
+
+def autodiscover() -> None:
+    """Import ``<room>/<resource>/resource.py`` of every installed room."""
+    for config in apps.get_app_configs():
+        package = config.module
+        if package is None or not hasattr(package, "__path__"):
+            continue
+        if "site-packages" in str(config.path):
+            continue
+        for info in pkgutil.iter_modules(package.__path__):
+            if info.ispkg and (Path(config.path) / info.name / "resource.py").exists():
+                importlib.import_module(f"{package.__name__}.{info.name}.resource")
+
+
+def all_specs() -> Iterator[ResourceSpec]:
+    yield from sorted(_specs.values(), key=lambda s: (s.section, s.order, s.slug))
+
+
+def spec_of(model: type[Any] | Any) -> ResourceSpec:
+    """Declaration of a model class or instance. Raises KeyError when there is none."""
+    return _specs[model._meta.label_lower]
+
+
+def has_spec(model: type[Any] | Any) -> bool:
+    return model._meta.label_lower in _specs
+
+
+def spec_by_slug(slug: str) -> ResourceSpec:
+    return _by_slug[slug]
+
+
+def spec_by_type(type_label: str) -> ResourceSpec:
+    return _specs[type_label]

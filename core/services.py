@@ -1,0 +1,251 @@
+"""Create, change, delete: the shared steps of every sole writer.
+
+Order inside one transaction: ask, write, ask again about what was written, audit. A denial rolls
+everything back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from core import access, audit, outbox, quotas, registry
+from core.actor import Actor
+from core.errors import (
+    AccessDenied,
+    Conflict,
+    NotFound,
+    PreconditionFailed,
+    Problem,
+    StaleState,
+    ValidationFailed,
+)
+from core.models import Resource
+
+R = TypeVar("R", bound=Resource)
+
+
+def visible(model: type[R], actor: Actor, *, verb: str = "", **lookup: Any) -> R:
+    """The one row that ``lookup`` names, if the actor may see it.
+
+    Raises:
+        NotFound: no such row, or not the actor's to see; both read the same.
+    """
+    rows = model.objects.for_action(actor, verb or model.READ_VERB)
+    try:
+        return rows.get(**lookup)  # type: ignore[no-any-return]
+    except (model.DoesNotExist, ValidationError, ValueError, TypeError):
+        raise NotFound() from None
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Django's validation errors as problems."""
+    if hasattr(error, "error_dict"):
+        return [
+            Problem("" if field == "__all__" else field, text, e.code or "INVALID")
+            for field, errors in error.error_dict.items()
+            for e in errors
+            for text in e.messages
+        ]
+    return [Problem("", text, error.code or "INVALID") for text in error.messages]
+
+
+def clean(obj: Resource) -> None:
+    """``full_clean()`` with all problems at once. Raises ValidationFailed."""
+    try:
+        obj.full_clean()
+    except ValidationError as error:
+        problems = problems_of(error)
+        raise ValidationFailed(problems[0].text, problems=problems) from None
+
+
+def create(
+    actor: Actor,
+    obj: R,
+    *,
+    context: Mapping[str, Any] | None = None,
+    after_save: Callable[[R], None] | None = None,
+) -> R:
+    """Insert ``obj`` into the actor's account.
+
+    Raises:
+        AccessDenied, ValidationFailed, QuotaExceeded, Conflict (name taken meanwhile).
+    """
+    spec = registry.spec_of(obj)
+    action = spec.action("create")
+    if actor.account_id is None:
+        raise NotFound()
+    obj.account_id = actor.account_id
+    obj.region = (obj.region or actor.region) if spec.regional else ""
+    obj.created_by_id = actor.user_id
+    access.authorize(
+        actor, action, access.Target(actor.account_id, obj.access_path, obj.region), context
+    )
+    with transaction.atomic():
+        clean(obj)
+        try:
+            with transaction.atomic():
+                obj.save(force_insert=True)
+        except IntegrityError as error:
+            raise Conflict(
+                f"{spec.label} “{obj}” collides with one that was made meanwhile.",
+                hint="Reload the list, or choose another name.",
+            ) from error
+        quotas.check(actor.account_id, spec)
+        if after_save is not None:
+            after_save(obj)
+        decision = access.authorize(actor, action, obj, context)
+        audit.record(
+            actor,
+            event=spec.event("create"),
+            action=action,
+            target=obj,
+            decision_id=decision.id,
+            after=audit.snapshot(obj),
+        )
+        if hasattr(obj, "phase"):
+            outbox.poke(obj)
+    return obj
+
+
+def update(
+    actor: Actor,
+    obj: R,
+    changes: Mapping[str, Any],
+    *,
+    expected_version: int | None = None,
+    verb: str = "update",
+    context: Mapping[str, Any] | None = None,
+) -> R:
+    """Change columns of ``obj``; the row is re-checked in its new form before the commit.
+
+    Raises:
+        AccessDenied, ValidationFailed, PreconditionFailed (version moved), NotFound (gone).
+    """
+    spec = registry.spec_of(obj)
+    action = spec.action(verb)
+    access.authorize(actor, action, obj, context)
+    with transaction.atomic():
+        fresh = lock(obj)
+        check_version(fresh, expected_version)
+        before = audit.snapshot(fresh)
+        for name, value in changes.items():
+            setattr(fresh, name, value)
+        clean(fresh)
+        values = {name: getattr(fresh, name) for name in changes}
+        _write(fresh, values)
+        decision = access.authorize(actor, action, fresh, context)
+        old, new = audit.difference(before, audit.snapshot(fresh))
+        audit.record(
+            actor,
+            event=spec.event(verb),
+            action=action,
+            target=fresh,
+            decision_id=decision.id,
+            before=old,
+            after=new,
+        )
+    return fresh
+
+
+def delete(
+    actor: Actor,
+    obj: Resource,
+    *,
+    expected_version: int | None = None,
+    before_delete: Callable[[Any], None] | None = None,
+) -> None:
+    """Delete the row. ``before_delete`` may refuse (raise Conflict) or clear what hangs on it."""
+    spec = registry.spec_of(obj)
+    action = spec.action("delete")
+    decision = access.authorize(actor, action, obj)
+    with transaction.atomic():
+        fresh = lock(obj)
+        check_version(fresh, expected_version)
+        if before_delete is not None:
+            before_delete(fresh)
+        audit.record(
+            actor,
+            event=spec.event("delete"),
+            action=action,
+            target=fresh,
+            decision_id=decision.id,
+            before=audit.snapshot(fresh),
+        )
+        fresh.delete()
+
+
+def perform(
+    actor: Actor, obj: R, verb: str, data: Mapping[str, Any], *, expected_version: int | None = None
+) -> R:
+    """Run a declared verb: ask, check the phase, call its handler, audit.
+
+    Raises:
+        AccessDenied, Conflict (wrong phase; carries the legal actions), whatever the handler says.
+    """
+    spec = registry.spec_of(obj)
+    declared = spec.verb(verb)
+    decision = access.authorize(actor, declared.action, obj)
+    if declared.own_only and obj.account_id != actor.account_id:
+        raise AccessDenied(
+            access.Decision(
+                False, declared.action, "share", "Only the owner's account may do this."
+            ),
+            target=obj,
+        )
+    with transaction.atomic():
+        fresh = lock(obj)
+        check_version(fresh, expected_version)
+        if not declared.enabled(fresh):
+            raise Conflict(
+                f"{spec.label} “{fresh}” is {fresh.phase}; “{declared.label}” is not possible "  # type: ignore[attr-defined]
+                "in this state.",
+                extra={"phase": fresh.phase, "legal_actions": fresh.legal_verbs()},  # type: ignore[attr-defined]
+            )
+        from django.utils.module_loading import import_string
+
+        result: R = import_string(declared.handler)(actor, fresh, data)
+        audit.record(
+            actor,
+            event=spec.event(verb),
+            action=declared.action,
+            target=fresh,
+            decision_id=decision.id,
+            after=dict(data),
+        )
+    return result
+
+
+def lock(obj: R) -> R:
+    """The row as it is now, locked for this transaction. Raises NotFound when it is gone."""
+    try:
+        rows = type(obj).objects.unscoped("locked re-read of a row already authorized")
+        return rows.select_for_update().get(pk=obj.pk)  # type: ignore[no-any-return]
+    except type(obj).DoesNotExist:
+        raise NotFound() from None
+
+
+def check_version(obj: Resource, expected: int | None) -> None:
+    """Raise PreconditionFailed when the caller saw another version."""
+    if expected is not None and obj.version != expected:
+        raise PreconditionFailed(
+            f"“{obj}” was changed since you opened it (version {obj.version}, you saw {expected}).",
+            hint="Reload to see the newer version; what you typed is kept on this page.",
+        )
+
+
+def _write(obj: Resource, values: dict[str, Any]) -> None:
+    rows = type(obj).objects.unscoped("compare-and-set").filter(pk=obj.pk, version=obj.version)
+    values |= {"version": obj.version + 1, "updated_at": timezone.now()}
+    try:
+        with transaction.atomic():
+            changed = rows.update(**values)
+    except IntegrityError as error:
+        raise Conflict(f"Another “{obj}” exists already.", hint="Choose another name.") from error
+    if changed == 0:
+        raise StaleState(f"“{obj}” changed meanwhile.", hint="Reload and try again.")
+    obj.version = values["version"]

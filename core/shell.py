@@ -1,0 +1,89 @@
+"""What rooms add to the console's frame without the console knowing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A line across the top of a page: what is waiting and where to handle it."""
+
+    text: Any
+    url: str = ""
+    action: Any = ""  # label of the link
+    level: str = "info"  # info | success | warning | danger
+
+
+@dataclass(frozen=True, slots=True)
+class NavLink:
+    """A menu entry that is no resource list. ``action`` decides who sees it."""
+
+    section: str
+    label: Any
+    url_name: str
+    icon: str
+    action: str = ""
+    order: int = 100
+    badge: str = ""  # key of a badge
+
+
+@dataclass(frozen=True, slots=True)
+class Widget:
+    """A card of the dashboard: template and the context that feeds it."""
+
+    template: str
+    context: Mapping[str, Any]
+    order: int = 100
+    span: int = 6  # of 12 columns
+
+
+BannerProvider = Callable[[Actor, str], list[Banner]]  # (actor, slug of the page or "")
+BadgeProvider = Callable[[Actor], Mapping[str, int]]  # slug or key -> number
+WidgetProvider = Callable[[Actor], list[Widget]]
+
+_banners: list[BannerProvider] = []
+_badges: list[BadgeProvider] = []
+_widgets: list[WidgetProvider] = []
+_links: list[NavLink] = []
+
+
+def add_banners(provider: BannerProvider) -> BannerProvider:
+    _banners.append(provider)
+    return provider
+
+
+def add_badges(provider: BadgeProvider) -> BadgeProvider:
+    _badges.append(provider)
+    return provider
+
+
+def add_widgets(provider: WidgetProvider) -> WidgetProvider:
+    _widgets.append(provider)
+    return provider
+
+
+def add_link(link: NavLink) -> NavLink:
+    _links.append(link)
+    return link
+
+
+def banners(actor: Actor, slug: str) -> list[Banner]:
+    return [banner for provider in _banners for banner in provider(actor, slug)]
+
+
+def badges(actor: Actor) -> dict[str, int]:
+    return {key: n for provider in _badges for key, n in provider(actor).items() if n}
+
+
+def widgets(actor: Actor) -> list[Widget]:
+    found = [widget for provider in _widgets for widget in provider(actor)]
+    return sorted(found, key=lambda widget: widget.order)
+
+
+def links() -> list[NavLink]:
+    return list(_links)

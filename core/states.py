@@ -1,0 +1,242 @@
+"""State machines as data, and the one function that moves a state.
+
+Contract (see docs/mechanisms/states.md): the user writes the desired state, reconcilers write the
+observed one; a move is a compare-and-set on (phase, version) that writes event, audit and outbox
+rows in the same transaction; terminal is final; every other phase has a deadline or a heartbeat.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
+
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from core import audit, outbox, registry
+from core.actor import Actor
+from core.errors import Conflict, IllegalTransition, StaleState
+from core.models import Event
+
+
+class Stateful(models.Model):
+    """Mix-in of a Resource that has a life cycle. Subclasses declare the class variables."""
+
+    TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]]
+    #: phases that never change again
+    TERMINAL: ClassVar[frozenset[str]]
+    #: phases in which nothing is going on, so no reconciler needs to look
+    SETTLED: ClassVar[frozenset[str]]
+    #: seconds a phase may last before the reconciler must act; or a heartbeat rule instead
+    DEADLINES: ClassVar[Mapping[str, int]]
+    #: phases watched by a heartbeat instead of a deadline -> seconds of silence allowed
+    HEARTBEATS: ClassVar[Mapping[str, int]]
+    #: phase -> green | blue | yellow | red | grey | purple
+    TONES: ClassVar[Mapping[str, str]]
+    #: where a poisoned object is parked
+    PARKED: ClassVar[str]
+
+    phase = models.CharField(_("status"), max_length=32, editable=False)
+    secondary = models.CharField(max_length=32, blank=True, default="", editable=False)
+    reason = models.CharField(max_length=64, blank=True, default="", editable=False)
+    message = models.CharField(max_length=500, blank=True, default="", editable=False)
+    detail = models.JSONField(default=dict, editable=False)
+    desired = models.CharField(max_length=16, default="running", editable=False)
+    generation = models.PositiveIntegerField(default=1, editable=False)
+    phase_since = models.DateTimeField(default=timezone.now, editable=False)
+    observed_at = models.DateTimeField(null=True, editable=False)
+    deadline_at = models.DateTimeField(null=True, editable=False)
+    next_look_at = models.DateTimeField(null=True, editable=False, db_index=True)
+    reconcile_failures = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.phase in self.TERMINAL
+
+    @property
+    def is_settled(self) -> bool:
+        return self.phase in self.SETTLED or self.phase in self.TERMINAL
+
+    def legal_verbs(self) -> list[str]:
+        """Names of the verbs that this phase allows."""
+        spec = registry.spec_of(self)
+        return [verb.name for verb in spec.verbs if verb.enabled(self)]
+
+
+S = TypeVar("S", bound=Any)
+
+
+def conflict(obj: Any, text: str, *, hint: str = "") -> Conflict:
+    """409 carrying the current state and the legal actions."""
+    return Conflict(text, hint=hint, extra={"phase": obj.phase, "legal_actions": obj.legal_verbs()})
+
+
+def start(obj: Any, phase: str) -> None:
+    """Set the first phase of an unsaved object."""
+    obj.phase = phase
+    obj.phase_since = timezone.now()
+    obj.next_look_at = timezone.now()
+    obj.deadline_at = _deadline(obj, phase)
+
+
+def transition(
+    obj: S,
+    to: str,
+    *,
+    actor: Actor,
+    reason: str = "",
+    message: str = "",
+    detail: Mapping[str, Any] | None = None,
+    secondary: str | None = None,
+    **fields: Any,
+) -> S:
+    """Move ``obj`` to phase ``to`` (or to another secondary phase of the same one).
+
+    ``fields`` are further columns written by the same compare-and-set.
+
+    Raises:
+        IllegalTransition: the table has no such edge, or the phase is terminal.
+        StaleState: somebody moved the object since it was read; reload and decide again.
+    """
+    here = obj.phase
+    same = to == here
+    if here in obj.TERMINAL or (not same and to not in obj.TRANSITIONS.get(here, frozenset())):
+        raise IllegalTransition(
+            f"{obj._meta.verbose_name} “{obj}” is {here}; it cannot become {to}.",
+            extra={"phase": here, "legal_actions": obj.legal_verbs()},
+        )
+    now = timezone.now()
+    secondary = secondary if secondary is not None else (obj.secondary if same else "")
+    if same and secondary == obj.secondary and reason == obj.reason and not fields:
+        return obj
+    values: dict[str, Any] = {
+        "phase": to,
+        "secondary": secondary,
+        "reason": reason,
+        "message": audit.one_line(message),
+        "version": obj.version + 1,
+        "updated_at": now,
+        **fields,
+    }
+    if detail is not None:
+        values["detail"] = {**obj.detail, **audit.plain(detail)}
+    if not same:
+        values |= {
+            "phase_since": now,
+            "deadline_at": _deadline(obj, to),
+            "next_look_at": None if to in obj.SETTLED or to in obj.TERMINAL else now,
+            "reconcile_failures": 0,
+        }
+    with transaction.atomic():
+        _compare_and_set(obj, values)
+        _event(obj, actor, here, to, secondary, reason, values["message"], detail)
+        if not same:
+            audit.record(
+                actor,
+                event=audit.event_name(obj, f"phase{to}"),
+                action="platform:state:transition",
+                target=obj,
+                message=values["message"],
+                before={"phase": here},
+                after={"phase": to, "reason": reason},
+            )
+            outbox.poke(obj)
+    for name, value in values.items():
+        setattr(obj, name, value)
+    return obj
+
+
+def desire(obj: S, desired: str, *, actor: Actor, **fields: Any) -> S:
+    """Write what the user wants (``running``, ``stopped``, ``deleted``); a reconciler follows."""
+    values = {
+        "desired": desired,
+        "generation": obj.generation + 1,
+        "version": obj.version + 1,
+        "updated_at": timezone.now(),
+        "next_look_at": timezone.now(),
+        **fields,
+    }
+    with transaction.atomic():
+        _compare_and_set(obj, values)
+        outbox.poke(obj)
+    for name, value in values.items():
+        setattr(obj, name, value)
+    return obj
+
+
+def observed(obj: Any, **fields: Any) -> None:
+    """Note that the object was seen alive. No state, no version: nothing to conflict with."""
+    values = {"observed_at": timezone.now(), **fields}
+    type(obj).objects.unscoped("reconcile").filter(pk=obj.pk).update(**values)
+    for name, value in values.items():
+        setattr(obj, name, value)
+
+
+def note(
+    obj: Any,
+    code: str,
+    message: str,
+    *,
+    level: str = Event.Level.INFO,
+    actor: Actor | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> Event:
+    """Add an event that moves nothing (a late report, a warning, a finished step)."""
+    return Event.objects.create(
+        account_id=obj.account_id,
+        resource_type=obj._meta.label_lower,
+        resource_id=str(obj.pk),
+        level=level,
+        code=code,
+        message=audit.one_line(message),
+        actor_label=actor.label if actor else "platform",
+        detail=audit.plain(detail or {}),
+    )
+
+
+def _compare_and_set(obj: Any, values: dict[str, Any]) -> None:
+    rows = (
+        type(obj)
+        .objects.unscoped("compare-and-set")
+        .filter(pk=obj.pk, version=obj.version, phase=obj.phase)
+    )
+    if rows.update(**values) == 0:
+        raise StaleState(
+            f"{obj._meta.verbose_name} “{obj}” changed meanwhile.",
+            hint="Reload the page and try again.",
+        )
+
+
+def _deadline(obj: Any, phase: str) -> dt.datetime | None:
+    seconds = obj.DEADLINES.get(phase)
+    return timezone.now() + dt.timedelta(seconds=seconds) if seconds else None
+
+
+def _event(
+    obj: Any,
+    actor: Actor,
+    here: str,
+    to: str,
+    secondary: str,
+    reason: str,
+    message: str,
+    detail: Mapping[str, Any] | None,
+) -> None:
+    bad = obj.TONES.get(to) == "red"
+    Event.objects.create(
+        account_id=obj.account_id,
+        resource_type=obj._meta.label_lower,
+        resource_id=str(obj.pk),
+        level=Event.Level.ERROR if bad else Event.Level.INFO,
+        code=reason or secondary or to,
+        message=message or (f"{here} → {to}" if here != to else f"{to}: {secondary}"),
+        phase_from=here,
+        phase_to=to,
+        actor_label=actor.label,
+        detail=audit.plain(detail or {}),
+    )

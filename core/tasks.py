@@ -1,0 +1,41 @@
+"""Celery tasks of the kernel. They carry ids, are short, and may run twice."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from celery import current_app, shared_task
+from django.utils import timezone
+
+from core import outbox, reconcile
+from core.models import IdempotencyRecord
+
+KEPT = dt.timedelta(hours=24)
+
+
+@shared_task(name="core.look", acks_late=True, ignore_result=True)
+def look(resource_type: str, resource_id: str) -> str:
+    """Let the reconciler of ``resource_type`` look at one object."""
+    return reconcile.look(resource_type, resource_id)
+
+
+@shared_task(name="core.sweep", ignore_result=True)
+def sweep() -> int:
+    """Publish a look for everything that is due, and what the outbox still holds."""
+    sent = outbox.sweep()
+    for resource_type, resource_id in reconcile.due():
+        look.delay(resource_type, resource_id)
+        sent += 1
+    return sent
+
+
+@shared_task(name="core.forget", ignore_result=True)
+def forget() -> int:
+    """Drop stored answers that are older than their promise."""
+    gone, _kinds = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
+    return gone
+
+
+def publish(resource_type: str, resource_id: str) -> None:
+    """Publisher of the outbox: hand the look to the broker."""
+    current_app.send_task("core.look", args=[resource_type, resource_id], retry=False)
