@@ -1,0 +1,1 @@
+"""What `./test` runs: `python -m tests.checks [--fast] [pytest arguments]`."""

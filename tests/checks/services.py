@@ -1,0 +1,166 @@
+"""Servers the tests need: a Redis-protocol one always, PostgreSQL when it can be had."""
+
+import getpass
+import glob
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from console.supervisor import broker, probes
+from console.supervisor.process import Life, Program
+
+SOCKET_FOLDERS = ("/run/postgresql", "/var/run/postgresql", "/tmp")
+START_WITHIN = 60.0
+
+
+class Unavailable(Exception):
+    """A server could not be started; the message says why."""
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """Address of REDIS_URL, or of a server of our own that forgets everything."""
+    given = os.environ.get("REDIS_URL", "").strip()
+    if given:
+        yield given
+        return
+    folder.mkdir()
+    own = broker.prepare(folder, persistent=False)
+    program = Program("redis", own.argv, ready=probes.redis_answers(own.url))
+    life = Life(program, log=folder / "log", environment=os.environ, folder=folder)
+    try:
+        _wait(life, own.url)
+        yield own.url
+    finally:
+        life.reap()
+
+
+def _wait(life: Life, address: str) -> None:
+    ready = life.program.ready
+    deadline = time.monotonic() + START_WITHIN
+    while ready and not ready():
+        if life.ended() or time.monotonic() > deadline:
+            raise Unavailable(f"{life.program.name} did not start: {life.last_words()}")
+        time.sleep(0.05)
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str | None]:
+    """Address of a database server to test on, or None when there is none.
+
+    TEST_DATABASE_URL; else the local server by its socket, if the current user may create
+    databases; else a server of our own, if PostgreSQL is installed. Only the name is ours: Django
+    creates `test_<name>` and drops it. It holds the process id, so that two runs of ./test on one
+    machine do not meet.
+    """
+    name = f"modelyard_{os.getpid()}"
+    if given := os.environ.get("TEST_DATABASE_URL", "").strip():
+        yield given
+    elif socket := local_socket():
+        yield f"postgres:///{name}?host={socket}&user={getpass.getuser()}"
+    elif programs := binaries():
+        with own_cluster(programs, folder) as socket:
+            yield f"postgres:///{name}?host={socket}&user=modelyard"
+    else:
+        yield None
+
+
+def local_socket() -> str | None:
+    """The folder of a local server's socket where this user may create databases."""
+    for folder in SOCKET_FOLDERS:
+        if not glob.glob(f"{folder}/.s.PGSQL.5432"):
+            continue
+        query = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
+        try:
+            with psycopg.connect(host=folder, dbname="postgres", connect_timeout=5) as connection:
+                row = connection.execute(query).fetchone()
+        except psycopg.Error:
+            continue
+        if row and row[0]:
+            return folder
+    return None
+
+
+def binaries() -> Path | None:
+    """The folder of the newest installed initdb and postgres."""
+    folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=_version, reverse=True)
+    if found := shutil.which("initdb"):
+        folders.append(str(Path(found).resolve().parent))
+    for folder in folders:
+        if Path(folder, "initdb").exists() and Path(folder, "postgres").exists():
+            return Path(folder)
+    return None
+
+
+def _version(path: str) -> int:
+    number = Path(path).parent.name
+    return int(number) if number.isdigit() else 0
+
+
+@contextmanager
+def own_cluster(programs: Path, folder: Path) -> Iterator[str]:
+    """A throw-away server on a socket below `folder`; yields the socket's folder."""
+    folder.mkdir()
+    # PostgreSQL refuses to run as root.
+    account = _ordinary_account() if os.geteuid() == 0 else None
+    if account:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    identity = {"user": account.pw_uid, "group": account.pw_gid} if account else {}
+    extra = {"extra_groups": []} if account else {}
+    data = folder / "data"
+    initdb = [programs / "initdb", "-D", data, "-U", "modelyard", "-A", "trust", "-E", "UTF8"]
+    done = subprocess.run(
+        [*initdb, "--no-sync", "--locale=C.UTF-8"],
+        cwd=folder, capture_output=True, text=True, **identity, **extra,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise Unavailable(f"initdb failed: {done.stderr.strip()}")
+    # Durability is worth nothing for a database that lives for one test run.
+    fast = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"]
+    options = [part for item in ("listen_addresses=", *fast) for part in ("-c", item)]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, "-k", folder, *options],
+            cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            **identity, **extra,
+        )  # fmt: skip
+    try:
+        _wait_for_server(server, folder)
+        yield str(folder)
+    finally:
+        server.send_signal(signal.SIGINT)  # "fast shutdown"
+        try:
+            server.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def _wait_for_server(server: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + START_WITHIN
+    while True:
+        try:
+            psycopg.connect(host=str(folder), dbname="postgres", user="modelyard").close()
+            return
+        except psycopg.Error as problem:
+            if server.poll() is not None or time.monotonic() > deadline:
+                words = (folder / "log").read_text(errors="replace")[-500:]
+                raise Unavailable(f"PostgreSQL did not start: {problem}; {words}") from None
+        time.sleep(0.05)
+
+
+def _ordinary_account() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise Unavailable("PostgreSQL does not run as root and there is no user postgres or nobody")
