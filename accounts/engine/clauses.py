@@ -1,0 +1,195 @@
+"""Strict checks of the Resource and Condition elements of one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from accounts.engine.catalog import Action, ConditionKey
+from accounts.engine.conditions import (
+    OperatorName,
+    operator_names,
+    parse_operator,
+    scalar,
+    value_problem,
+)
+from accounts.engine.lint import lint_condition, lint_key_use, lint_resource_type
+from accounts.engine.matching import glob, resource_pattern
+from accounts.engine.model import Condition, Effect
+from accounts.engine.reader import printable
+from accounts.engine.report import Report, either
+from accounts.engine.stored import as_list
+
+# Keys whose prefix is not the name of the service that supplies them.
+KEY_OWNERS = {"ram": "resource_share"}
+
+CleanConditions = dict[str, dict[str, list[str]]]
+
+
+def check_resources(
+    report: Report, path: str, raw: Mapping[str, Any], actions: tuple[Action, ...]
+) -> tuple[str, ...] | None:
+    """The readable resources of the statement, None when it names none; problems go to
+    ``report``.
+    """
+    if "Resource" not in raw:
+        return None
+    found: list[str] = []
+    for here, token in report.strings(f"{path}.Resource", raw["Resource"], "resource"):
+        pattern = resource_pattern(token)
+        if pattern is None or token != token.strip():
+            report.add(
+                here,
+                token,
+                "A resource is service:region:account:type:path without empty parts or blanks "
+                "around it, and its path must not climb above its root.",
+                "Write `*` for a part that does not matter, as in `obs:*:*:object:team1/*`.",
+                "malformed_resource",
+            )
+            continue
+        found.append(token)
+        meant = tuple(a for a in actions if glob(pattern.service, a.service.lower()))
+        if actions and not meant:
+            report.add(
+                here,
+                token,
+                f"The resource belongs to `{pattern.service}`; no action of the statement does.",
+                "Name a resource of the actions' service, or remove it.",
+                "resource_service",
+            )
+        pathless = next((a for a in meant if not a.resource_paths), None)
+        if pathless is not None and pattern.path != "*":
+            report.add(
+                here,
+                token,
+                f"`{pathless.name}` cannot be limited to a resource path.",
+                f"Write `{pathless.service}:*:*:{pathless.type}:*`, or leave Resource out.",
+                "resource_path",
+            )
+        fits = any(glob(pattern.type, a.type.lower()) for a in meant)
+        report.extend(lint_resource_type(here, token, pattern.type, meant, fits))
+    return tuple(found)
+
+
+def check_conditions(
+    report: Report,
+    path: str,
+    raw: Mapping[str, Any],
+    effect: Effect | None,
+    actions: tuple[Action, ...],
+) -> tuple[tuple[Condition, ...], CleanConditions]:
+    """The conditions, and the same as normalised policy data; problems go to ``report``."""
+    if "Condition" not in raw:
+        return (), {}
+    block = raw["Condition"]
+    here = f"{path}.Condition"
+    if not isinstance(block, Mapping) or not block:
+        report.add(
+            here,
+            block,
+            'A condition is an object of the form {"operator": {"key": ["value"]}}.',
+            "Remove it if there is nothing to check.",
+            "condition",
+        )
+        return (), {}
+    found: list[tuple[str, OperatorName, Condition]] = []
+    for name, keys in block.items():
+        at = f"{here}.{printable(name)}"
+        operator = parse_operator(str(name))
+        if operator is None:
+            fix = report.near(str(name), operator_names(), "See the list of operators.")
+            report.add(at, name, "Unknown operator.", fix, "operator")
+        elif not isinstance(keys, Mapping) or not keys:
+            report.add(at, keys, "An operator takes an object of keys.", "Name a key.", "condition")
+        else:
+            for key, value in keys.items():
+                line = f"{at}.{printable(key)}"
+                condition = _condition(report, line, operator, str(key), value)
+                if condition is not None:
+                    found.append((line, operator, condition))
+    clean: CleanConditions = {}
+    siblings = tuple(c for _, _, c in found)
+    for at, operator, condition in found:
+        keys = clean.setdefault(operator.text, {})
+        if condition.key in keys:
+            # Two spellings of one operator; a dictionary could keep only one of them.
+            report.add(
+                at,
+                operator.text,
+                f"`{operator.text}` stands twice for `{condition.key}`.",
+                "Keep one of them.",
+                "duplicate_operator",
+            )
+        keys[condition.key] = list(condition.values)
+        _key_use(report, at, operator, condition, effect, actions, siblings)
+    return siblings, clean
+
+
+def _condition(
+    report: Report, at: str, operator: OperatorName, key: str, value: object
+) -> Condition | None:
+    listed = as_list(value)
+    if any(not isinstance(v, str | bool | int | float) for v in listed):
+        report.add(at, value, "Condition values are strings.", 'Write ["value"].', "type")
+        return None
+    texts = [v if isinstance(v, str) else scalar(v) for v in listed]
+    checked = report.strings(at, texts, "value")
+    for here, text in checked:
+        problem = value_problem(operator.kind, text)
+        if problem is not None:
+            report.add(here, text, problem, "Correct the value.", "value")
+    return Condition(operator.text, key, tuple(texts)) if checked else None
+
+
+def _key_use(
+    report: Report,
+    at: str,
+    operator: OperatorName,
+    condition: Condition,
+    effect: Effect | None,
+    actions: tuple[Action, ...],
+    siblings: tuple[Condition, ...],
+) -> None:
+    key = report.catalog.key(condition.key)
+    if key is None:
+        fix = report.near_keys(condition.key)
+        report.add(at, condition.key, "Unknown condition key.", fix, "key")
+        return
+    service = key.name.split(":")[0].lower()
+    owner = KEY_OWNERS.get(service, service)
+    if owner != "g" and actions and all(a.service.lower() != owner for a in actions):
+        report.add(
+            at,
+            condition.key,
+            f"The key belongs to `{owner}`; no action of the statement does.",
+            "Use a key of the actions' service or a global key (g:...).",
+            "key_service",
+        )
+    if effect is None or _restricted(report, at, operator, key, effect):
+        return
+    report.extend(lint_condition(at, effect, operator, key, actions, siblings))
+    report.extend(lint_key_use(at, key, actions))
+
+
+def _restricted(
+    report: Report, at: str, operator: OperatorName, key: ConditionKey, effect: Effect
+) -> bool:
+    """Keys that the vendor allows with one operator and one effect only (best practices 2.3.7)."""
+    before = len(report.problems)
+    if key.effects and effect not in key.effects:
+        report.add(
+            at,
+            effect,
+            f"`{key.name}` may only stand in statements with the effect {either(key.effects)}.",
+            "Allow what may be used instead of denying the rest.",
+            "key_effect",
+        )
+    if key.operators and operator.text not in key.operators:
+        report.add(
+            at,
+            operator.text,
+            f"`{key.name}` may only be used with {either(key.operators)}.",
+            f"Write {either(key.operators)}.",
+            "key_operator",
+        )
+    return len(report.problems) > before
