@@ -25,6 +25,9 @@ from compute.runner.storage import CHUNK, Client, DigestMismatch, StorageError
 
 MAX_DEPTH = 64
 MAX_FILES = 200_000
+DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: opening a pipe that replaced the file must not wait for a writer.
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 Fingerprint = tuple[int, int, int]  # inode, size, modification time in ns
 
 
@@ -61,7 +64,7 @@ class OutputSync:
     def sync(self, client: Client) -> SyncResult:
         """Upload new and changed regular files. Failures are collected, not raised."""
         result = SyncResult()
-        for relative, descriptor in self._files():
+        for relative, descriptor in self._files(result.failed):
             try:
                 status = os.fstat(descriptor)
                 mark = (status.st_ino, status.st_size, status.st_mtime_ns)
@@ -103,74 +106,61 @@ class OutputSync:
                 wrong[relative] = f"has {item.size} bytes in the bucket"
         return wrong
 
-    def _files(self) -> Iterator[tuple[str, int]]:
+    def _files(self, failed: dict[str, str]) -> Iterator[tuple[str, int]]:
         """Relative path and open descriptor of every regular file; the consumer must not close."""
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            top = os.open(self._directory, flags)
+            top = os.open(self._directory, DIRECTORY_FLAGS)
         except OSError as error:
-            self._warn("", f"the output directory cannot be read: {error.strerror}")
+            failed["(directory)"] = f"the output directory cannot be read: {error.strerror}"
             return
-        count = 0
-        stack: list[tuple[str, int]] = [("", top)]
-        try:
-            while stack:
-                prefix, directory = stack.pop()
-                try:
-                    for name, descriptor, is_dir in self._entries(prefix, directory):
-                        relative = prefix + name
-                        if is_dir and prefix.count("/") >= MAX_DEPTH:
-                            os.close(descriptor)
-                            self._warn(relative, f"is nested deeper than {MAX_DEPTH} directories")
-                        elif is_dir:
-                            stack.append((f"{relative}/", descriptor))
-                        else:
-                            count += 1
-                            try:
-                                yield relative, descriptor
-                            finally:
-                                os.close(descriptor)
-                            if count >= MAX_FILES:
-                                self._warn("", f"more than {MAX_FILES} files: the rest stays here")
-                                return
-                finally:
-                    os.close(directory)
-        finally:
-            for _, descriptor in stack:
-                os.close(descriptor)
+        for count, (relative, descriptor) in enumerate(self._walk("", top, 0, failed)):
+            if count >= MAX_FILES:
+                failed["(count)"] = f"more than {MAX_FILES} files"
+                return
+            yield relative, descriptor
 
-    def _entries(self, prefix: str, directory: int) -> Iterator[tuple[str, int, bool]]:
-        for name in sorted(os.listdir(directory)):  # noqa: PTH208 - relative to a descriptor
-            relative = prefix + name
-            try:
-                status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-                is_dir = stat.S_ISDIR(status.st_mode)
-                if not is_dir and not stat.S_ISREG(status.st_mode):
-                    self._warn(relative, f"is a {kind_of(status.st_mode)}, not a regular file")
+    def _walk(self, prefix: str, directory: int, depth: int,
+              failed: dict[str, str]) -> Iterator[tuple[str, int]]:
+        """Depth first, one open descriptor per level; closes `directory`."""
+        try:
+            for name in sorted(os.listdir(directory)):
+                relative = prefix + name
+                try:
+                    status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                    is_dir = stat.S_ISDIR(status.st_mode)
+                    if not is_dir and not stat.S_ISREG(status.st_mode):
+                        self._warn(relative, f"is a {kind_of(status.st_mode)}, no regular file")
+                        continue
+                    name.encode("utf-8")
+                    if is_dir and depth >= MAX_DEPTH:
+                        failed[relative] = f"is nested deeper than {MAX_DEPTH} directories"
+                        continue
+                    flags = DIRECTORY_FLAGS if is_dir else FILE_FLAGS
+                    descriptor = os.open(name, flags, dir_fd=directory)
+                except UnicodeEncodeError:
+                    self._warn(relative, "has a name that is not UTF-8")
                     continue
-                name.encode("utf-8")
-                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                descriptor = os.open(name, flags | (os.O_DIRECTORY if is_dir else 0),
-                                     dir_fd=directory)
-            except UnicodeEncodeError:
-                self._warn(repr(relative), "has a name that is not UTF-8")
-                continue
-            except FileNotFoundError:
-                continue  # deleted meanwhile
-            except OSError as error:
-                self._warn(relative, f"cannot be read: {error.strerror}")
-                continue
-            opened = os.fstat(descriptor).st_mode
-            if stat.S_ISDIR(opened) if is_dir else stat.S_ISREG(opened):
-                yield name, descriptor, is_dir
-            else:
-                os.close(descriptor)
+                except FileNotFoundError:
+                    continue  # deleted meanwhile
+                except OSError as error:
+                    failed[relative] = f"cannot be read: {error.strerror}"
+                    continue
+                if is_dir:
+                    yield from self._walk(f"{relative}/", descriptor, depth + 1, failed)
+                    continue
+                try:
+                    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                        yield relative, descriptor
+                finally:
+                    os.close(descriptor)
+        finally:
+            os.close(directory)
 
     def _warn(self, relative: str, text: str) -> None:
         key = f"{relative}\0{text}"
         if key not in self._warned and len(self._warned) < 1000:
             self._warned.add(key)
-            shown = relative.encode("utf-8", "backslashreplace").decode()
+            shown = relative.encode("utf-8", "backslashreplace").decode("utf-8")
             self._log.note(f"output {self.output.name}: {shown or '.'} {text}; not uploaded")
 
 

@@ -41,6 +41,7 @@ class SandboxProcess:
         self._uid = uid
         self._text = b""
         self._init_fd = -1
+        self._outer_fd = os.pidfd_open(popen.pid)
         self.pid = popen.pid
         self.init_pid = 0
         if not isolated:
@@ -66,9 +67,12 @@ class SandboxProcess:
 
     def wait(self, seconds: float) -> int | None:
         """The exit code, or None after `seconds`. 128+n: the program died by signal n."""
-        try:
-            code = self._popen.wait(max(0.0, seconds))
-        except subprocess.TimeoutExpired:
+        code = self._popen.poll()
+        if code is None:
+            # A descriptor of the process wakes at once; Popen.wait would poll 20 times a second.
+            select.select([self._outer_fd], [], [], max(0.0, seconds))
+            code = self._popen.poll()
+        if code is None:
             return None
         while self._status is not None and self._read_status(0.0):
             pass
@@ -116,10 +120,10 @@ class SandboxProcess:
 
     def close(self) -> None:
         """Release descriptors."""
-        for fd in (self._status, self._init_fd):
+        for fd in (self._status, self._init_fd, self._outer_fd):
             if fd is not None and fd >= 0:
                 os.close(fd)
-        self._status, self._init_fd = None, -1
+        self._status, self._init_fd, self._outer_fd = None, -1, -1
 
     def _alive(self) -> bool:
         if self._group is not None and self._group.controllers:
@@ -137,9 +141,7 @@ class SandboxProcess:
             if not entry.name.isdigit():
                 continue
             with contextlib.suppress(OSError, ValueError):
-                if self._uid and entry.stat().st_uid == self._uid:
-                    found.add(int(entry.name))
-                elif os.getpgid(int(entry.name)) == self.pid and not _zombie(entry.name):
+                if (self._uid and entry.stat().st_uid == self._uid) or (os.getpgid(int(entry.name)) == self.pid and not _zombie(entry.name)):
                     found.add(int(entry.name))
         return found - {os.getpid()}
 
@@ -213,7 +215,7 @@ def _start_isolated(spec: SandboxSpec, report: SandboxReport, output: int, joins
         argv = command.command_line(spec, args, status_write, controllers, report.bubblewrap_path)
         popen = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=CLEAN_ENV, cwd="/",
-            pass_fds=(args, status_write), preexec_fn=prepare,  # noqa: PLW1509 - no threads yet
+            pass_fds=(args, status_write), preexec_fn=prepare,
         )
     except subprocess.SubprocessError as error:
         os.set_blocking(errors, False)
@@ -237,7 +239,7 @@ def _start_weak(spec: SandboxSpec, output: int, joins: list[int], group: JobGrou
     popen = subprocess.Popen(
         command.weak_command_line(spec, controllers), stdin=subprocess.DEVNULL, stdout=output,
         stderr=output, env=CLEAN_ENV, cwd=spec.cwd,
-        preexec_fn=prepare,  # noqa: PLW1509 - no threads yet
+        preexec_fn=prepare,
     )
     return SandboxProcess(popen, None, False, group, spec.uid)
 

@@ -1,0 +1,23 @@
+"""Where programs run. Every backend offers the same verbs; see `compute.backends.base`."""
+
+from compute.backends.base import (
+    AttemptConflict,
+    Backend,
+    BackendError,
+    LogChunk,
+    NotSupported,
+    Observation,
+    UnknownAttempt,
+)
+from compute.backends.local import LocalBackend
+
+__all__ = [
+    "AttemptConflict",
+    "Backend",
+    "BackendError",
+    "LocalBackend",
+    "LogChunk",
+    "NotSupported",
+    "Observation",
+    "UnknownAttempt",
+]

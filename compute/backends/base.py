@@ -1,0 +1,103 @@
+"""The contract of a compute backend: launch, observe, stop, logs, exec.
+
+Callers are short tasks and reconcilers (never a process that waits for a job). Every verb may be
+called at any moment, twice, and by two processes at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from compute.runner.spec import RunSpec
+
+
+class BackendError(RuntimeError):
+    """The backend could not do what was asked; the message says why and what to do."""
+
+
+class UnknownAttempt(BackendError):
+    """No attempt of this id exists here."""
+
+
+class AttemptConflict(BackendError):
+    """An attempt of this id exists with another token or another specification."""
+
+
+class NotSupported(BackendError):
+    """This backend does not offer the verb."""
+
+
+class LogChunk(NamedTuple):
+    """Bytes of the log, the offset to continue from, and whether nothing will follow."""
+
+    data: bytes
+    next_offset: int
+    eof: bool
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What is seen of an attempt now.
+
+    phase: "missing" (nothing on disk), "launching" (started, no report yet), the runner's own
+    phases preparing, running, uploading, stopping, exited, or "lost" (no runner is alive and none
+    reported the end: it was killed, or the host restarted).
+    alive: the runner process exists (same pid and same start time: a reused pid does not count).
+    heartbeat_age: seconds since the last report, None when unknown (another boot, or none yet).
+    state: the runner's state document as compute.runner.state.State describes it.
+    """
+
+    attempt: str
+    phase: str
+    alive: bool
+    heartbeat_age: float | None = None
+    state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def final(self) -> bool:
+        """Nothing of the attempt runs and nothing will change without a new launch."""
+        return self.phase in ("missing", "exited", "lost")
+
+
+class Backend(Protocol):
+    """Five verbs, and the housekeeping around them."""
+
+    def launch(self, spec: RunSpec) -> None:
+        """Start the attempt, detached, and return at once (aim: below 50 ms).
+
+        Idempotent by attempt id: the same attempt with the same token and specification is
+        adopted. Raises AttemptConflict otherwise, BackendError when it cannot be started. The
+        caller learns of everything later through `observe`.
+        """
+
+    def observe(self, attempt: str) -> Observation:
+        """Look, without side effects. Never raises for an unknown attempt: phase "missing"."""
+
+    def stop(self, attempt: str, grace_seconds: float | None = None) -> None:
+        """Ask for a graceful end: SIGTERM, grace (default: the specification's), SIGKILL, last
+        upload. Returns at once. Raises UnknownAttempt."""
+
+    def kill(self, attempt: str) -> None:
+        """End everything of the attempt now, without upload. Returns at once. No error when it is
+        already over."""
+
+    def fence(self, attempt: str, token: int) -> None:
+        """Tell a runner that a newer attempt exists; it kills its program and uploads nothing."""
+
+    def logs(self, attempt: str, offset: int = 0, limit: int = 65536) -> LogChunk:
+        """Bytes from a position of the whole stream. Raises UnknownAttempt."""
+
+    def exec(self, attempt: str, argv: Sequence[str]) -> int:
+        """Run a command inside a running attempt. Raises NotSupported where impossible."""
+
+    def sweep(self) -> list[Observation]:
+        """Everything found on disk or alive, for finding orphans both ways."""
+
+    def remove(self, attempt: str) -> None:
+        """Delete the attempt's directory. Raises BackendError while it is alive."""
+
+    def socket_path(self, attempt: str) -> Path:
+        """Unix socket of a service attempt, as the gateway connects to it (below 108 bytes)."""

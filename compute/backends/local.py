@@ -1,0 +1,287 @@
+"""Runs attempts on this host as detached runner processes, one directory each.
+
+    <root>/attempts/<attempt>/     see compute.runner.layout
+    <runtime>/<attempt>/server.sock  sockets: a Unix socket path must stay below 108 bytes, and the
+                                   root may be long, so they lie in a short directory of mode 0700
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from compute.backends.base import (
+    AttemptConflict,
+    BackendError,
+    LogChunk,
+    NotSupported,
+    Observation,
+    UnknownAttempt,
+)
+from compute.runner.layout import SOCKET_NAME, Layout
+from compute.runner.log import end_offset, read_log
+from compute.runner.spec import ATTEMPT, RunSpec, SpecError
+from compute.runner.state import boot_id, process_start, read_state, write_atomic
+from compute.sandbox.cgroups import JobGroup
+
+SETSID = "/usr/bin/setsid"
+PROJECT = Path(__file__).resolve().parents[2]
+LAUNCH_SECONDS = 15.0
+SOCKET_LIMIT = 107
+
+
+class LocalBackend:
+    """See `compute.backends.base.Backend` for the contract of every verb."""
+
+    def __init__(self, root: Path, runtime: Path | None = None) -> None:
+        self.root = Path(root).resolve()
+        self.attempts = self.root / "attempts"
+        self._runtime = runtime or default_runtime(self.root)
+
+    def launch(self, spec: RunSpec) -> None:
+        directory = self._directory(spec.attempt)
+        spec = replace(spec, directory=str(directory), socket_dir=spec.socket_dir or (
+            str(self.socket_path(spec.attempt).parent) if spec.kind == "service" else ""))
+        problems = spec.problems()
+        if problems:
+            raise SpecError(problems)
+        private(self.attempts)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        with locked(directory / "launch.lock"):
+            layout = Layout(directory)
+            if layout.spec.exists():
+                self._adoptable(spec, layout)
+                if self.observe(spec.attempt).phase != "missing":
+                    return
+            if spec.socket_dir:
+                private(self._runtime)
+                Path(spec.socket_dir).mkdir(mode=0o700, exist_ok=True)
+            write_atomic(layout.token, str(spec.token))
+            write_atomic(layout.spec, spec.to_json())
+            self._spawn(layout)
+
+    def retry_upload(self, attempt: str) -> None:
+        """Upload the kept outputs again, after UPLOAD_FAILED. Raises UnknownAttempt, BackendError."""
+        layout = self._known(attempt)
+        seen = self.observe(attempt)
+        if seen.alive:
+            return
+        if seen.state.get("reason_code") != "UPLOAD_FAILED":
+            raise BackendError(f"Attempt {attempt} did not end with UPLOAD_FAILED: there is no "
+                               "upload to retry.")
+        with locked(layout.directory / "launch.lock"):
+            self._spawn(layout, "--retry-upload")
+
+    def observe(self, attempt: str) -> Observation:
+        layout = Layout(self._directory(attempt))
+        state = read_state(layout.state)
+        same_boot = state.get("boot_id") == boot_id()
+        alive = bool(state) and same_boot and is_process(
+            int(state.get("pid", 0)), int(state.get("pid_start", 0)))
+        age = None
+        if state and same_boot:
+            age = max(0.0, time.monotonic() - float(state.get("heartbeat_monotonic", 0.0)))
+        phase = str(state.get("phase", ""))
+        if phase == "exited":
+            return Observation(attempt, "exited", alive, age, state)
+        if alive:
+            return Observation(attempt, phase, True, age, state)
+        started = launch_age(layout)
+        if started is not None and started < LAUNCH_SECONDS and not state:
+            return Observation(attempt, "launching", True, None, state)
+        if state:
+            # The runner may have written its last state between the two looks.
+            again = read_state(layout.state)
+            phase = "exited" if again.get("phase") == "exited" else "lost"
+            return Observation(attempt, phase, False, age, again)
+        return Observation(attempt, "missing" if started is None else "lost", False, None, state)
+
+    def stop(self, attempt: str, grace_seconds: float | None = None) -> None:
+        layout = self._known(attempt)
+        text = "{}" if grace_seconds is None else f'{{"grace_seconds": {float(grace_seconds)}}}'
+        write_atomic(layout.stop, text)
+
+    def kill(self, attempt: str) -> None:
+        seen = self.observe(attempt)
+        if seen.state.get("boot_id") != boot_id():
+            return
+        state = seen.state
+        # The runner first: the sandbox dies with it, and nobody uploads or reports any more.
+        kill_process(int(state.get("pid", 0)), int(state.get("pid_start", 0)))
+        kill_process(int(state.get("program_pid", 0)), int(state.get("program_pid_start", 0)))
+        group = job_group(state)
+        if group is not None:
+            group.kill()
+            group.remove()
+
+    def fence(self, attempt: str, token: int) -> None:
+        write_atomic(self._known(attempt).token, str(int(token)))
+
+    def logs(self, attempt: str, offset: int = 0, limit: int = 65536) -> LogChunk:
+        layout = self._known(attempt)
+        final = self.observe(attempt).final  # looked at before reading: later lines are not missed
+        data, following = read_log(layout.log, offset, limit)
+        return LogChunk(data, following, final and following >= end_offset(layout.log))
+
+    def exec(self, attempt: str, argv: Sequence[str]) -> int:
+        raise NotSupported(f"The local backend cannot run {argv[0] if argv else 'a command'!r} "
+                           f"inside attempt {attempt}: its sandbox accepts no second entry.")
+
+    def sweep(self) -> list[Observation]:
+        if not self.attempts.is_dir():
+            return []
+        return [self.observe(entry.name) for entry in sorted(self.attempts.iterdir())
+                if entry.is_dir() and ATTEMPT.match(entry.name)]
+
+    def remove(self, attempt: str) -> None:
+        directory = self._directory(attempt)
+        seen = self.observe(attempt)
+        if seen.alive:
+            raise BackendError(f"Attempt {attempt} is still {seen.phase}; stop it before removing.")
+        group = job_group(seen.state)
+        if group is not None:
+            group.kill()
+            group.remove()
+        # Renamed first, so that a half-deleted directory is never taken for an attempt. rmtree
+        # works relative to descriptors and never follows a link that the program left behind.
+        doomed = directory.with_name(f".removed-{directory.name}-{os.getpid()}")
+        with contextlib.suppress(FileNotFoundError):
+            directory.rename(doomed)
+            shutil.rmtree(doomed)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self._runtime / attempt)
+
+    def socket_path(self, attempt: str) -> Path:
+        path = self._runtime / self._directory(attempt).name / SOCKET_NAME
+        if len(os.fsencode(path)) > SOCKET_LIMIT:
+            raise BackendError(f"The socket path {path} is longer than {SOCKET_LIMIT} bytes. "
+                               "Set XDG_RUNTIME_DIR to a short directory.")
+        return path
+
+    def directory(self, attempt: str) -> Path:
+        """The attempt's directory on this host (mode 0700); credentials may be kept beside it."""
+        return self._directory(attempt)
+
+    def _directory(self, attempt: str) -> Path:
+        text = str(attempt)
+        if not ATTEMPT.match(text):
+            raise UnknownAttempt(f"{text!r} is not an attempt id.")
+        return self.attempts / text
+
+    def _known(self, attempt: str) -> Layout:
+        directory = self._directory(attempt)
+        if not directory.is_dir():
+            raise UnknownAttempt(f"No attempt {attempt} on this host.")
+        return Layout(directory)
+
+    def _adoptable(self, spec: RunSpec, layout: Layout) -> None:
+        present = RunSpec.load(layout.spec)
+        if present.token != spec.token:
+            raise AttemptConflict(f"Attempt {spec.attempt} exists with token {present.token}, not "
+                                  f"{spec.token}. A new try needs a new attempt id.")
+        if present != spec:
+            raise AttemptConflict(f"Attempt {spec.attempt} exists with another specification. "
+                                  "A new try needs a new attempt id.")
+
+    def _spawn(self, layout: Layout, *options: str) -> None:
+        """Start the runner so that it is nobody's child: setsid forks, and its parent ends."""
+        command = [SETSID, "--fork", sys.executable, "-E", "-s", "-S", "-m", "compute.runner",
+                   *options, str(layout.spec)]
+        write_atomic(layout.directory / "launched", f"{boot_id()} {time.monotonic()}")
+        with open(layout.runner_log, "ab") as errors:  # noqa: PTH123
+            try:
+                done = subprocess.run(
+                    command, cwd=PROJECT, env=runner_env(), stdin=subprocess.DEVNULL,
+                    stdout=errors, stderr=errors, check=False, timeout=LAUNCH_SECONDS)
+            except (OSError, subprocess.TimeoutExpired) as error:
+                raise BackendError(f"The runner could not be started: {error}") from error
+        if done.returncode != 0:
+            raise BackendError(f"The runner could not be started: see {layout.runner_log}")
+
+
+def runner_env() -> dict[str, str]:
+    """The runner's environment: enough to run, none of the platform's secrets."""
+    kept = ("MODELYARD_ALLOW_WEAK_SANDBOX", "MODELYARD_CGROUP", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8",
+            **{name: os.environ[name] for name in kept if name in os.environ}}
+
+
+def default_runtime(root: Path) -> Path:
+    """A short directory for sockets, one per installation."""
+    mark = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
+    if os.geteuid() == 0:
+        return Path("/run", f"modelyard-{mark}")
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    if base.startswith("/") and len(base) < 40 and os.access(base, os.W_OK):
+        return Path(base, f"modelyard-{mark}")
+    return Path("/tmp", f"modelyard-{os.geteuid()}-{mark}")  # noqa: S108 - mode and owner checked
+
+
+def private(directory: Path) -> None:
+    """Make a directory of mode 0700 that is ours. Raises BackendError when it is somebody else's."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = directory.lstat()
+    if status.st_uid != os.geteuid() or directory.is_symlink():
+        raise BackendError(f"{directory} belongs to somebody else. Remove it.")
+    if status.st_mode & 0o077:
+        directory.chmod(0o700)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Exclusive among processes; released when the holder dies."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def launch_age(layout: Layout) -> float | None:
+    """Seconds since the last launch on this boot; infinite for another boot; None for never."""
+    try:
+        boot, _, moment = (layout.directory / "launched").read_text().partition(" ")
+    except OSError:
+        return None
+    return time.monotonic() - float(moment) if boot == boot_id() else float("inf")
+
+
+def is_process(pid: int, start: int) -> bool:
+    """Whether exactly this process is alive."""
+    return pid > 0 and process_start(pid) == start
+
+
+def kill_process(pid: int, start: int) -> None:
+    """SIGKILL exactly this process: the handle is opened first and the start time checked after."""
+    if pid <= 1:
+        return
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return
+    try:
+        if process_start(pid) == start:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(handle)
+
+
+def job_group(state: dict[str, Any]) -> JobGroup | None:
+    """The control groups that a runner recorded."""
+    recorded = state.get("cgroup") or {}
+    directories = recorded.get("directories") or {}
+    return JobGroup.at(int(recorded.get("version", 0)), directories) if directories else None

@@ -1,0 +1,413 @@
+"""The life of one attempt: prepare, run, watch, upload, report."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from compute.runner import identity
+from compute.runner.classify import Evidence, Verdict, classify
+from compute.runner.failures import Failure, Stopped
+from compute.runner.fetch import Fetcher, empty
+from compute.runner.layout import Layout
+from compute.runner.log import LogWriter, tail
+from compute.runner.outputs import (
+    OutputSync,
+    PeriodicSync,
+    final_upload,
+    load_records,
+    save_records,
+)
+from compute.runner.spec import RunSpec
+from compute.runner.state import (
+    EXITED,
+    FAILED,
+    PREPARING,
+    RUNNING,
+    STOPPED,
+    STOPPING,
+    SUCCEEDED,
+    UPLOADING,
+    State,
+    StateFile,
+    now,
+    process_start,
+    read_state,
+)
+from compute.runner.storage import Client
+from compute.runner.watch import DiskWatch, Pump
+from compute.sandbox import cgroups, command, process, report
+from compute.sandbox.spec import MIB, SandboxSpec
+
+HEARTBEAT_SECONDS = 2.0
+LOOP_SECONDS = 0.2
+GONE_SECONDS = 15.0
+TAIL_BYTES = 64 * 1024
+SHOWN_LINES = 50
+UPLOAD_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class AlreadyRunning(RuntimeError):
+    """Another runner holds this attempt."""
+
+
+class Runner:
+    """Runs one attempt; `run()` returns when nothing of it is alive and the state is final."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+        self.layout = Layout(Path(spec.directory))
+        self._lock = lock(self.layout.lock)
+        self._previous = read_state(self.layout.state)
+        self.state = State(spec.attempt, spec.token, spec.kind)
+        self.file = StateFile(self.layout.state, self.state)
+        self.log = LogWriter(self.layout.log, spec.log_bytes)
+        self._signalled = False
+        self._group: cgroups.JobGroup | None = None
+        self._identity = identity.Identity(0)
+        self._syncs: list[OutputSync] = []
+        self._grace = spec.grace_seconds
+
+    def run(self) -> None:
+        """The whole attempt, to a final state. An attempt that already ended is left alone."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        phase = self._previous.get("phase", PREPARING)
+        if phase != EXITED:
+            self._guarded(lambda: self._attempt(phase))
+
+    def retry_upload(self) -> None:
+        """Upload what an earlier run kept. Raises Failure NOTHING_TO_RETRY."""
+        if self._previous.get("reason_code") != "UPLOAD_FAILED":
+            raise Failure("NOTHING_TO_RETRY", "Only an attempt that ended with UPLOAD_FAILED can "
+                          f"upload again; this one is {self._previous.get('reason_code')!r}.")
+        for name in ("exit_code", "run_seconds", "started_at", "running_at", "isolation", "seq",
+                     "usage", "uid", "detail"):
+            setattr(self.state, name, self._previous.get(name))
+        self._make_syncs()
+        load_records(self._syncs, self.layout.uploads)
+        self._guarded(lambda: self._conclude(Verdict("", "")))
+
+    def _attempt(self, phase: str) -> None:
+        if phase != PREPARING:
+            raise Failure("RUNNER_LOST", "The supervisor of this attempt died while the program was "
+                          "running; the program was ended with it. Start a new attempt.")
+        self._conclude(self._prepare_and_run())
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Run and record the end. Unexpected errors become RUNNER_ERROR and are raised again."""
+        try:
+            work()
+        except Stopped as stop:
+            self._end(STOPPED, stop.code, str(stop))
+        except Failure as failure:
+            self._end(FAILED, failure.code, str(failure))
+        except BaseException as error:
+            self.state.detail["trace"] = traceback.format_exc()[-8000:]
+            self._end(FAILED, "RUNNER_ERROR", f"The supervisor failed: {error!r}. This is a fault "
+                      "of the platform; the administrator sees the trace.")
+            raise
+        finally:
+            self._identity.release()
+            self.log.close()
+
+    # -- preparation ---------------------------------------------------------------------------
+
+    def _prepare_and_run(self) -> Verdict:
+        self.file.enter(PREPARING, "checking")
+        machine = report.capabilities(probe=False)
+        try:
+            machine.require()
+        except report.SandboxUnavailable as error:
+            raise Failure("SANDBOX_FAILED", str(error)) from error
+        self.state.isolation = machine.isolation
+        self.layout.isolated = machine.isolation == "full"
+        if machine.isolation == "weak":
+            self.log.note("this installation runs programs without isolation: limits only")
+        self._identity = identity.acquire(self.spec.uid)
+        self.state.uid = self._identity.uid
+        if self._previous:
+            empty(self.layout.work)
+        self.layout.make()
+        self._fetch()
+        self.file.enter(PREPARING, "starting")
+        sandbox = self._sandbox_spec()
+        self._group = cgroups.JobGroup.create(cgroups.discover(), self.spec.attempt,
+                                              self.spec.limits)
+        self.state.cgroup = {"version": self._group.version, "directories": {
+            name: str(path) for name, path in self._group.directories.items()}}
+        return self._run_program(sandbox, machine)
+
+    def _fetch(self) -> None:
+        if not (self.spec.fetch or self.spec.inputs):
+            return
+        client = Client(self.spec.api_url, self.spec.credential_file, self._tick)
+        try:
+            Fetcher(self.spec, self.layout, client, self.state, self.log).run(
+                lambda stage: self.file.enter(PREPARING, stage))
+        finally:
+            client.close()
+
+    def _sandbox_spec(self) -> SandboxSpec:
+        spec, layout = self.spec, self.layout
+        if spec.engine and not Path(spec.engine, "bin/python").exists():
+            raise Failure("ENGINE_MISSING", f"The engine at {spec.engine} is not built. Build it on "
+                          "the engines page, then start again.")
+        if spec.boot_file:
+            self._check_boot_file()
+        self._make_syncs()
+        for output in spec.outputs:
+            layout.output_dir(output.name).mkdir(parents=True, exist_ok=True)
+        command.write_etc(layout.etc, spec.network)
+        if self._identity.uid:
+            layout.own(self._identity.uid, self._identity.gid)
+            if spec.socket_dir:
+                os.chown(spec.socket_dir, self._identity.uid, self._identity.gid)
+        return SandboxSpec(
+            argv=layout.argv(spec), cwd=layout.cwd(spec), etc_dir=str(layout.etc),
+            binds=layout.binds(spec), env=layout.env(spec), limits=spec.limits,
+            network=spec.network, uid=self._identity.uid, gid=self._identity.gid)
+
+    def _check_boot_file(self) -> None:
+        code = self.layout.code_dir(self.spec)
+        if (code / self.spec.boot_file).is_file():
+            return
+        name = Path(self.spec.boot_file).name
+        found = sorted(str(path.relative_to(code)) for path in code.rglob("*.py"))
+        same = [path for path in found if Path(path).name == name]
+        hint = f" Did you mean {same[0]}?" if same else (
+            f" The code directory holds: {', '.join(found[:8])}." if found else
+            " The code directory holds no Python file.")
+        raise Failure("BOOT_FILE_MISSING", f"The boot file {self.spec.boot_file} is not in the code "
+                      f"directory {self.spec.code_name}.{hint}")
+
+    def _make_syncs(self) -> None:
+        limit = self.spec.limits.file_size_mb * MIB
+        self._syncs = [OutputSync(output, self.layout.output_dir(output.name), self.log, limit)
+                       for output in self.spec.outputs]
+
+    # -- the program ---------------------------------------------------------------------------
+
+    def _run_program(self, sandbox: SandboxSpec, machine: report.SandboxReport) -> Verdict:
+        read, write = os.pipe2(os.O_CLOEXEC)
+        try:
+            job = process.start(sandbox, machine, write, self._group)
+        except OSError as error:
+            os.close(read)
+            self._remove_group()
+            raise Failure("SANDBOX_FAILED", str(error)) from error
+        finally:
+            os.close(write)
+        pump = Pump(read, self.log)
+        pump.start()
+        began = time.monotonic()
+        sync = PeriodicSync(self._syncs, lambda tick: Client(
+            self.spec.api_url, self.spec.credential_file, tick), self.log)
+        disk = DiskWatch(self.layout.work, self.spec.limits.disk_mb * MIB)
+        stop: Stopped | None = None
+        try:
+            job.wait_set_up()
+            self.state.running_at = now()
+            self.state.program_pid = job.init_pid
+            self.state.program_pid_start = process_start(job.init_pid) or 0
+            self.file.enter(RUNNING, "running")
+            sync.start()
+            disk.start()
+            code, stop = self._supervise(job, disk, began)
+        finally:
+            gone = job.gone(GONE_SECONDS)
+            self.state.run_seconds = round(time.monotonic() - began, 3)
+            pump.end(5.0)
+            sync.end()
+            disk.end()
+        if code is None:
+            code = job.wait(0) or 137
+        return self._after(job, code, stop, disk, gone)
+
+    def _supervise(self, job: process.SandboxProcess, disk: DiskWatch,
+                   began: float) -> tuple[int | None, Stopped | None]:
+        """Until the program ends or has to end; returns its exit code and why it was stopped."""
+        limit = self.spec.limits.wall_seconds
+        while True:
+            code = job.wait(LOOP_SECONDS)
+            if code is not None:
+                return code, None
+            try:
+                self._tick()
+                self._measure(disk)
+                if disk.exceeded:
+                    return None, None
+                if limit and time.monotonic() - began > limit:
+                    raise Stopped("MAX_DURATION", f"The job reached its time limit of {limit:g} s. "
+                                  "Outputs written so far are kept.")
+            except Stopped as stop:
+                if stop.code == "FENCED":
+                    return None, stop
+                return self._stop_gracefully(job, stop), stop
+
+    def _stop_gracefully(self, job: process.SandboxProcess, stop: Stopped) -> int | None:
+        self.file.enter(STOPPING, "stopping")
+        self.log.note(f"{stop} Sending SIGTERM, then SIGKILL after {self._grace:g} s.")
+        job.terminate()
+        deadline = time.monotonic() + self._grace
+        while (left := deadline - time.monotonic()) > 0:
+            code = job.wait(min(LOOP_SECONDS, left))
+            if code is not None:
+                return code
+            self._fenced()
+            self.file.beat(HEARTBEAT_SECONDS)
+        self.log.note("still running after the grace period: SIGKILL")
+        return None
+
+    def _after(self, job: process.SandboxProcess, code: int, stop: Stopped | None,
+               disk: DiskWatch, gone: bool) -> Verdict:
+        """Everything is dead (or stubborn): collect the proof and name the reason."""
+        self.state.exit_code = code
+        self.state.signal = code - 128 if code > 128 else None
+        kills = self._group.oom_kills() if self._group else 0
+        self.state.oom = kills > 0
+        self._measure(disk)
+        peak = self.state.usage.get("memory_peak_bytes", 0)
+        text = tail(self.layout.log, TAIL_BYTES).decode("utf-8", "replace")
+        self.state.detail["log_tail"] = "\n".join(text.splitlines()[-SHOWN_LINES:])[-16384:]
+        verdict = classify(Evidence(
+            exit_code=code, oom_kills=kills, tail=text,
+            code_root=self.layout.inside(self.layout.code_dir(self.spec))
+            if self.spec.code_name else "",
+            limits=self.spec.limits, peak_bytes=peak, disk_exceeded=disk.exceeded,
+            memory_is_per_job=bool(self._group and "memory" in self._group.controllers),
+            sandbox_reported=job.reported_exit or code == 137,
+            service=self.spec.kind == "service"))
+        job.close()
+        if not gone:
+            raise Failure("TERMINATE_FAILED", "Processes of the job did not end after SIGKILL. "
+                          "The slot must not be used again until the host is checked.")
+        self._remove_group()
+        if kills and not verdict.code:
+            self.log.note(f"{kills} processes of the job were ended for lack of memory")
+        if stop is not None:
+            return self._stopped(stop)
+        return verdict
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def _stopped(self, stop: Stopped) -> Verdict:
+        """Upload what there is, then let the stop decide the outcome."""
+        if stop.code != "FENCED":
+            self._upload(keep_going=True)
+        raise stop
+
+    def _conclude(self, verdict: Verdict) -> None:
+        if verdict.exception:
+            self.state.detail["exception"] = verdict.exception
+            self.state.detail["location"] = verdict.location
+        self._upload(keep_going=bool(verdict.code))
+        if verdict.code:
+            self._end(FAILED, verdict.code, verdict.message)
+        else:
+            self._end(SUCCEEDED, "", "")
+
+    def _upload(self, *, keep_going: bool) -> None:
+        """Final copy of the outputs. `keep_going`: the attempt has failed anyway, only warn."""
+        if not self._syncs:
+            return
+        self.file.enter(UPLOADING, "uploading outputs")
+        client = Client(self.spec.api_url, self.spec.credential_file, self._upload_tick,
+                        UPLOAD_PAUSES)
+        try:
+            final_upload(self._syncs, client)
+        except Failure as failure:
+            self.state.detail["failed_uploads"] = json.loads(failure.__notes__[0])
+            if not keep_going:
+                raise
+            self.state.add("warnings", f"UPLOAD_FAILED: {failure}")
+            self.log.note(str(failure))
+        else:
+            self.state.detail.pop("failed_uploads", None)
+        finally:
+            client.close()
+            save_records(self._syncs, self.layout.uploads)
+            self._list_uploaded()
+
+    def _list_uploaded(self) -> None:
+        for key in ("uploaded", "uploaded_count"):
+            self.state.detail.pop(key, None)
+        for sync in self._syncs:
+            if not sync.records:
+                self.log.note(f"output {sync.output.name} is empty: nothing was written to it")
+            for relative, record in sync.records.items():
+                self.state.add("uploaded", {
+                    "output": sync.output.name, "path": relative, "bucket": sync.output.bucket,
+                    "key": sync.prefix + relative, "size": record.fingerprint[1],
+                    "sha256": record.sha256})
+
+    def _end(self, outcome: str, code: str, message: str) -> None:
+        self.state.outcome, self.state.reason_code, self.state.message = outcome, code, message
+        if code:
+            self.log.note(f"{outcome}: {code}: {message}")
+        with contextlib.suppress(FileNotFoundError):  # the directory was removed: nobody to tell
+            self.file.finish()
+
+    def _remove_group(self) -> None:
+        if self._group is not None:
+            self._group.kill()
+            self._group.remove()
+
+    # -- watching ------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Heartbeat, and the reasons to stop. Raises Stopped."""
+        self._fenced()
+        if self._signalled or self.layout.stop.exists():
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+                self._grace = float(json.loads(self.layout.stop.read_text())["grace_seconds"])
+            raise Stopped("STOPPED_BY_USER", "A stop was requested.")
+        self.file.beat(HEARTBEAT_SECONDS)
+
+    def _upload_tick(self) -> None:
+        """During the last upload a stop comes too late; only a newer attempt ends it."""
+        self._fenced()
+        self.file.beat(HEARTBEAT_SECONDS)
+
+    def _fenced(self) -> None:
+        try:
+            current = int(self.layout.token.read_text())
+        except ValueError:
+            return
+        except FileNotFoundError:
+            if self.layout.directory.exists():
+                return
+            raise Stopped("FENCED", "The attempt's directory was removed.") from None
+        if current > self.spec.token:
+            raise Stopped("FENCED", f"A newer attempt (token {current}) has taken over from this "
+                          f"one (token {self.spec.token}).")
+
+    def _measure(self, disk: DiskWatch) -> None:
+        usage = self.state.usage
+        usage["disk_bytes"] = disk.used
+        if self._group is not None:
+            current, peak = self._group.memory_bytes()
+            usage["memory_bytes"], usage["memory_peak_bytes"] = current, peak
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._signalled = True
+
+
+def lock(path: Path) -> int:
+    """One runner per attempt, held until the process ends. Raises AlreadyRunning."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AlreadyRunning(f"Another runner holds {path}.") from None
+    return descriptor

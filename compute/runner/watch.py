@@ -1,0 +1,75 @@
+"""Threads beside the supervisor: copying the program's output to the log, measuring its disk use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+
+from compute.runner.log import LogWriter
+
+READ_BYTES = 64 * 1024
+
+
+class Pump(threading.Thread):
+    """Moves bytes from the program's pipe to the log as they come; ends when the pipe closes."""
+
+    def __init__(self, descriptor: int, log: LogWriter) -> None:
+        super().__init__(name="log-pump", daemon=True)
+        self._descriptor = descriptor
+        self._log = log
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := os.read(self._descriptor, READ_BYTES):
+                self._log.write(data)
+
+    def end(self, seconds: float) -> None:
+        """Wait until everything written has arrived."""
+        self.join(seconds)
+        if not self.is_alive():
+            os.close(self._descriptor)
+
+
+class DiskWatch(threading.Thread):
+    """Adds up what lies below a directory, again and again; `exceeded` when it passes `limit`."""
+
+    def __init__(self, directory: Path, limit: int, seconds: float = 5.0) -> None:
+        super().__init__(name="disk-watch", daemon=True)
+        self._directory = directory
+        self._limit = limit
+        self._seconds = seconds
+        self._ending = threading.Event()
+        self.used = 0
+        self.exceeded = False
+
+    def run(self) -> None:
+        pause = self._seconds
+        while not self._ending.wait(pause):
+            began = time.monotonic()
+            self.measure()
+            # Measuring must stay a small part of the time, however many files there are.
+            pause = max(self._seconds, 20 * (time.monotonic() - began))
+
+    def measure(self) -> None:
+        """One pass. Blocks on disk count, not apparent sizes: a sparse file costs what it holds."""
+        total = 0
+        with contextlib.suppress(OSError):
+            for _, directories, files, descriptor in os.fwalk(self._directory):
+                for name in (*directories, *files):
+                    with contextlib.suppress(OSError):
+                        status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                        total += status.st_blocks * 512
+                if self._ending.is_set():
+                    return
+        self.used = total
+        if self._limit and total > self._limit:
+            self.exceeded = True
+
+    def end(self) -> None:
+        """Stop measuring."""
+        self._ending.set()
+        if self.is_alive():
+            self.join()
