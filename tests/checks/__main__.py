@@ -59,7 +59,7 @@ class Run:
         self._heading(title)
         began = time.monotonic()
         closing = ""
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "pytest", *arguments],
             cwd=ROOT,
             env={**self.environment, "PYTHONUNBUFFERED": "1", **variables},
@@ -67,14 +67,13 @@ class Run:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            if CLOSING.search(line) and re.search(r" in [\d.]+s", line):
-                closing = line
-        code = process.wait()
+        ) as process:
+            for line in process.stdout or ():
+                sys.stdout.write(line)
+                sys.stdout.flush()
+                if CLOSING.search(line) and re.search(r" in [\d.]+s", line):
+                    closing = line
+        code = process.returncode
         for number, word in CLOSING.findall(closing):
             self.counts[{"errors": "error", "warnings": "warning"}.get(word, word)] += int(number)
         self.test_seconds += time.monotonic() - began
