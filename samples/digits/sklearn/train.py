@@ -1,6 +1,6 @@
 """Train a digit classifier with scikit-learn and save a model package.
 
-    python train.py --data_url DATA --train_url OUTPUT [--epochs 8]
+    python train.py --data_url DATA --train_url OUTPUT [--epochs 12]
 
 Input: the four IDX .gz files of an MNIST-layout dataset in DATA (a writable copy: the unpacked
 files go to DATA/MNIST/raw). Output: OUTPUT/model/ with digits.joblib, config.json and
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import os
 import shutil
 import struct
 import sys
 import time
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -29,22 +29,22 @@ FILES = (
 )
 
 
-def unpack(data_url: str) -> str:
+def unpack(data_url: Path) -> Path:
     """Unpack the four files to MNIST/raw inside ``data_url``; return that folder."""
-    raw = os.path.join(data_url, "MNIST", "raw")
-    os.makedirs(raw, exist_ok=True)
+    raw = data_url / "MNIST" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
     for name in FILES:
-        source = os.path.join(data_url, name + ".gz")
-        if not os.path.exists(source):
+        source = data_url / f"{name}.gz"
+        if not source.exists():
             sys.exit(f"Input file {name}.gz is missing in {data_url}: check the data_url input.")
-        with gzip.open(source, "rb") as packed, open(os.path.join(raw, name), "wb") as plain:
+        with gzip.open(source, "rb") as packed, (raw / name).open("wb") as plain:
             shutil.copyfileobj(packed, plain)
     return raw
 
 
-def read_idx(path: str) -> np.ndarray:
+def read_idx(path: Path) -> np.ndarray:
     """Read one IDX file of unsigned bytes."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         zero, kind, dims = struct.unpack(">HBB", file.read(4))
         if (zero, kind) != (0, 0x08):
             sys.exit(f"{path} is not an IDX file of unsigned bytes.")
@@ -52,29 +52,33 @@ def read_idx(path: str) -> np.ndarray:
         return np.frombuffer(file.read(), dtype=np.uint8).reshape(shape)
 
 
-def load(raw: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+def load(raw: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Pixels as floats 0..1, shape (n, rows * cols), and labels (n,)."""
-    images = read_idx(os.path.join(raw, f"{split}-images-idx3-ubyte"))
-    labels = read_idx(os.path.join(raw, f"{split}-labels-idx1-ubyte"))
+    images = read_idx(raw / f"{split}-images-idx3-ubyte")
+    labels = read_idx(raw / f"{split}-labels-idx1-ubyte")
     return images.reshape(len(images), -1).astype(np.float32) / 255.0, labels.astype(np.int64)
 
 
-def save_package(model: MLPClassifier, train_url: str) -> str:
+def save_package(model: MLPClassifier, train_url: Path) -> Path:
     """Write OUTPUT/model with weights, config.json and customize_service.py."""
-    package = os.path.join(train_url, "model")
-    os.makedirs(package, exist_ok=True)
-    joblib.dump(model, os.path.join(package, "digits.joblib"))
-    here = os.path.dirname(os.path.abspath(__file__))
+    package = train_url / "model"
+    package.mkdir(parents=True, exist_ok=True)
+    joblib.dump(model, package / "digits.joblib")
+    here = Path(__file__).resolve().parent
     for name in ("config.json", "customize_service.py"):
-        shutil.copyfile(os.path.join(here, "infer", name), os.path.join(package, name))
+        shutil.copyfile(here / "infer" / name, package / name)
     return package
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Digits with scikit-learn")
-    parser.add_argument("--data_url", required=True, help="folder with the four IDX .gz files")
-    parser.add_argument("--train_url", required=True, help="folder for the model package")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument(
+        "--data_url", type=Path, required=True, help="folder with the four IDX .gz files"
+    )
+    parser.add_argument(
+        "--train_url", type=Path, required=True, help="folder for the model package"
+    )
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=0.002)
     parser.add_argument("--hidden", type=int, default=128)
@@ -93,17 +97,19 @@ def main() -> None:
         batch_size=args.batch_size,
         random_state=args.seed,
     )
-    shuffle = np.random.default_rng(args.seed)
+    chance = np.random.default_rng(args.seed)
     classes = np.arange(10)
     started = time.monotonic()
     step = 0
     for epoch in range(1, args.epochs + 1):
-        order = shuffle.permutation(len(x_train))
+        order = chance.permutation(len(x_train))
         for start in range(0, len(order), args.batch_size):
             batch = order[start : start + args.batch_size]
             if len(batch) < args.batch_size and start:
                 break  # A short last batch would make the model warn about its batch size.
-            model.partial_fit(x_train[batch], y_train[batch], classes=classes)
+            model.partial_fit(
+                shifted(x_train[batch], side, chance), y_train[batch], classes=classes
+            )
             step += 1
             if step % args.log_interval == 0:
                 accuracy = model.score(x_train[batch], y_train[batch])

@@ -66,7 +66,7 @@ class DigitService(PTServingBaseService):
     def _postprocess(self, data):
         return [
             {field: scores.argmax(), "probability": scores.max()}
-            for field, scores in zip(data["fields"], data["scores"])
+            for field, scores in zip(data["fields"], data["scores"], strict=True)
         ]
 
 

@@ -40,7 +40,7 @@ class DigitService(XgSklServingBaseService):
     def _postprocess(self, data):
         return [
             {field: self.model.classes_[scores.argmax()], "probability": scores.max()}
-            for field, scores in zip(data["fields"], data["scores"])
+            for field, scores in zip(data["fields"], data["scores"], strict=True)
         ]
 
 

@@ -1,0 +1,83 @@
+"""Turn what _postprocess returned into JSON: numpy, tensors, tuples, dates, enums."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import json
+import math
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+MAX_DEPTH = 100
+
+
+class AnswerError(TypeError):
+    """The answer cannot be written as JSON; the text names the place."""
+
+
+def encode(value: Any) -> bytes:
+    """Return UTF-8 JSON. Raises AnswerError for NaN, infinity and unknown types."""
+    return json.dumps(
+        plain(value, "$", 0), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    ).encode("utf-8", "backslashreplace")
+
+
+def plain(value: Any, where: str, depth: int) -> Any:
+    """Convert ``value`` to what the json module knows."""
+    if value is None or isinstance(value, bool):
+        return value
+    if depth > MAX_DEPTH:
+        raise AnswerError(f"The answer is nested deeper than {MAX_DEPTH} at {where[:80]}.")
+    if isinstance(value, enum.Enum):
+        return plain(value.value, where, depth + 1)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise AnswerError(
+                f"The answer holds {value} at {where}, which JSON cannot express. "
+                "Replace it in _postprocess."
+            )
+        return float(value)
+    if isinstance(value, Mapping):
+        return {
+            _key(key, where): plain(item, f"{where}.{key}", depth + 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item, f"{where}[{at}]", depth + 1) for at, item in enumerate(value)]
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, PurePath):
+        return str(value)
+    # Tensors of any framework: leave the graph and the device first.
+    if callable(detach := getattr(value, "detach", None)):
+        value = detach()
+    if callable(cpu := getattr(value, "cpu", None)):
+        value = cpu()
+    if callable(tolist := getattr(value, "tolist", None)):
+        return plain(tolist(), where, depth + 1)
+    if callable(numpy := getattr(value, "numpy", None)):
+        return plain(numpy(), where, depth + 1)
+    raise AnswerError(
+        f"The answer holds a {type(value).__module__}.{type(value).__qualname__} at {where}, which "
+        "is no JSON type. Convert it in _postprocess."
+    )
+
+
+def _key(key: Any, where: str) -> str:
+    if isinstance(key, str):
+        return str(key)
+    if callable(item := getattr(key, "item", None)):
+        key = item()
+    if isinstance(key, enum.Enum):
+        key = key.value
+    if isinstance(key, bool) or key is None:
+        return json.dumps(key)
+    if isinstance(key, int | float | str):
+        return str(key)
+    raise AnswerError(f"The answer has a key of type {type(key).__name__} at {where}.")
