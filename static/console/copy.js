@@ -1,0 +1,53 @@
+// Copy buttons and the secret that is shown once.
+import { icon, make } from "./dom.js";
+
+async function copy(text) {
+  if (navigator.clipboard && isSecureContext) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  // Plain http on another host has no clipboard API; a selected text field still copies.
+  const area = make("textarea", { class: "visually-hidden", readonly: true });
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+export function startCopy() {
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) {
+      event.preventDefault();
+      await copy(button.dataset.copy);
+      const old = button.querySelector("svg");
+      const mark = icon("check");
+      old?.replaceWith(mark);
+      button.classList.add("is-copied");
+      setTimeout(() => {
+        if (old) mark.replaceWith(old);
+        button.classList.remove("is-copied");
+      }, 1500);
+      return;
+    }
+    const reveal = event.target.closest("[data-secret-reveal]");
+    if (reveal) {
+      const field = reveal.closest("[data-secret]").querySelector("[data-secret-value]");
+      const shown = field.type === "password";
+      field.type = shown ? "text" : "password";
+      reveal.setAttribute("aria-pressed", String(shown));
+      return;
+    }
+    const save = event.target.closest("[data-secret-save]");
+    if (save) {
+      const field = save.closest("[data-secret]").querySelector("[data-secret-value]");
+      const link = make("a", {
+        href: URL.createObjectURL(new Blob([`${field.value}\n`], { type: "text/plain" })),
+        download: save.dataset.secretSave,
+      });
+      link.click();
+      URL.revokeObjectURL(link.href);
+    }
+  });
+}

@@ -1,0 +1,87 @@
+// Live pages. A stream of server-sent events says "something changed"; every element with
+// hx-trigger="live from:body" then fetches itself again. EventSource resumes by Last-Event-ID on
+// its own; while it cannot connect, the page polls and says so.
+import { lookAgain } from "./dom.js";
+
+const POLL = 5000; // milliseconds between questions while there is no stream
+const GIVE_UP = 3; // failed connections before the page says that it is stale
+const EVENTS = ["message", "change", "update", "state", "log", "done"];
+
+function note(stale) {
+  for (const element of document.querySelectorAll("[data-stale-note]")) element.hidden = !stale;
+}
+
+function connect(url) {
+  let failures = 0;
+  let polling = null;
+  let waiting = null;
+  const source = new EventSource(url);
+  const heard = (event) => {
+    // A burst of events is one refresh.
+    if (waiting) return;
+    waiting = setTimeout(() => {
+      waiting = null;
+      lookAgain({ id: event.lastEventId, data: event.data });
+    }, 150);
+  };
+  for (const name of EVENTS) source.addEventListener(name, heard);
+  source.addEventListener("open", () => {
+    failures = 0;
+    clearInterval(polling);
+    polling = null;
+    note(false);
+  });
+  source.addEventListener("error", () => {
+    failures += 1;
+    if (failures < GIVE_UP && source.readyState !== EventSource.CLOSED) return;
+    note(true);
+    polling ??= setInterval(() => !document.hidden && lookAgain(), POLL);
+    if (source.readyState === EventSource.CLOSED) {
+      // The server refused (signed out, gone): EventSource will not come back by itself.
+      setTimeout(() => {
+        clearInterval(polling);
+        connect(url);
+      }, POLL * 6);
+    }
+  });
+  addEventListener("pagehide", () => source.close(), { once: true });
+}
+
+/**
+ * Nothing moves under the mouse, in an open menu, under a keyboard user or while rows are chosen.
+ * data-live-calm="menu" minds menus only: the head of a page may change under a resting mouse.
+ */
+function busy(element) {
+  if (element.querySelector(".dropdown-menu.show, :focus-visible")) return true;
+  if (element.dataset.liveCalm === "menu") {
+    return document.querySelector("#tab-live .event-details[open]") !== null;
+  }
+  return element.matches(":hover") || element.querySelector("[data-bulk-one]:checked") !== null;
+}
+
+export function startLive() {
+  let missed = false;
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const element = event.detail.elt;
+    if (event.detail.requestConfig.triggeringEvent?.type !== "live") return;
+    if (!element.matches("[data-live-calm]") || !busy(element)) return;
+    event.preventDefault();
+    if (missed) return;
+    missed = true;
+    const later = () => {
+      if (busy(element)) {
+        setTimeout(later, 1000);
+        return;
+      }
+      missed = false;
+      lookAgain();
+    };
+    setTimeout(later, 1000);
+  });
+  const url = document.body.dataset.liveUrl;
+  if (url) {
+    connect(url);
+  } else if (document.querySelector("[data-poll]")) {
+    setInterval(() => !document.hidden && lookAgain(), POLL);
+  }
+}
