@@ -107,9 +107,7 @@ def main() -> None:
             batch = order[start : start + args.batch_size]
             if len(batch) < args.batch_size and start:
                 break  # A short last batch would make the model warn about its batch size.
-            model.partial_fit(
-                shifted(x_train[batch], side, chance), y_train[batch], classes=classes
-            )
+            model.partial_fit(x_train[batch], y_train[batch], classes=classes)
             step += 1
             if step % args.log_interval == 0:
                 accuracy = model.score(x_train[batch], y_train[batch])
