@@ -1,0 +1,112 @@
+"""Invitation: one question to one account. The row belongs to the account that answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from core.actor import Actor
+from core.managers import ScopedManager
+from core.models import Resource
+from core.models.resource import listing_index
+from core.states import Stateful
+from sharing.unit.models import ShareUnit, validate_unit_name
+
+#: how long an account may take to answer
+LIFETIME = dt.timedelta(days=7)
+
+
+class InvitationManager(ScopedManager[Any]):
+    """Looks at the clock before it answers: what has run out reads EXPIRED at once, whether or not
+    the sweeper has come by."""
+
+    def own(self, actor: Actor, verb: str) -> models.QuerySet[Any]:
+        self._lapse(actor)
+        return super().own(actor, verb)
+
+    def for_action(self, actor: Actor, verb: str) -> models.QuerySet[Any]:
+        self._lapse(actor)
+        return super().for_action(actor, verb)
+
+    def _lapse(self, actor: Actor) -> None:
+        from sharing.invitation.expiry import lapse
+
+        if actor.account_id is not None:
+            lapse(account_id=actor.account_id)
+
+
+class Invitation(Stateful, Resource):
+    """``account`` is the consumer, who reads and answers it; ``owner_account`` is who shares.
+
+    The owner sees it inside his unit. Leaving later ends the association, not the invitation.
+    """
+
+    class Phase(models.TextChoices):
+        PENDING = "PENDING", _("Waiting")  # the consumer has not answered; nothing is readable
+        ACCEPTED = "ACCEPTED", _("Associated")  # grants were written in the same transaction
+        REJECTED = "REJECTED", _("Rejected")  # ``message`` holds the reason given
+        EXPIRED = "EXPIRED", _("Expired")  # no answer in time
+        CANCELLED = "CANCELLED", _("Cancelled")  # the owner removed the account or the unit
+
+    TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = {
+        Phase.PENDING: frozenset({Phase.ACCEPTED, Phase.REJECTED, Phase.EXPIRED, Phase.CANCELLED}),
+    }
+    TERMINAL: ClassVar[frozenset[str]] = frozenset(
+        {Phase.ACCEPTED, Phase.REJECTED, Phase.EXPIRED, Phase.CANCELLED}
+    )
+    SETTLED: ClassVar[frozenset[str]] = frozenset()
+    DEADLINES: ClassVar[Mapping[str, int]] = {Phase.PENDING: int(LIFETIME.total_seconds())}
+    HEARTBEATS: ClassVar[Mapping[str, int]] = {}
+    TONES: ClassVar[Mapping[str, str]] = {
+        Phase.PENDING: "yellow",
+        Phase.ACCEPTED: "green",
+        Phase.REJECTED: "red",
+        Phase.EXPIRED: "grey",
+        Phase.CANCELLED: "grey",
+    }
+    PARKED: ClassVar[str] = Phase.CANCELLED
+
+    name = models.CharField(_("share unit"), max_length=50, validators=[validate_unit_name])
+    unit = models.ForeignKey(
+        ShareUnit, on_delete=models.CASCADE, related_name="+", verbose_name=_("share unit")
+    )
+    owner_account = models.ForeignKey(
+        settings.MODELYARD_ACCOUNT_MODEL,
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("owner"),
+    )
+    expires_at = models.DateTimeField(_("expires"))
+    answered_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[InvitationManager] = InvitationManager()
+
+    class Meta:
+        verbose_name = _("share invitation")
+        verbose_name_plural = _("share invitations")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["unit", "account"],
+                condition=models.Q(phase="PENDING"),
+                name="share_invitation_one_pending",
+            )
+        ]
+        indexes = [
+            listing_index("invitation"),
+            models.Index(
+                fields=["account", "expires_at"],
+                condition=models.Q(phase="PENDING"),
+                name="share_invitation_waiting",
+            ),
+        ]
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time to answer is over, whatever the stored phase says."""
+        return self.expires_at <= timezone.now()
