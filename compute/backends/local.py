@@ -1,8 +1,8 @@
 """Runs attempts on this host as detached runner processes, one directory each.
 
-    <root>/attempts/<attempt>/     see compute.runner.layout
-    <runtime>/<attempt>/server.sock  sockets: a Unix socket path must stay below 108 bytes, and the
-                                   root may be long, so they lie in a short directory of mode 0700
+<root>/attempts/<attempt>/     see compute.runner.layout
+<runtime>/<attempt>/server.sock  sockets: a Unix socket path must stay below 108 bytes, and the
+                               root may be long, so they lie in a short directory of mode 0700
 """
 
 from __future__ import annotations
@@ -51,8 +51,12 @@ class LocalBackend:
 
     def launch(self, spec: RunSpec) -> None:
         directory = self._directory(spec.attempt)
-        spec = replace(spec, directory=str(directory), socket_dir=spec.socket_dir or (
-            str(self.socket_path(spec.attempt).parent) if spec.kind == "service" else ""))
+        spec = replace(
+            spec,
+            directory=str(directory),
+            socket_dir=spec.socket_dir
+            or (str(self.socket_path(spec.attempt).parent) if spec.kind == "service" else ""),
+        )
         problems = spec.problems()
         if problems:
             raise SpecError(problems)
@@ -72,14 +76,15 @@ class LocalBackend:
             self._spawn(layout)
 
     def retry_upload(self, attempt: str) -> None:
-        """Upload the kept outputs again, after UPLOAD_FAILED. Raises UnknownAttempt, BackendError."""
+        """Upload the kept outputs again, after UPLOAD_FAILED. Raises BackendError."""
         layout = self._known(attempt)
         seen = self.observe(attempt)
         if seen.alive:
             return
         if seen.state.get("reason_code") != "UPLOAD_FAILED":
-            raise BackendError(f"Attempt {attempt} did not end with UPLOAD_FAILED: there is no "
-                               "upload to retry.")
+            raise BackendError(
+                f"Attempt {attempt} did not end with UPLOAD_FAILED: there is no upload to retry."
+            )
         with locked(layout.directory / "launch.lock"):
             self._spawn(layout, "--retry-upload")
 
@@ -87,8 +92,11 @@ class LocalBackend:
         layout = Layout(self._directory(attempt))
         state = read_state(layout.state)
         same_boot = state.get("boot_id") == boot_id()
-        alive = bool(state) and same_boot and is_process(
-            int(state.get("pid", 0)), int(state.get("pid_start", 0)))
+        alive = (
+            bool(state)
+            and same_boot
+            and is_process(int(state.get("pid", 0)), int(state.get("pid_start", 0)))
+        )
         age = None
         if state and same_boot:
             age = max(0.0, time.monotonic() - float(state.get("heartbeat_monotonic", 0.0)))
@@ -135,14 +143,19 @@ class LocalBackend:
         return LogChunk(data, following, final and following >= end_offset(layout.log))
 
     def exec(self, attempt: str, argv: Sequence[str]) -> int:
-        raise NotSupported(f"The local backend cannot run {argv[0] if argv else 'a command'!r} "
-                           f"inside attempt {attempt}: its sandbox accepts no second entry.")
+        raise NotSupported(
+            f"The local backend cannot run {argv[0] if argv else 'a command'!r} "
+            f"inside attempt {attempt}: its sandbox accepts no second entry."
+        )
 
     def sweep(self) -> list[Observation]:
         if not self.attempts.is_dir():
             return []
-        return [self.observe(entry.name) for entry in sorted(self.attempts.iterdir())
-                if entry.is_dir() and ATTEMPT.match(entry.name)]
+        return [
+            self.observe(entry.name)
+            for entry in sorted(self.attempts.iterdir())
+            if entry.is_dir() and ATTEMPT.match(entry.name)
+        ]
 
     def remove(self, attempt: str) -> None:
         directory = self._directory(attempt)
@@ -165,8 +178,10 @@ class LocalBackend:
     def socket_path(self, attempt: str) -> Path:
         path = self._runtime / self._directory(attempt).name / SOCKET_NAME
         if len(os.fsencode(path)) > SOCKET_LIMIT:
-            raise BackendError(f"The socket path {path} is longer than {SOCKET_LIMIT} bytes. "
-                               "Set XDG_RUNTIME_DIR to a short directory.")
+            raise BackendError(
+                f"The socket path {path} is longer than {SOCKET_LIMIT} bytes. "
+                "Set XDG_RUNTIME_DIR to a short directory."
+            )
         return path
 
     def directory(self, attempt: str) -> Path:
@@ -188,22 +203,43 @@ class LocalBackend:
     def _adoptable(self, spec: RunSpec, layout: Layout) -> None:
         present = RunSpec.load(layout.spec)
         if present.token != spec.token:
-            raise AttemptConflict(f"Attempt {spec.attempt} exists with token {present.token}, not "
-                                  f"{spec.token}. A new try needs a new attempt id.")
+            raise AttemptConflict(
+                f"Attempt {spec.attempt} exists with token {present.token}, not "
+                f"{spec.token}. A new try needs a new attempt id."
+            )
         if present != spec:
-            raise AttemptConflict(f"Attempt {spec.attempt} exists with another specification. "
-                                  "A new try needs a new attempt id.")
+            raise AttemptConflict(
+                f"Attempt {spec.attempt} exists with another specification. "
+                "A new try needs a new attempt id."
+            )
 
     def _spawn(self, layout: Layout, *options: str) -> None:
         """Start the runner so that it is nobody's child: setsid forks, and its parent ends."""
-        command = [SETSID, "--fork", sys.executable, "-E", "-s", "-S", "-m", "compute.runner",
-                   *options, str(layout.spec)]
+        command = [
+            SETSID,
+            "--fork",
+            sys.executable,
+            "-E",
+            "-s",
+            "-S",
+            "-m",
+            "compute.runner",
+            *options,
+            str(layout.spec),
+        ]
         write_atomic(layout.directory / "launched", f"{boot_id()} {time.monotonic()}")
         with open(layout.runner_log, "ab") as errors:  # noqa: PTH123
             try:
                 done = subprocess.run(
-                    command, cwd=PROJECT, env=runner_env(), stdin=subprocess.DEVNULL,
-                    stdout=errors, stderr=errors, check=False, timeout=LAUNCH_SECONDS)
+                    command,
+                    cwd=PROJECT,
+                    env=runner_env(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=errors,
+                    stderr=errors,
+                    check=False,
+                    timeout=LAUNCH_SECONDS,
+                )
             except (OSError, subprocess.TimeoutExpired) as error:
                 raise BackendError(f"The runner could not be started: {error}") from error
         if done.returncode != 0:
@@ -213,8 +249,11 @@ class LocalBackend:
 def runner_env() -> dict[str, str]:
     """The runner's environment: enough to run, none of the platform's secrets."""
     kept = ("MODELYARD_ALLOW_WEAK_SANDBOX", "MODELYARD_CGROUP", "SSL_CERT_FILE", "SSL_CERT_DIR")
-    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8",
-            **{name: os.environ[name] for name in kept if name in os.environ}}
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        **{name: os.environ[name] for name in kept if name in os.environ},
+    }
 
 
 def default_runtime(root: Path) -> Path:
@@ -229,7 +268,7 @@ def default_runtime(root: Path) -> Path:
 
 
 def private(directory: Path) -> None:
-    """Make a directory of mode 0700 that is ours. Raises BackendError when it is somebody else's."""
+    """Make a directory of mode 0700 that is ours. Raises BackendError when it is not."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = directory.lstat()
     if status.st_uid != os.geteuid() or directory.is_symlink():

@@ -20,8 +20,10 @@ def main(arguments: list[str]) -> int:
     retry = "--retry-upload" in arguments
     paths = [argument for argument in arguments if argument != "--retry-upload"]
     if len(paths) != 1:
-        sys.stderr.write(f"usage: python -m compute.runner [--retry-upload] SPEC.json\n"
-                         f"one specification is needed, not {len(paths)}\n")
+        sys.stderr.write(
+            f"usage: python -m compute.runner [--retry-upload] SPEC.json\n"
+            f"one specification is needed, not {len(paths)}\n"
+        )
         return 2
     os.umask(0o022)
     try:

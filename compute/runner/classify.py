@@ -55,21 +55,35 @@ def classify(seen: Evidence) -> Verdict:
     failed = seen.exit_code != 0
     if seen.oom_kills and failed:
         peak = f"Used {_mb(seen.peak_bytes)} of " if seen.peak_bytes else "Needed more than "
-        return Verdict("OOM_HOST", f"{peak}{seen.limits.memory_mb} MB memory and was stopped by the "
-                       "system. Choose a flavor with more memory, or a smaller batch.",
-                       exception, location)
+        return Verdict(
+            "OOM_HOST",
+            f"{peak}{seen.limits.memory_mb} MB memory and was stopped by the "
+            "system. Choose a flavor with more memory, or a smaller batch.",
+            exception,
+            location,
+        )
     if seen.disk_exceeded:
-        return Verdict("DISK_FULL", f"The job filled its disk of {seen.limits.disk_mb} MB and was "
-                       "stopped. Write less, delete old checkpoints, or choose a larger disk.",
-                       exception, location)
+        return Verdict(
+            "DISK_FULL",
+            f"The job filled its disk of {seen.limits.disk_mb} MB and was "
+            "stopped. Write less, delete old checkpoints, or choose a larger disk.",
+            exception,
+            location,
+        )
     if not seen.sandbox_reported:
         line = next((text for text in reversed(seen.tail.splitlines()) if text.strip()), "")
-        return Verdict("SANDBOX_FAILED", f"The sandbox did not start the program: {line[:300]}. "
-                       "The administrator finds the missing piece on the compute page.")
+        return Verdict(
+            "SANDBOX_FAILED",
+            f"The sandbox did not start the program: {line[:300]}. "
+            "The administrator finds the missing piece on the compute page.",
+        )
     if not failed:
         if seen.service:
-            return Verdict("SERVICE_EXITED", "The server ended by itself with exit code 0. A server "
-                           "has to run until it is stopped.")
+            return Verdict(
+                "SERVICE_EXITED",
+                "The server ended by itself with exit code 0. A server "
+                "has to run until it is stopped.",
+            )
         return Verdict("", "")
     return _by_text(seen, exception, location)
 
@@ -77,39 +91,72 @@ def classify(seen: Evidence) -> Verdict:
 def _by_text(seen: Evidence, exception: str, location: str) -> Verdict:
     code = seen.exit_code
     if GPU_OOM.search(exception):
-        return Verdict("OOM_GPU", f"GPU memory ran out: {exception}. Use a smaller batch.",
-                       exception, location)
+        return Verdict(
+            "OOM_GPU", f"GPU memory ran out: {exception}. Use a smaller batch.", exception, location
+        )
     if FILE_TOO_LARGE.search(exception) or code == 128 + signal.SIGXFSZ:
-        return Verdict("DISK_FULL", f"A file grew beyond the limit of {seen.limits.file_size_mb} MB "
-                       "for one file. Split it, or choose a larger disk.", exception, location)
+        return Verdict(
+            "DISK_FULL",
+            f"A file grew beyond the limit of {seen.limits.file_size_mb} MB "
+            "for one file. Split it, or choose a larger disk.",
+            exception,
+            location,
+        )
     if DISK.search(exception):
-        return Verdict("DISK_FULL", f"No space left: {exception}. /tmp holds "
-                       f"{seen.limits.tmp_mb} MB and lies in memory; write large files to the "
-                       "outputs.", exception, location)
+        return Verdict(
+            "DISK_FULL",
+            f"No space left: {exception}. /tmp holds "
+            f"{seen.limits.tmp_mb} MB and lies in memory; write large files to the "
+            "outputs.",
+            exception,
+            location,
+        )
     if MEMORY.search(exception) and not seen.memory_is_per_job:
-        return Verdict("OOM_HOST", f"Memory ran out at the limit of {seen.limits.memory_mb} MB: "
-                       f"{exception}. Choose a flavor with more memory, or a smaller batch.",
-                       exception, location)
+        return Verdict(
+            "OOM_HOST",
+            f"Memory ran out at the limit of {seen.limits.memory_mb} MB: "
+            f"{exception}. Choose a flavor with more memory, or a smaller batch.",
+            exception,
+            location,
+        )
     missing = NO_MODULE.search(exception)
     if missing:
-        return Verdict("NO_MODULE", f"The package {missing['name']} is missing in this engine. "
-                       "Choose another engine, or bring the package with the code.",
-                       exception, location)
+        return Verdict(
+            "NO_MODULE",
+            f"The package {missing['name']} is missing in this engine. "
+            "Choose another engine, or bring the package with the code.",
+            exception,
+            location,
+        )
     refused = list(ARGPARSE.finditer(seen.tail))
     if code == 2 and refused and not exception:
-        return Verdict("BAD_ARGS", f"The script does not accept its parameters: "
-                       f"{refused[-1]['text'][:300]}. Edit the parameters of the job.")
+        return Verdict(
+            "BAD_ARGS",
+            f"The script does not accept its parameters: "
+            f"{refused[-1]['text'][:300]}. Edit the parameters of the job.",
+        )
     if code == 137:
-        return Verdict("KILLED_137", "Killed from outside (SIGKILL); no sign of memory shortage.",
-                       exception, location)
+        return Verdict(
+            "KILLED_137",
+            "Killed from outside (SIGKILL); no sign of memory shortage.",
+            exception,
+            location,
+        )
     if code > 128 and not exception:
-        return Verdict("USER_CODE", f"The program was ended by signal {signal_name(code - 128)}.",
-                       exception, location)
+        return Verdict(
+            "USER_CODE",
+            f"The program was ended by signal {signal_name(code - 128)}.",
+            exception,
+            location,
+        )
     if exception:
         place = f" ({location})" if location else ""
         return Verdict("USER_CODE", f"{exception[:300]}{place}", exception, location)
-    return Verdict("USER_CODE", f"The program ended with exit code {code} and no traceback. "
-                   "The last lines of the log may tell why.")
+    return Verdict(
+        "USER_CODE",
+        f"The program ended with exit code {code} and no traceback. "
+        "The last lines of the log may tell why.",
+    )
 
 
 def last_exception(tail: str, code_root: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Failure(Exception):
-    """Ends the attempt as failed. `code` is one of the reason codes of docs/mechanisms/runner.md."""
+    """Ends the attempt as failed. `code`: a reason code of docs/mechanisms/runner.md."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code

@@ -22,14 +22,15 @@ DISK_RESERVE = 64 * MIB
 class Fetcher:
     """Downloads everything a specification names; every file's digest goes to the state."""
 
-    def __init__(self, spec: RunSpec, layout: Layout, client: Client, state: State,
-                 log: LogWriter) -> None:
+    def __init__(
+        self, spec: RunSpec, layout: Layout, client: Client, state: State, log: LogWriter
+    ) -> None:
         self._spec, self._layout, self._client = spec, layout, client
         self._state, self._log = state, log
         self._bytes = 0
 
     def run(self, stage: Callable[[str], None]) -> None:
-        """Fetch in order. Raises Failure INPUT_MISSING, INPUT_DENIED, INPUT_INVALID, DISK_FULL..."""
+        """Fetch in order. Raises Failure (INPUT_MISSING, INPUT_DENIED, INPUT_INVALID, ...)."""
         for item in self._spec.fetch:
             stage("fetching code" if item.dest.startswith("code/") else "fetching files")
             self._one(item)
@@ -72,8 +73,10 @@ class Fetcher:
                 self._entry(item, entry, exact.rpartition("/")[2], target)
                 return
         if item.required:
-            raise Failure("INPUT_MISSING", f"Nothing lies at {where(item)}. "
-                          "Check the path, or upload the data first.")
+            raise Failure(
+                "INPUT_MISSING",
+                f"Nothing lies at {where(item)}. Check the path, or upload the data first.",
+            )
         self._log.note(f"nothing lies at {where(item)}; it is optional and was left out")
 
     def _entry(self, item: Fetch, entry: Item, relative: str, target: Path) -> None:
@@ -82,9 +85,12 @@ class Fetcher:
                 (target / relative).mkdir(parents=True, exist_ok=True)
             return
         if not is_safe_relative(relative):
-            raise Failure("INPUT_INVALID", f"The object key {entry.key!r} in bucket {item.bucket} "
-                          "cannot be a file path: empty parts, '.' and '..' are not allowed. "
-                          "Rename the object.")
+            raise Failure(
+                "INPUT_INVALID",
+                f"The object key {entry.key!r} in bucket {item.bucket} "
+                "cannot be a file path: empty parts, '.' and '..' are not allowed. "
+                "Rename the object.",
+            )
         path = target / relative
         self._room(entry.size)
         try:
@@ -104,18 +110,26 @@ class Fetcher:
             source = f"{item.bucket}/{key}"
         self._bytes += size
         self._room(0)
-        self._state.add("fetched", {
-            "source": source, "path": self._layout.inside(path), "size": size, "sha256": digest})
+        self._state.add(
+            "fetched",
+            {"source": source, "path": self._layout.inside(path), "size": size, "sha256": digest},
+        )
 
     def _room(self, size: int) -> None:
         limit = self._spec.limits.disk_mb * MIB
         if limit and self._bytes + size > limit:
-            raise Failure("DISK_FULL", f"The inputs are larger than this flavor's disk of "
-                          f"{self._spec.limits.disk_mb} MB. Choose a larger flavor or less data.")
+            raise Failure(
+                "DISK_FULL",
+                f"The inputs are larger than this flavor's disk of "
+                f"{self._spec.limits.disk_mb} MB. Choose a larger flavor or less data.",
+            )
         free = shutil.disk_usage(self._layout.directory).free
         if free - size < DISK_RESERVE:
-            raise Failure("DISK_FULL", f"The host has {free // MIB} MB of disk left, not enough "
-                          f"for the inputs. Ask the administrator to free space.")
+            raise Failure(
+                "DISK_FULL",
+                f"The host has {free // MIB} MB of disk left, not enough "
+                f"for the inputs. Ask the administrator to free space.",
+            )
 
 
 def where(item: Fetch) -> str:
@@ -125,34 +139,52 @@ def where(item: Fetch) -> str:
 
 def clash(item: Fetch, key: str) -> Failure:
     """An object and a directory of the same name cannot both be files on disk."""
-    return Failure("INPUT_INVALID", f"In bucket {item.bucket} the key {key!r} is a file and also a "
-                   "directory of other objects. Rename one of them.")
+    return Failure(
+        "INPUT_INVALID",
+        f"In bucket {item.bucket} the key {key!r} is a file and also a "
+        "directory of other objects. Rename one of them.",
+    )
 
 
 def failure(item: Fetch, error: StorageError) -> Failure:
     """The reason code of a refused download, with the path and the server's own explanation."""
     says = f" The storage says: {error.explanation}." if error.explanation else ""
     if error.status == 404:
-        return Failure("INPUT_MISSING", f"{where(item)} does not exist ({error.what}).{says} "
-                       "Check the path, or upload the data first.")
+        return Failure(
+            "INPUT_MISSING",
+            f"{where(item)} does not exist ({error.what}).{says} "
+            "Check the path, or upload the data first.",
+        )
     if error.status in (401, 403):
-        return Failure("INPUT_DENIED", f"Reading {where(item)} was refused ({error.what}).{says} "
-                       "Ask the owner for access, or check the job's agency.")
+        return Failure(
+            "INPUT_DENIED",
+            f"Reading {where(item)} was refused ({error.what}).{says} "
+            "Ask the owner for access, or check the job's agency.",
+        )
     if isinstance(error, DigestMismatch):
-        return Failure("INPUT_CORRUPT", f"{where(item)} arrived damaged several times "
-                       f"({error.what}).{says} Upload it again.")
-    return Failure("INPUT_UNREACHABLE", f"{where(item)} could not be read: {error}. "
-                   "Run the job again when the storage answers.")
+        return Failure(
+            "INPUT_CORRUPT",
+            f"{where(item)} arrived damaged several times ({error.what}).{says} Upload it again.",
+        )
+    return Failure(
+        "INPUT_UNREACHABLE",
+        f"{where(item)} could not be read: {error}. Run the job again when the storage answers.",
+    )
 
 
 def disk_failure(error: OSError, path: Path) -> Failure:
     """An error of the local file system while storing an input."""
     if error.errno in (28, 122):
-        return Failure("DISK_FULL", f"No space left on the host while storing {path.name!r}. "
-                       "Ask the administrator to free space.")
+        return Failure(
+            "DISK_FULL",
+            f"No space left on the host while storing {path.name!r}. "
+            "Ask the administrator to free space.",
+        )
     if error.errno in (36, 63):
-        return Failure("INPUT_INVALID", f"The name {path.name[:80]!r}... is too long for a file. "
-                       "Rename the object.")
+        return Failure(
+            "INPUT_INVALID",
+            f"The name {path.name[:80]!r}... is too long for a file. Rename the object.",
+        )
     return Failure("RUNNER_ERROR", f"Could not store an input: {error}")
 
 

@@ -48,5 +48,8 @@ def acquire(wanted: int = 0, directory: Path = DIRECTORY) -> Identity:
             os.close(descriptor)
             continue
         return Identity(FIRST_UID + slot, descriptor)
-    raise Failure("SANDBOX_FAILED", f"All {COUNT} job identities of this host are in use. "
-                  "Wait for a job to end, or add a host.")
+    raise Failure(
+        "SANDBOX_FAILED",
+        f"All {COUNT} job identities of this host are in use. "
+        "Wait for a job to end, or add a host.",
+    )

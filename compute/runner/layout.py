@@ -70,8 +70,10 @@ class Layout:
 
     def binds(self, spec: RunSpec) -> tuple[Bind, ...]:
         """What the sandbox shows besides the system."""
-        found = [Bind(str(self.work / "home"), HOME, writable=True),
-                 Bind(str(self.work / "model"), MODEL, writable=True)]
+        found = [
+            Bind(str(self.work / "home"), HOME, writable=True),
+            Bind(str(self.work / "model"), MODEL, writable=True),
+        ]
         if spec.engine:
             found.append(Bind(spec.engine, ENGINE))
         if spec.socket_dir:
@@ -98,10 +100,13 @@ class Layout:
         engine = ENGINE if self.isolated else spec.engine
         found = [f"{engine}/bin/python", "-u", self.inside(self.code_dir(spec) / spec.boot_file)]
         found += [f"--{item.name}={self.inside(self.input_dir(item.name))}" for item in spec.inputs]
-        found += [f"--{item.name}={self.inside(self.output_dir(item.name))}"
-                  for item in spec.outputs]
-        found += [f"--{key}" if value is None else f"--{key}={value}"
-                  for key, value in spec.hyperparameters.items()]
+        found += [
+            f"--{item.name}={self.inside(self.output_dir(item.name))}" for item in spec.outputs
+        ]
+        found += [
+            f"--{key}" if value is None else f"--{key}={value}"
+            for key, value in spec.hyperparameters.items()
+        ]
         return tuple(found)
 
     def env(self, spec: RunSpec) -> dict[str, str]:
@@ -110,8 +115,12 @@ class Layout:
         engine = ENGINE if self.isolated else spec.engine
         path = f"{engine}/bin:/usr/local/bin:/usr/bin:/bin" if spec.engine else "/usr/bin:/bin"
         found = {
-            "HOME": home, "USER": "ma-user", "LOGNAME": "ma-user", "PATH": path,
-            "LANG": "C.UTF-8", "TMPDIR": "/tmp",  # noqa: S108 - a tmpfs of the sandbox's own
+            "HOME": home,
+            "USER": "ma-user",
+            "LOGNAME": "ma-user",
+            "PATH": path,
+            "LANG": "C.UTF-8",
+            "TMPDIR": "/tmp",  # noqa: S108 - a tmpfs of the sandbox's own
             "OMP_NUM_THREADS": str(max(1, int(spec.limits.cpus))),
             "MODELYARD_ATTEMPT": spec.attempt,
         }

@@ -19,7 +19,7 @@ PREFIX = b"[modelyard] "
 
 
 class LogWriter:
-    """Appends to the log; safe to use from two threads. Memory use does not depend on the volume."""
+    """Appends to the log; safe from two threads; memory use does not depend on the volume."""
 
     def __init__(self, directory: Path, cap: int) -> None:
         self._directory = directory
@@ -33,12 +33,12 @@ class LogWriter:
         self.failures = 0
 
     def write(self, data: bytes) -> None:
-        """Append program output. A full disk loses log lines, never the job: failures are counted."""
+        """Append program output. A full disk loses log lines, never the job."""
         with self._lock:
             self._append(data)
 
     def note(self, text: str) -> None:
-        """Append a line of the platform's own, marked so that nobody takes it for program output."""
+        """Append a line of the platform's own, marked as such."""
         line = PREFIX + text.replace("\n", " ").encode("utf-8", "replace") + b"\n"
         with self._lock:
             self._append(line if self._at_line_start else b"\n" + line)
@@ -133,10 +133,14 @@ def read_log(directory: Path, offset: int, limit: int) -> tuple[bytes, int]:
 
 def gap_line(count: int) -> bytes:
     """What stands for dropped bytes."""
-    return b"\n" + PREFIX + (
-        f"{count} bytes of the log are left out here: it is larger than its limit, "
-        "the beginning and the end are kept\n"
-    ).encode()
+    return (
+        b"\n"
+        + PREFIX
+        + (
+            f"{count} bytes of the log are left out here: it is larger than its limit, "
+            "the beginning and the end are kept\n"
+        ).encode()
+    )
 
 
 def tail(directory: Path, count: int) -> bytes:

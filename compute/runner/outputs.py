@@ -50,8 +50,9 @@ class SyncResult:
 class OutputSync:
     """One declared output. Not thread-safe: the periodic thread ends before the final pass."""
 
-    def __init__(self, output: Output, directory: Path, log: LogWriter,
-                 max_file_bytes: int = 0) -> None:
+    def __init__(
+        self, output: Output, directory: Path, log: LogWriter, max_file_bytes: int = 0
+    ) -> None:
         self.output = output
         self.records: dict[str, Record] = {}
         self._directory = directory
@@ -73,11 +74,13 @@ class OutputSync:
                     continue
                 if self._max_file_bytes and status.st_size > self._max_file_bytes:
                     result.failed[relative] = (
-                        f"{status.st_size} bytes, more than the limit of {self._max_file_bytes}")
+                        f"{status.st_size} bytes, more than the limit of {self._max_file_bytes}"
+                    )
                     continue
                 digest = file_digest(descriptor, status.st_size)
-                client.put(self.output.bucket, self.prefix + relative, descriptor,
-                           status.st_size, digest)
+                client.put(
+                    self.output.bucket, self.prefix + relative, descriptor, status.st_size, digest
+                )
                 self.records[relative] = result.uploaded[relative] = Record(mark, digest)
             except DigestMismatch:
                 result.failed[relative] = "it was written to while it was copied"
@@ -119,8 +122,9 @@ class OutputSync:
                 return
             yield relative, descriptor
 
-    def _walk(self, prefix: str, directory: int, depth: int,
-              failed: dict[str, str]) -> Iterator[tuple[str, int]]:
+    def _walk(
+        self, prefix: str, directory: int, depth: int, failed: dict[str, str]
+    ) -> Iterator[tuple[str, int]]:
         """Depth first, one open descriptor per level; closes `directory`."""
         try:
             for name in sorted(os.listdir(directory)):
@@ -167,8 +171,12 @@ class OutputSync:
 class PeriodicSync(threading.Thread):
     """Syncs outputs during the run, each with its own period."""
 
-    def __init__(self, syncs: list[OutputSync], make_client: Callable[[Callable[[], None]], Client],
-                 log: LogWriter) -> None:
+    def __init__(
+        self,
+        syncs: list[OutputSync],
+        make_client: Callable[[Callable[[], None]], Client],
+        log: LogWriter,
+    ) -> None:
         super().__init__(name="output-sync", daemon=True)
         self._syncs = [sync for sync in syncs if sync.output.sync_seconds > 0]
         self._log = log
@@ -189,10 +197,14 @@ class PeriodicSync(threading.Thread):
                 except Aborted:
                     return
                 if result.uploaded:
-                    self._log.note(f"output {sync.output.name}: {len(result.uploaded)} files "
-                                   "copied to the bucket")
+                    self._log.note(
+                        f"output {sync.output.name}: {len(result.uploaded)} files "
+                        "copied to the bucket"
+                    )
                 for relative, reason in list(result.failed.items())[:3]:
-                    self._log.note(f"output {sync.output.name}: {relative} not copied yet: {reason}")
+                    self._log.note(
+                        f"output {sync.output.name}: {relative} not copied yet: {reason}"
+                    )
                 due[id(sync)] = time.monotonic() + sync.output.sync_seconds
 
     def end(self) -> None:
@@ -224,17 +236,29 @@ def final_upload(syncs: list[OutputSync], client: Client) -> None:
         total += len(sync.records)
     if wrong:
         shown = "; ".join(f"{path}: {reason}" for path, reason in list(wrong.items())[:5])
-        error = Failure("UPLOAD_FAILED", f"{len(wrong)} of {total + len(wrong)} output files are "
-                        f"not in the bucket ({shown}). The files are kept here: retry the upload.")
+        error = Failure(
+            "UPLOAD_FAILED",
+            f"{len(wrong)} of {total + len(wrong)} output files are "
+            f"not in the bucket ({shown}). The files are kept here: retry the upload.",
+        )
         error.add_note(json.dumps(wrong))
         raise error
 
 
 def save_records(syncs: list[OutputSync], path: Path) -> None:
     """Keep what was uploaded, for a retry by another process."""
-    write_atomic(path, json.dumps({
-        sync.output.name: {key: [*record.fingerprint, record.sha256]
-                           for key, record in sync.records.items()} for sync in syncs}))
+    write_atomic(
+        path,
+        json.dumps(
+            {
+                sync.output.name: {
+                    key: [*record.fingerprint, record.sha256]
+                    for key, record in sync.records.items()
+                }
+                for sync in syncs
+            }
+        ),
+    )
 
 
 def load_records(syncs: list[OutputSync], path: Path) -> None:
@@ -262,6 +286,11 @@ def file_digest(descriptor: int, size: int) -> str:
 
 def kind_of(mode: int) -> str:
     """What a file that is not regular is, in words."""
-    tests = ((stat.S_ISLNK, "link"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"),
-             (stat.S_ISBLK, "device"), (stat.S_ISCHR, "device"))
+    tests = (
+        (stat.S_ISLNK, "link"),
+        (stat.S_ISFIFO, "pipe"),
+        (stat.S_ISSOCK, "socket"),
+        (stat.S_ISBLK, "device"),
+        (stat.S_ISCHR, "device"),
+    )
     return next((word for test, word in tests if test(mode)), "special file")

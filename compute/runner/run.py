@@ -19,13 +19,7 @@ from compute.runner.failures import Failure, Stopped
 from compute.runner.fetch import Fetcher, empty
 from compute.runner.layout import Layout
 from compute.runner.log import LogWriter, tail
-from compute.runner.outputs import (
-    OutputSync,
-    PeriodicSync,
-    final_upload,
-    load_records,
-    save_records,
-)
+from compute.runner.prepare import prepare
 from compute.runner.spec import RunSpec
 from compute.runner.state import (
     EXITED,
@@ -35,7 +29,6 @@ from compute.runner.state import (
     STOPPED,
     STOPPING,
     SUCCEEDED,
-    UPLOADING,
     State,
     StateFile,
     now,
@@ -43,8 +36,9 @@ from compute.runner.state import (
     read_state,
 )
 from compute.runner.storage import Client
+from compute.runner.uploads import Uploads
 from compute.runner.watch import DiskWatch, Pump
-from compute.sandbox import cgroups, command, process, report
+from compute.sandbox import cgroups, process, report
 from compute.sandbox.spec import MIB, SandboxSpec
 
 HEARTBEAT_SECONDS = 2.0
@@ -52,7 +46,6 @@ LOOP_SECONDS = 0.2
 GONE_SECONDS = 15.0
 TAIL_BYTES = 64 * 1024
 SHOWN_LINES = 50
-UPLOAD_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class AlreadyRunning(RuntimeError):
@@ -73,7 +66,7 @@ class Runner:
         self._signalled = False
         self._group: cgroups.JobGroup | None = None
         self._identity = identity.Identity(0)
-        self._syncs: list[OutputSync] = []
+        self._uploads = Uploads(spec, self.layout, self.file, self.log)
         self._grace = spec.grace_seconds
 
     def run(self) -> None:
@@ -87,19 +80,33 @@ class Runner:
     def retry_upload(self) -> None:
         """Upload what an earlier run kept. Raises Failure NOTHING_TO_RETRY."""
         if self._previous.get("reason_code") != "UPLOAD_FAILED":
-            raise Failure("NOTHING_TO_RETRY", "Only an attempt that ended with UPLOAD_FAILED can "
-                          f"upload again; this one is {self._previous.get('reason_code')!r}.")
-        for name in ("exit_code", "run_seconds", "started_at", "running_at", "isolation", "seq",
-                     "usage", "uid", "detail"):
+            raise Failure(
+                "NOTHING_TO_RETRY",
+                "Only an attempt that ended with UPLOAD_FAILED can "
+                f"upload again; this one is {self._previous.get('reason_code')!r}.",
+            )
+        for name in (
+            "exit_code",
+            "run_seconds",
+            "started_at",
+            "running_at",
+            "isolation",
+            "seq",
+            "usage",
+            "uid",
+            "detail",
+        ):
             setattr(self.state, name, self._previous.get(name))
-        self._make_syncs()
-        load_records(self._syncs, self.layout.uploads)
+        self._uploads.load()
         self._guarded(lambda: self._conclude(Verdict("", "")))
 
     def _attempt(self, phase: str) -> None:
         if phase != PREPARING:
-            raise Failure("RUNNER_LOST", "The supervisor of this attempt died while the program was "
-                          "running; the program was ended with it. Start a new attempt.")
+            raise Failure(
+                "RUNNER_LOST",
+                "The supervisor of this attempt died while the program was "
+                "running; the program was ended with it. Start a new attempt.",
+            )
         self._conclude(self._prepare_and_run())
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -112,8 +119,12 @@ class Runner:
             self._end(FAILED, failure.code, str(failure))
         except BaseException as error:
             self.state.detail["trace"] = traceback.format_exc()[-8000:]
-            self._end(FAILED, "RUNNER_ERROR", f"The supervisor failed: {error!r}. This is a fault "
-                      "of the platform; the administrator sees the trace.")
+            self._end(
+                FAILED,
+                "RUNNER_ERROR",
+                f"The supervisor failed: {error!r}. This is a fault "
+                "of the platform; the administrator sees the trace.",
+            )
             raise
         finally:
             self._identity.release()
@@ -139,11 +150,14 @@ class Runner:
         self.layout.make()
         self._fetch()
         self.file.enter(PREPARING, "starting")
-        sandbox = self._sandbox_spec()
-        self._group = cgroups.JobGroup.create(cgroups.discover(), self.spec.attempt,
-                                              self.spec.limits)
-        self.state.cgroup = {"version": self._group.version, "directories": {
-            name: str(path) for name, path in self._group.directories.items()}}
+        sandbox = prepare(self.spec, self.layout, self._identity)
+        self._group = cgroups.JobGroup.create(
+            cgroups.discover(), self.spec.attempt, self.spec.limits
+        )
+        self.state.cgroup = {
+            "version": self._group.version,
+            "directories": {name: str(path) for name, path in self._group.directories.items()},
+        }
         return self._run_program(sandbox, machine)
 
     def _fetch(self) -> None:
@@ -152,47 +166,10 @@ class Runner:
         client = Client(self.spec.api_url, self.spec.credential_file, self._tick)
         try:
             Fetcher(self.spec, self.layout, client, self.state, self.log).run(
-                lambda stage: self.file.enter(PREPARING, stage))
+                lambda stage: self.file.enter(PREPARING, stage)
+            )
         finally:
             client.close()
-
-    def _sandbox_spec(self) -> SandboxSpec:
-        spec, layout = self.spec, self.layout
-        if spec.engine and not Path(spec.engine, "bin/python").exists():
-            raise Failure("ENGINE_MISSING", f"The engine at {spec.engine} is not built. Build it on "
-                          "the engines page, then start again.")
-        if spec.boot_file:
-            self._check_boot_file()
-        self._make_syncs()
-        for output in spec.outputs:
-            layout.output_dir(output.name).mkdir(parents=True, exist_ok=True)
-        command.write_etc(layout.etc, spec.network)
-        if self._identity.uid:
-            layout.own(self._identity.uid, self._identity.gid)
-            if spec.socket_dir:
-                os.chown(spec.socket_dir, self._identity.uid, self._identity.gid)
-        return SandboxSpec(
-            argv=layout.argv(spec), cwd=layout.cwd(spec), etc_dir=str(layout.etc),
-            binds=layout.binds(spec), env=layout.env(spec), limits=spec.limits,
-            network=spec.network, uid=self._identity.uid, gid=self._identity.gid)
-
-    def _check_boot_file(self) -> None:
-        code = self.layout.code_dir(self.spec)
-        if (code / self.spec.boot_file).is_file():
-            return
-        name = Path(self.spec.boot_file).name
-        found = sorted(str(path.relative_to(code)) for path in code.rglob("*.py"))
-        same = [path for path in found if Path(path).name == name]
-        hint = f" Did you mean {same[0]}?" if same else (
-            f" The code directory holds: {', '.join(found[:8])}." if found else
-            " The code directory holds no Python file.")
-        raise Failure("BOOT_FILE_MISSING", f"The boot file {self.spec.boot_file} is not in the code "
-                      f"directory {self.spec.code_name}.{hint}")
-
-    def _make_syncs(self) -> None:
-        limit = self.spec.limits.file_size_mb * MIB
-        self._syncs = [OutputSync(output, self.layout.output_dir(output.name), self.log, limit)
-                       for output in self.spec.outputs]
 
     # -- the program ---------------------------------------------------------------------------
 
@@ -209,8 +186,7 @@ class Runner:
         pump = Pump(read, self.log)
         pump.start()
         began = time.monotonic()
-        sync = PeriodicSync(self._syncs, lambda tick: Client(
-            self.spec.api_url, self.spec.credential_file, tick), self.log)
+        sync = self._uploads.periodic()
         disk = DiskWatch(self.layout.work, self.spec.limits.disk_mb * MIB)
         stop: Stopped | None = None
         try:
@@ -232,8 +208,9 @@ class Runner:
             code = job.wait(0) or 137
         return self._after(job, code, stop, disk, gone)
 
-    def _supervise(self, job: process.SandboxProcess, disk: DiskWatch,
-                   began: float) -> tuple[int | None, Stopped | None]:
+    def _supervise(
+        self, job: process.SandboxProcess, disk: DiskWatch, began: float
+    ) -> tuple[int | None, Stopped | None]:
         """Until the program ends or has to end; returns its exit code and why it was stopped."""
         limit = self.spec.limits.wall_seconds
         while True:
@@ -246,8 +223,11 @@ class Runner:
                 if disk.exceeded:
                     return None, None
                 if limit and time.monotonic() - began > limit:
-                    raise Stopped("MAX_DURATION", f"The job reached its time limit of {limit:g} s. "
-                                  "Outputs written so far are kept.")
+                    raise Stopped(
+                        "MAX_DURATION",
+                        f"The job reached its time limit of {limit:g} s. "
+                        "Outputs written so far are kept.",
+                    )
             except Stopped as stop:
                 if stop.code == "FENCED":
                     return None, stop
@@ -267,8 +247,14 @@ class Runner:
         self.log.note("still running after the grace period: SIGKILL")
         return None
 
-    def _after(self, job: process.SandboxProcess, code: int, stop: Stopped | None,
-               disk: DiskWatch, gone: bool) -> Verdict:
+    def _after(
+        self,
+        job: process.SandboxProcess,
+        code: int,
+        stop: Stopped | None,
+        disk: DiskWatch,
+        gone: bool,
+    ) -> Verdict:
         """Everything is dead (or stubborn): collect the proof and name the reason."""
         self.state.exit_code = code
         self.state.signal = code - 128 if code > 128 else None
@@ -278,18 +264,29 @@ class Runner:
         peak = self.state.usage.get("memory_peak_bytes", 0)
         text = tail(self.layout.log, TAIL_BYTES).decode("utf-8", "replace")
         self.state.detail["log_tail"] = "\n".join(text.splitlines()[-SHOWN_LINES:])[-16384:]
-        verdict = classify(Evidence(
-            exit_code=code, oom_kills=kills, tail=text,
-            code_root=self.layout.inside(self.layout.code_dir(self.spec))
-            if self.spec.code_name else "",
-            limits=self.spec.limits, peak_bytes=peak, disk_exceeded=disk.exceeded,
-            memory_is_per_job=bool(self._group and "memory" in self._group.controllers),
-            sandbox_reported=job.reported_exit or code == 137,
-            service=self.spec.kind == "service"))
+        verdict = classify(
+            Evidence(
+                exit_code=code,
+                oom_kills=kills,
+                tail=text,
+                code_root=self.layout.inside(self.layout.code_dir(self.spec))
+                if self.spec.code_name
+                else "",
+                limits=self.spec.limits,
+                peak_bytes=peak,
+                disk_exceeded=disk.exceeded,
+                memory_is_per_job=bool(self._group and "memory" in self._group.controllers),
+                sandbox_reported=job.reported_exit or code == 137,
+                service=self.spec.kind == "service",
+            )
+        )
         job.close()
         if not gone:
-            raise Failure("TERMINATE_FAILED", "Processes of the job did not end after SIGKILL. "
-                          "The slot must not be used again until the host is checked.")
+            raise Failure(
+                "TERMINATE_FAILED",
+                "Processes of the job did not end after SIGKILL. "
+                "The slot must not be used again until the host is checked.",
+            )
         self._remove_group()
         if kills and not verdict.code:
             self.log.note(f"{kills} processes of the job were ended for lack of memory")
@@ -302,52 +299,18 @@ class Runner:
     def _stopped(self, stop: Stopped) -> Verdict:
         """Upload what there is, then let the stop decide the outcome."""
         if stop.code != "FENCED":
-            self._upload(keep_going=True)
+            self._uploads.final(self._upload_tick, keep_going=True)
         raise stop
 
     def _conclude(self, verdict: Verdict) -> None:
         if verdict.exception:
             self.state.detail["exception"] = verdict.exception
             self.state.detail["location"] = verdict.location
-        self._upload(keep_going=bool(verdict.code))
+        self._uploads.final(self._upload_tick, keep_going=bool(verdict.code))
         if verdict.code:
             self._end(FAILED, verdict.code, verdict.message)
         else:
             self._end(SUCCEEDED, "", "")
-
-    def _upload(self, *, keep_going: bool) -> None:
-        """Final copy of the outputs. `keep_going`: the attempt has failed anyway, only warn."""
-        if not self._syncs:
-            return
-        self.file.enter(UPLOADING, "uploading outputs")
-        client = Client(self.spec.api_url, self.spec.credential_file, self._upload_tick,
-                        UPLOAD_PAUSES)
-        try:
-            final_upload(self._syncs, client)
-        except Failure as failure:
-            self.state.detail["failed_uploads"] = json.loads(failure.__notes__[0])
-            if not keep_going:
-                raise
-            self.state.add("warnings", f"UPLOAD_FAILED: {failure}")
-            self.log.note(str(failure))
-        else:
-            self.state.detail.pop("failed_uploads", None)
-        finally:
-            client.close()
-            save_records(self._syncs, self.layout.uploads)
-            self._list_uploaded()
-
-    def _list_uploaded(self) -> None:
-        for key in ("uploaded", "uploaded_count"):
-            self.state.detail.pop(key, None)
-        for sync in self._syncs:
-            if not sync.records:
-                self.log.note(f"output {sync.output.name} is empty: nothing was written to it")
-            for relative, record in sync.records.items():
-                self.state.add("uploaded", {
-                    "output": sync.output.name, "path": relative, "bucket": sync.output.bucket,
-                    "key": sync.prefix + relative, "size": record.fingerprint[1],
-                    "sha256": record.sha256})
 
     def _end(self, outcome: str, code: str, message: str) -> None:
         self.state.outcome, self.state.reason_code, self.state.message = outcome, code, message
@@ -387,8 +350,11 @@ class Runner:
                 return
             raise Stopped("FENCED", "The attempt's directory was removed.") from None
         if current > self.spec.token:
-            raise Stopped("FENCED", f"A newer attempt (token {current}) has taken over from this "
-                          f"one (token {self.spec.token}).")
+            raise Stopped(
+                "FENCED",
+                f"A newer attempt (token {current}) has taken over from this "
+                f"one (token {self.spec.token}).",
+            )
 
     def _measure(self, disk: DiskWatch) -> None:
         usage = self.state.usage

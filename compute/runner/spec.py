@@ -61,7 +61,7 @@ class Fetch:
 
 @dataclass(frozen=True)
 class Input:
-    """A data input: `bucket`/`prefix` copied, writable, to .../inputs/<name>_0, `--<name>=<path>`."""
+    """A data input: a writable copy in .../inputs/<name>_0, passed as `--<name>=<path>`."""
 
     name: str
     bucket: str
@@ -70,7 +70,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """A data output: .../outputs/<name>_0, passed as `--<name>=<path>`, synced to `bucket`/`prefix`.
+    """A data output: .../outputs/<name>_0, passed as `--<name>=<path>`, copied to the bucket.
 
     `sync_seconds` is the period of the copy during the run; 0 copies only at the end.
     """
@@ -148,12 +148,15 @@ class RunSpec:
         if not isinstance(data, dict):
             raise SpecError(["the document must be a JSON object"])
         if data.get("schema") != SCHEMA:
-            raise SpecError([f"schema {data.get('schema')!r} is unknown; this runner reads {SCHEMA}"])
+            schema = data.get("schema")
+            raise SpecError([f"schema {schema!r} is unknown; this runner reads {SCHEMA}"])
         problems: list[str] = []
         values = dict(data)
         for key, kind in _LISTS.items():
-            values[key] = tuple(_build(kind, item, f"{key}[{i}]", problems)
-                                for i, item in enumerate(data.get(key) or ()))
+            values[key] = tuple(
+                _build(kind, item, f"{key}[{i}]", problems)
+                for i, item in enumerate(data.get(key) or ())
+            )
         values["limits"] = _build(Limits, data.get("limits") or {}, "limits", problems)
         values["argv"] = tuple(data.get("argv") or ())
         spec = _build(cls, values, "document", problems)
@@ -221,8 +224,13 @@ class RunSpec:
         for name in names:
             if not NAME.match(name):
                 found.append(f"input or output name {name!r} must match {NAME.pattern}")
-        for name in sorted({n for n in [*names, *self.hyperparameters]
-                            if [*names, *self.hyperparameters].count(n) > 1}):
+        for name in sorted(
+            {
+                n
+                for n in [*names, *self.hyperparameters]
+                if [*names, *self.hyperparameters].count(n) > 1
+            }
+        ):
             found.append(f"the parameter name {name!r} is used twice")
         for item in self.fetch:
             found += _fetch_problems(item)

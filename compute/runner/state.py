@@ -16,7 +16,11 @@ from typing import Any
 
 SCHEMA = 1
 PREPARING, RUNNING, UPLOADING, STOPPING, EXITED = (
-    "preparing", "running", "uploading", "stopping", "exited",
+    "preparing",
+    "running",
+    "uploading",
+    "stopping",
+    "exited",
 )
 SUCCEEDED, FAILED, STOPPED = "succeeded", "failed", "stopped"
 LISTED = 1000  # entries of file lists kept in the document

@@ -49,8 +49,13 @@ class Item:
 class Client:
     """One connection, kept open; not shared between threads."""
 
-    def __init__(self, api_url: str, credential_file: str, tick: Callable[[], None],
-                 pauses: tuple[float, ...] = PAUSES) -> None:
+    def __init__(
+        self,
+        api_url: str,
+        credential_file: str,
+        tick: Callable[[], None],
+        pauses: tuple[float, ...] = PAUSES,
+    ) -> None:
         parts = urlsplit(api_url)
         self._base = parts.path.rstrip("/")
         self._host = parts.netloc
@@ -68,11 +73,13 @@ class Client:
             what = f"list {bucket}/{prefix}"
             body = self._retried(
                 lambda query=query, what=what: self._json(
-                    "GET", f"/buckets/{quote(bucket, safe='')}/objects?{query}", what)
+                    "GET", f"/buckets/{quote(bucket, safe='')}/objects?{query}", what
+                )
             )
             for entry in body.get("items", ()):
-                yield Item(str(entry["key"]), int(entry.get("size") or 0),
-                           str(entry.get("sha256") or ""))
+                yield Item(
+                    str(entry["key"]), int(entry.get("size") or 0), str(entry.get("sha256") or "")
+                )
             following = body.get("next_marker")
             if not following:
                 return
@@ -94,9 +101,16 @@ class Client:
 
         def once() -> None:
             response = self._send(
-                "PUT", object_path(bucket, key), self._chunks(descriptor, size),
-                {"Content-Length": str(size), "X-Content-SHA256": sha256,
-                 "Content-Type": "application/octet-stream"}, what)
+                "PUT",
+                object_path(bucket, key),
+                self._chunks(descriptor, size),
+                {
+                    "Content-Length": str(size),
+                    "X-Content-SHA256": sha256,
+                    "Content-Type": "application/octet-stream",
+                },
+                what,
+            )
             answer = self._body(response, what)
             stored = answer.get("sha256")
             if stored and stored != sha256:
@@ -120,8 +134,9 @@ class Client:
 
         return self._retried(once)
 
-    def _receive(self, response: http.client.HTTPResponse, what: str, path: Path,
-                 sha256: str) -> tuple[str, int]:
+    def _receive(
+        self, response: http.client.HTTPResponse, what: str, path: Path, sha256: str
+    ) -> tuple[str, int]:
         expected = sha256 or response.headers.get("X-Content-SHA256", "")
         digest, size = hashlib.sha256(), 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -135,8 +150,12 @@ class Client:
                 while view:
                     view = view[handle.write(view) :]
         if expected and digest.hexdigest() != expected.lower():
-            raise DigestMismatch(what, 200, "DIGEST_MISMATCH",
-                                 f"expected sha256 {expected}, received {digest.hexdigest()}")
+            raise DigestMismatch(
+                what,
+                200,
+                "DIGEST_MISMATCH",
+                f"expected sha256 {expected}, received {digest.hexdigest()}",
+            )
         return digest.hexdigest(), size
 
     def _chunks(self, descriptor: int, size: int) -> Iterator[bytes]:
@@ -152,16 +171,25 @@ class Client:
     def _json(self, method: str, url: str, what: str) -> dict[str, Any]:
         return self._body(self._send(method, url, None, {}, what), what)
 
-    def _send(self, method: str, url: str, body: Iterator[bytes] | None,
-              headers: dict[str, str], what: str) -> http.client.HTTPResponse:
+    def _send(
+        self,
+        method: str,
+        url: str,
+        body: Iterator[bytes] | None,
+        headers: dict[str, str],
+        what: str,
+    ) -> http.client.HTTPResponse:
         self._tick()
         try:
             token = Path(self._credential).read_text(encoding="ascii").strip()
             if self._connection is None:
                 self._connection = self._connect()
             self._connection.request(
-                method, self._base + url, body=body,
-                headers={"Authorization": f"Bearer {token}", "Accept": "*/*", **headers})
+                method,
+                self._base + url,
+                body=body,
+                headers={"Authorization": f"Bearer {token}", "Accept": "*/*", **headers},
+            )
             return self._connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             self.close()
@@ -173,7 +201,8 @@ class Client:
     def _connect(self) -> http.client.HTTPConnection:
         if self._tls:
             return http.client.HTTPSConnection(
-                self._host, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context())
+                self._host, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context()
+            )
         return http.client.HTTPConnection(self._host, timeout=TIMEOUT_SECONDS)
 
     def _body(self, response: http.client.HTTPResponse, what: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Threads beside the supervisor: copying the program's output to the log, measuring its disk use."""
+"""Threads beside the supervisor: copying output to the log, measuring disk use."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ HELPER_PIDS = 3
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Which controllers can be written and where: controller name -> parent directory of job groups."""
+    """Writable controllers: controller name -> parent directory of the job groups."""
 
     version: int = 0
     parents: Mapping[str, Path] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Hierarchy:
 def discover(
     root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
 ) -> Hierarchy:
-    """Find writable controllers and make the parent directory. Never raises: absent means absent."""
+    """Find writable controllers, make the parent directory. Absent is no error."""
     if (root / "cgroup.controllers").exists():
         return _discover_v2(root)
     return _discover_v1(root, own)

@@ -69,9 +69,12 @@ def write_etc(directory: Path, network: str) -> None:
 
 def sources(spec: SandboxSpec) -> list[str]:
     """Host paths of this job (not of the base system) that must be reachable by bubblewrap."""
-    return [spec.etc_dir, *dict.fromkeys(
-        bind.source for bind in spec.binds if not bind.optional or Path(bind.source).exists()
-    )]
+    return [
+        spec.etc_dir,
+        *dict.fromkeys(
+            bind.source for bind in spec.binds if not bind.optional or Path(bind.source).exists()
+        ),
+    ]
 
 
 def bwrap_options(
@@ -144,13 +147,23 @@ def identity_prefix(spec: SandboxSpec) -> list[str]:
 
 
 def command_line(
-    spec: SandboxSpec, args_fd: int, status_fd: int, controllers: Collection[str], bwrap: str = BWRAP
+    spec: SandboxSpec,
+    args_fd: int,
+    status_fd: int,
+    controllers: Collection[str],
+    bwrap: str = BWRAP,
 ) -> list[str]:
     """The whole isolated command."""
     return [
         *identity_prefix(spec),
-        bwrap, "--args", str(args_fd), "--json-status-fd", str(status_fd), "--",
-        *limit_prefix(spec, controllers), *spec.argv,
+        bwrap,
+        "--args",
+        str(args_fd),
+        "--json-status-fd",
+        str(status_fd),
+        "--",
+        *limit_prefix(spec, controllers),
+        *spec.argv,
     ]
 
 
@@ -163,9 +176,14 @@ def weak_command_line(spec: SandboxSpec, controllers: Collection[str]) -> list[s
     return [
         SETPRIV,
         *([f"--reuid={spec.uid}", f"--regid={spec.gid}", "--clear-groups"] if spec.uid else []),
-        "--no-new-privs", "--pdeathsig=KILL", "--",
-        *limit_prefix(spec, controllers), ENV, "-i",
-        *(f"{name}={value}" for name, value in spec.env.items()), *spec.argv,
+        "--no-new-privs",
+        "--pdeathsig=KILL",
+        "--",
+        *limit_prefix(spec, controllers),
+        ENV,
+        "-i",
+        *(f"{name}={value}" for name, value in spec.env.items()),
+        *spec.argv,
     ]
 
 

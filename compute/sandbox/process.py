@@ -28,12 +28,18 @@ STATUS_SECONDS = 5.0
 class SandboxProcess:
     """A running sandbox. Create it with `start`; call its methods from one thread.
 
-    pid: the outer process on the host. init_pid: process 1 of the sandbox as the host sees it (equal
-    to pid without isolation); killing it ends everything inside, whatever it did to hide.
+    pid: the outer process on the host. init_pid: process 1 of the sandbox as the host sees it
+    (equal to pid without isolation); killing it ends everything inside, however it hides.
     """
 
-    def __init__(self, popen: subprocess.Popen[bytes], status: int | None, isolated: bool,
-                 group: JobGroup | None, uid: int) -> None:
+    def __init__(
+        self,
+        popen: subprocess.Popen[bytes],
+        status: int | None,
+        isolated: bool,
+        group: JobGroup | None,
+        uid: int,
+    ) -> None:
         self._popen = popen
         self._status = status
         self._isolated = isolated
@@ -141,7 +147,9 @@ class SandboxProcess:
             if not entry.name.isdigit():
                 continue
             with contextlib.suppress(OSError, ValueError):
-                if (self._uid and entry.stat().st_uid == self._uid) or (os.getpgid(int(entry.name)) == self.pid and not _zombie(entry.name)):
+                if (self._uid and entry.stat().st_uid == self._uid) or (
+                    os.getpgid(int(entry.name)) == self.pid and not _zombie(entry.name)
+                ):
                     found.add(int(entry.name))
         return found - {os.getpid()}
 
@@ -168,8 +176,9 @@ class SandboxProcess:
         return bool(data)
 
 
-def start(spec: SandboxSpec, report: SandboxReport, output: int,
-          group: JobGroup | None = None) -> SandboxProcess:
+def start(
+    spec: SandboxSpec, report: SandboxReport, output: int, group: JobGroup | None = None
+) -> SandboxProcess:
     """Start the program with standard output and error on the descriptor `output`.
 
     Must be called from the main thread: the kernel ties "die with the parent" to the thread that
@@ -177,8 +186,10 @@ def start(spec: SandboxSpec, report: SandboxReport, output: int,
     """
     report.require()
     controllers = group.controllers if group is not None else ()
-    joins = [os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-             for path in (group.join_files() if group is not None else [])]
+    joins = [
+        os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        for path in (group.join_files() if group is not None else [])
+    ]
     try:
         if report.isolation == "weak":
             return _start_weak(spec, output, joins, group, controllers)
@@ -188,12 +199,19 @@ def start(spec: SandboxSpec, report: SandboxReport, output: int,
             os.close(fd)
 
 
-def _start_isolated(spec: SandboxSpec, report: SandboxReport, output: int, joins: list[int],
-                    group: JobGroup | None, controllers: tuple[str, ...]) -> SandboxProcess:
+def _start_isolated(
+    spec: SandboxSpec,
+    report: SandboxReport,
+    output: int,
+    joins: list[int],
+    group: JobGroup | None,
+    controllers: tuple[str, ...],
+) -> SandboxProcess:
     paths = command.sources(spec) if spec.uid else []
     staged = {path: f"{STAGE}/{index}" for index, path in enumerate(paths)}
-    options = command.bwrap_options(spec, lambda path: staged.get(path, path),
-                                    disable_userns=report.disable_userns)
+    options = command.bwrap_options(
+        spec, lambda path: staged.get(path, path), disable_userns=report.disable_userns
+    )
     args = os.memfd_create("sandbox-args")
     status, status_write = os.pipe2(os.O_CLOEXEC)
     errors, errors_write = os.pipe2(os.O_CLOEXEC)
@@ -214,14 +232,22 @@ def _start_isolated(spec: SandboxSpec, report: SandboxReport, output: int, joins
         os.lseek(args, 0, os.SEEK_SET)
         argv = command.command_line(spec, args, status_write, controllers, report.bubblewrap_path)
         popen = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=CLEAN_ENV, cwd="/",
-            pass_fds=(args, status_write), preexec_fn=prepare,
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=CLEAN_ENV,
+            cwd="/",
+            pass_fds=(args, status_write),
+            preexec_fn=prepare,
         )
     except subprocess.SubprocessError as error:
         os.set_blocking(errors, False)
         with contextlib.suppress(BlockingIOError):
-            raise OSError(f"The sandbox could not be prepared: "
-                          f"{os.read(errors, 4096).decode(errors='replace')}") from error
+            raise OSError(
+                f"The sandbox could not be prepared: "
+                f"{os.read(errors, 4096).decode(errors='replace')}"
+            ) from error
         raise OSError(f"The sandbox could not be prepared: {error}") from error
     finally:
         for fd in (args, status_write, errors, errors_write):
@@ -229,16 +255,25 @@ def _start_isolated(spec: SandboxSpec, report: SandboxReport, output: int, joins
     return SandboxProcess(popen, status, True, group, spec.uid)
 
 
-def _start_weak(spec: SandboxSpec, output: int, joins: list[int], group: JobGroup | None,
-                controllers: tuple[str, ...]) -> SandboxProcess:
+def _start_weak(
+    spec: SandboxSpec,
+    output: int,
+    joins: list[int],
+    group: JobGroup | None,
+    controllers: tuple[str, ...],
+) -> SandboxProcess:
     def prepare() -> None:
         os.setsid()
         for fd in joins:
             os.write(fd, b"0")
 
     popen = subprocess.Popen(
-        command.weak_command_line(spec, controllers), stdin=subprocess.DEVNULL, stdout=output,
-        stderr=output, env=CLEAN_ENV, cwd=spec.cwd,
+        command.weak_command_line(spec, controllers),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=CLEAN_ENV,
+        cwd=spec.cwd,
         preexec_fn=prepare,
     )
     return SandboxProcess(popen, None, False, group, spec.uid)
@@ -262,8 +297,9 @@ def _stage(libc: ctypes.CDLL, staged: dict[str, str]) -> None:
             os.mkdir(target, 0o755)  # noqa: PTH102 - between fork and exec: as little as possible
         else:
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
-        result = libc.mount(f"/proc/self/fd/{fd}".encode(), target.encode(), None,
-                            MS_BIND | MS_REC, None)
+        result = libc.mount(
+            f"/proc/self/fd/{fd}".encode(), target.encode(), None, MS_BIND | MS_REC, None
+        )
         _check(result, f"bind {path}")
         os.close(fd)
 

@@ -78,34 +78,66 @@ def capabilities(*, probe: bool = True) -> SandboxReport:
     problems: list[Problem] = []
     namespaces = False
     if not path:
-        problems.append(Problem("bubblewrap is not installed", "programs cannot be isolated",
-                                install_command("bubblewrap"), blocking=True))
+        problems.append(
+            Problem(
+                "bubblewrap is not installed",
+                "programs cannot be isolated",
+                install_command("bubblewrap"),
+                blocking=True,
+            )
+        )
     elif _version_tuple(version) < (0, 6):
-        problems.append(Problem(f"bubblewrap {version or '?'} is too old (0.6.0 is needed)",
-                                "programs cannot be isolated",
-                                install_command("bubblewrap"), blocking=True))
+        problems.append(
+            Problem(
+                f"bubblewrap {version or '?'} is too old (0.6.0 is needed)",
+                "programs cannot be isolated",
+                install_command("bubblewrap"),
+                blocking=True,
+            )
+        )
     else:
         namespaces = not probe or user_namespaces_work(path)
         if not namespaces:
-            problems.append(Problem("user namespaces are switched off", "bubblewrap cannot start",
-                                    namespace_command(), blocking=True))
+            problems.append(
+                Problem(
+                    "user namespaces are switched off",
+                    "bubblewrap cannot start",
+                    namespace_command(),
+                    blocking=True,
+                )
+            )
     for tool in (SETPRIV, PRLIMIT):
         if not os.access(tool, os.X_OK):
-            problems.append(Problem(f"{tool} is missing", "limits cannot be set",
-                                    install_command("util-linux"), blocking=True))
+            problems.append(
+                Problem(
+                    f"{tool} is missing",
+                    "limits cannot be set",
+                    install_command("util-linux"),
+                    blocking=True,
+                )
+            )
     hierarchy = cgroups.discover()
     missing = [name for name in cgroups.CONTROLLERS if name not in hierarchy.controllers]
     if missing:
-        problems.append(Problem(
-            f"control group limits cannot be written ({', '.join(missing)})",
-            "memory is limited per process, not per job, and running out of memory has no proof",
-            delegation_command(), blocking=False))
+        problems.append(
+            Problem(
+                f"control group limits cannot be written ({', '.join(missing)})",
+                "memory is limited per process, and running out of memory has no proof",
+                delegation_command(),
+                blocking=False,
+            )
+        )
     blocked = any(problem.blocking for problem in problems)
     tools = os.access(SETPRIV, os.X_OK) and os.access(PRLIMIT, os.X_OK)
     isolation = "full" if not blocked else "weak" if weak_allowed() and tools else "none"
     return SandboxReport(
-        isolation=isolation, bubblewrap=version, bubblewrap_path=path, user_namespaces=namespaces,
-        root=root, cgroup_version=hierarchy.version, controllers=hierarchy.controllers,
+        isolation=isolation,
+        bubblewrap=version,
+        bubblewrap_path=path,
+        user_namespaces=namespaces,
+        root=root,
+        cgroup_version=hierarchy.version,
+        controllers=hierarchy.controllers,
         problems=tuple(problems),
     )
 
@@ -113,8 +145,9 @@ def capabilities(*, probe: bool = True) -> SandboxReport:
 def bubblewrap_version(path: str) -> str:
     """The version number, empty when the program does not answer."""
     try:
-        out = subprocess.run([path, "--version"], capture_output=True, text=True, check=False,
-                             timeout=PROBE_SECONDS).stdout
+        out = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, check=False, timeout=PROBE_SECONDS
+        ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
     found = re.search(r"\d+(\.\d+)+", out)
@@ -123,30 +156,64 @@ def bubblewrap_version(path: str) -> str:
 
 def user_namespaces_work(path: str) -> bool:
     """Run `true` in all namespaces, as an ordinary user even when the platform is root."""
-    command = [path, "--unshare-user", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc",
-               "--dev", "/dev", "--", "/usr/bin/true"]
+    command = [
+        path,
+        "--unshare-user",
+        "--unshare-all",
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--",
+        "/usr/bin/true",
+    ]
     if os.geteuid() == 0:
-        command = [SETPRIV, f"--reuid={PROBE_UID}", f"--regid={PROBE_UID}", "--clear-groups", "--",
-                   *command]
+        command = [
+            SETPRIV,
+            f"--reuid={PROBE_UID}",
+            f"--regid={PROBE_UID}",
+            "--clear-groups",
+            "--",
+            *command,
+        ]
     try:
-        return subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL,
-                              timeout=PROBE_SECONDS, cwd="/").returncode == 0
+        return (
+            subprocess.run(
+                command,
+                capture_output=True,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                timeout=PROBE_SECONDS,
+                cwd="/",
+            ).returncode
+            == 0
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
 
 
 def install_command(package: str) -> str:
     """The host's own package manager, with sudo when the platform is not root."""
-    managers = (("apt-get", "apt-get install -y"), ("dnf", "dnf install -y"),
-                ("zypper", "zypper install -y"), ("apk", "apk add"), ("pacman", "pacman -S"))
+    managers = (
+        ("apt-get", "apt-get install -y"),
+        ("dnf", "dnf install -y"),
+        ("zypper", "zypper install -y"),
+        ("apk", "apk add"),
+        ("pacman", "pacman -S"),
+    )
     verb = next((verb for name, verb in managers if shutil.which(name)), "apt-get install -y")
     return _sudo(f"{verb} {package}")
 
 
 def namespace_command() -> str:
     """The kernel switch that this distribution uses against unprivileged user namespaces."""
-    for key, value in (("kernel.apparmor_restrict_unprivileged_userns", "0"),
-                       ("kernel.unprivileged_userns_clone", "1")):
+    for key, value in (
+        ("kernel.apparmor_restrict_unprivileged_userns", "0"),
+        ("kernel.unprivileged_userns_clone", "1"),
+    ):
         path = f"/proc/sys/{key.replace('.', '/')}"
         try:
             with open(path, encoding="ascii") as handle:  # noqa: PTH123

@@ -10,7 +10,7 @@ HOME = "/home/ma-user"
 ENGINE = "/opt/engine"
 RUNTIME = "/run/modelyard"
 MODEL = "/home/mind/model"
-# The identity that code sees, as in the vendor's images (ModelArts custom images: uid 1000, gid 100).
+# The identity that code sees, as in the vendor's custom images: uid 1000, gid 100.
 USER, GROUP = "ma-user", "ma-group"
 INSIDE_UID, INSIDE_GID = 1000, 100
 

@@ -97,12 +97,19 @@ def handler_for(storage: Storage) -> type[BaseHTTPRequestHandler]:
 
         def listing(self, bucket: str, query: dict[str, list[str]]) -> None:
             prefix, marker = query["prefix"][0], query["marker"][0]
-            keys = sorted(k for b, k in storage.objects
-                          if b == bucket and k.startswith(prefix) and k > marker)
+            keys = sorted(
+                k for b, k in storage.objects if b == bucket and k.startswith(prefix) and k > marker
+            )
             page = keys[:PAGE]
-            items = [{"key": k, "size": len(storage.objects[bucket, k]),
-                      "sha256": hashlib.sha256(storage.objects[bucket, k]).hexdigest(),
-                      "updated_at": "2026-01-01T00:00:00Z"} for k in page]
+            items = [
+                {
+                    "key": k,
+                    "size": len(storage.objects[bucket, k]),
+                    "sha256": hashlib.sha256(storage.objects[bucket, k]).hexdigest(),
+                    "updated_at": "2026-01-01T00:00:00Z",
+                }
+                for k in page
+            ]
             self.answer(200, {"items": items, "next_marker": page[-1] if keys[PAGE:] else None})
 
         def do_PUT(self) -> None:
@@ -171,9 +178,14 @@ class Lab:
         attempt = str(uuid.uuid4())
         self.storage.put("code", f"{attempt}/main.py", program)
         defaults: dict[str, Any] = {
-            "attempt": attempt, "api_url": self.storage.url, "credential_file": str(self.credential),
-            "fetch": (Fetch("prefix", "code/src", "code", attempt),), "code_name": "src",
-            "boot_file": "main.py", "engine": str(self.engine), "grace_seconds": 5.0,
+            "attempt": attempt,
+            "api_url": self.storage.url,
+            "credential_file": str(self.credential),
+            "fetch": (Fetch("prefix", "code/src", "code", attempt),),
+            "code_name": "src",
+            "boot_file": "main.py",
+            "engine": str(self.engine),
+            "grace_seconds": 5.0,
             "limits": Limits(memory_mb=256, pids=64, file_size_mb=64, disk_mb=256, tmp_mb=32),
         }
         return RunSpec(**{**defaults, **changes})

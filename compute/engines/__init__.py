@@ -1,0 +1,1 @@
+"""Engines: the environments in which training code and model servers run."""

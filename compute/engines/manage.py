@@ -1,0 +1,143 @@
+"""State of the engines on this host, and the start of a build; what tasks and pages call."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from compute.engines.catalogue import ENGINES
+from compute.runner.state import process_start
+
+SETSID = "/usr/bin/setsid"
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """phase: absent, building, ready, stale (usable, but its declaration changed), failed.
+
+    path: the real directory to run from, None unless usable. percent and message: of the build.
+    manifest: python, packages {name: version}, size_mb, built_at, build_seconds of what is there.
+    """
+
+    name: str
+    phase: str
+    path: Path | None = None
+    percent: int = 0
+    message: str = ""
+    log: str = ""
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def usable(self) -> bool:
+        """Whether programs can run in it now (also while a newer one is being built)."""
+        return self.path is not None
+
+
+def status(root: Path, name: str) -> EngineStatus:
+    """Look at engine `name` below `root` (VAR_DIR/engines). Raises KeyError for an unknown name."""
+    engine = ENGINES[name]
+    target = root / name
+    manifest = _read(target / "manifest.json")
+    path = target.resolve() if manifest else None
+    report = _read(root / f"{name}.build.json")
+    message, log = str(report.get("message", "")), str(report.get("log", ""))
+    common = {"path": path, "manifest": manifest, "log": log}
+    building = report.get("phase") not in (None, "done", "failed")
+    if building and process_start(int(report["pid"])) == report.get("pid_start"):
+        return EngineStatus(
+            name, "building", percent=int(report["percent"]), message=message, **common
+        )
+    if manifest.get("digest") == engine.digest:
+        return EngineStatus(name, "ready", percent=100, message=message, **common)
+    if building:
+        return EngineStatus(
+            name, "failed", message="The build was interrupted. Start it again.", **common
+        )
+    if report.get("phase") == "failed" and report.get("digest") == engine.digest:
+        return EngineStatus(name, "failed", message=message, **common)
+    if manifest:
+        return EngineStatus(
+            name,
+            "stale",
+            message="The engine's declaration changed since this build. Build it again.",
+            **common,
+        )
+    return EngineStatus(name, "absent", message="Not built yet.", **common)
+
+
+def launch_build(root: Path, name: str) -> None:
+    """Start a build as a process of its own and return at once; a running build is left alone."""
+    if name not in ENGINES:
+        raise KeyError(name)
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / f"{name}.build.err").open("ab") as errors:
+        subprocess.run(
+            [
+                SETSID,
+                "--fork",
+                sys.executable,
+                "-m",
+                "compute.engines.build",
+                name,
+                str(root / name),
+            ],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+            check=True,
+            timeout=15,
+        )
+
+
+def prune(root: Path, in_use: Collection[Path] = ()) -> list[Path]:
+    """Remove old builds that no engine points to and nobody uses; returns what was removed.
+
+    `in_use`: real engine directories of attempts that are alive.
+    """
+    builds = root / ".builds"
+    if not builds.is_dir():
+        return []
+    kept = {(root / name).resolve() for name in ENGINES} | {path.resolve() for path in in_use}
+    removed = []
+    for directory in sorted(builds.iterdir()):
+        if directory.resolve() in kept or _being_built(root, directory):
+            continue
+        shutil.rmtree(directory)
+        removed.append(directory)
+    return removed
+
+
+def _being_built(root: Path, directory: Path) -> bool:
+    """Whether `directory` may be the temporary directory of a running build."""
+    if not directory.name.startswith("."):
+        return False
+    name = next((name for name in ENGINES if directory.name.startswith(f".{name}-")), "")
+    lock = root / f"{name}.build.lock"
+    if not name or not lock.exists():
+        return False
+    descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

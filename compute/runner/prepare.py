@@ -1,0 +1,66 @@
+"""The last checks before the program starts, and the sandbox it starts in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from compute.runner.failures import Failure
+from compute.runner.identity import Identity
+from compute.runner.layout import Layout
+from compute.runner.spec import RunSpec
+from compute.sandbox.command import write_etc
+from compute.sandbox.spec import SandboxSpec
+
+
+def prepare(spec: RunSpec, layout: Layout, identity: Identity) -> SandboxSpec:
+    """Make output directories, hand work/ to the job's identity, describe the sandbox.
+
+    Raises Failure ENGINE_MISSING, BOOT_FILE_MISSING.
+    """
+    if spec.engine and not Path(spec.engine, "bin/python").exists():
+        raise Failure(
+            "ENGINE_MISSING",
+            f"The engine at {spec.engine} is not built. Build it on "
+            "the engines page, then start again.",
+        )
+    if spec.boot_file:
+        check_boot_file(spec, layout)
+    for output in spec.outputs:
+        layout.output_dir(output.name).mkdir(parents=True, exist_ok=True)
+    write_etc(layout.etc, spec.network)
+    if identity.uid:
+        layout.own(identity.uid, identity.gid)
+        if spec.socket_dir:
+            os.chown(spec.socket_dir, identity.uid, identity.gid)
+    return SandboxSpec(
+        argv=layout.argv(spec),
+        cwd=layout.cwd(spec),
+        etc_dir=str(layout.etc),
+        binds=layout.binds(spec),
+        env=layout.env(spec),
+        limits=spec.limits,
+        network=spec.network,
+        uid=identity.uid,
+        gid=identity.gid,
+    )
+
+
+def check_boot_file(spec: RunSpec, layout: Layout) -> None:
+    """Raises Failure BOOT_FILE_MISSING with what was probably meant."""
+    code = layout.code_dir(spec)
+    if (code / spec.boot_file).is_file():
+        return
+    name = Path(spec.boot_file).name
+    found = sorted(str(path.relative_to(code)) for path in code.rglob("*.py"))
+    same = [path for path in found if Path(path).name == name]
+    if same:
+        hint = f"Did you mean {same[0]}?"
+    elif found:
+        hint = f"The code directory holds: {', '.join(found[:8])}."
+    else:
+        hint = "The code directory holds no Python file."
+    raise Failure(
+        "BOOT_FILE_MISSING",
+        f"The boot file {spec.boot_file} is not in the code directory {spec.code_name}. {hint}",
+    )
