@@ -67,7 +67,13 @@ class Account(models.Model):
                 Lower("name"),
                 name="account_name_any_case",
                 violation_error_message=_("An account of this name exists already."),
-            )
+            ),
+            # one installation has one operator; two set-ups at once cannot both win
+            models.UniqueConstraint(
+                fields=["is_operator"],
+                condition=models.Q(is_operator=True),
+                name="account_one_operator",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,190 @@
+"""The answer to "may this caller do that": the evaluation order of docs/mechanisms/access.md.
+
+Every step taken is in the decision's trace; the first that says no, or the last, decides. An error
+in here is a deny (``core.access.decide`` sees to it).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.db.models import Q
+
+from accounts.actions import SELF_SERVICE
+from accounts.facts import facts_of
+from accounts.principal import Principal, principal_of
+from accounts.question import Question, is_own_thing
+from accounts.rows import any_of
+from core import grants
+from core.access import Context, Decision, Scope, Step, Target
+from core.actor import Actor
+from core.models import Resource
+
+#: keys whose value differs from row to row; a list has to ask row by row for them
+_REGION_KEYS = frozenset({"g:region", "g:requestedregion"})
+_TAG = "g:resourcetag/"
+#: rows looked at one by one before a list under a tag condition is cut
+ROWS_ONE_BY_ONE = 5000
+
+
+class Engine:
+    """Implements ``core.access.Engine`` with policies, agencies and grants."""
+
+    def decide(self, actor: Actor, action: str, target: Target, context: Context) -> Decision:
+        """See core.access.decide. Answers for the same question under the same rights are kept."""
+        if actor.kind != "user" or actor.user_id is None or actor.account_id is None:
+            return _not_a_user(actor, action)
+        account = facts_of(actor.account_id)
+        principal = principal_of(actor, account) if account is not None else None
+        if principal is None:
+            return _no(action, "authenticated", "The user is not there any more. Sign in again.")
+        gone = _agency_lost(principal, action)
+        if gone is not None:
+            return gone
+        key = _memo_key(principal, actor, action, target, context)
+        found = principal.memo.get(key) if key is not None else None
+        if found is None:
+            found = Question(principal, actor, action, target, context).answer()
+            if key is not None:
+                principal.remember(key, found)
+        if target.account_id != principal.account.id and found.allowed:
+            found = _shared(principal, actor, target, found)
+        # A denial is looked up by its id in the trail, so each has its own.
+        return found if found.allowed else replace(found, id=uuid4().hex[:16])
+
+    def scope(self, actor: Actor, action: str, model: type[Resource]) -> Scope:
+        """Row filters that agree with ``decide`` row by row."""
+        if actor.kind != "user" or actor.user_id is None or actor.account_id is None:
+            return Scope(None, None)
+        account = facts_of(actor.account_id)
+        principal = principal_of(actor, account) if account is not None else None
+        if principal is None:
+            return Scope(None, None)
+        mine = Q(account_id=principal.account.id)
+        own = self._rows(principal, actor, action, model, mine, own=True)
+        opened = [
+            q
+            for provider in grants.providers()
+            if (q := provider.shared_filter(actor, action, model)) is not None
+        ]
+        shared = None
+        if opened:
+            base = any_of(opened) & ~mine
+            shared = self._rows(principal, actor, action, model, base, own=False)
+        return Scope(own, shared)
+
+    def _rows(
+        self,
+        principal: Principal,
+        actor: Actor,
+        action: str,
+        model: type[Resource],
+        base: Q,
+        *,
+        own: bool,
+    ) -> Q | None:
+        if any(key.startswith(_TAG) for key in principal.keys):
+            return self._one_by_one(actor, action, model, base)
+        regions = ("", *settings.REGIONS) if principal.keys & _REGION_KEYS else (None,)
+        account_id = principal.account.id if own else "another account"
+        parts: list[Q] = []
+        for region in regions:
+            target = Target(account_id, region=actor.region if region is None else region)
+            question = Question(principal, actor, action, target, {}, rows_of=model)
+            if _agency_lost(principal, action) is not None or not question.answer().allowed:
+                continue
+            found = question.rows()
+            parts.append(found if region is None else found & Q(region=region))
+        if not parts:
+            return None
+        return base & any_of(parts)
+
+    def _one_by_one(self, actor: Actor, action: str, model: type[Resource], base: Q) -> Q | None:
+        """Rows under a condition on their tags. Rare and bounded; beyond the bound rows are left
+        out, never shown unasked."""
+        rows = model.objects.unscoped("list filter under a tag condition").filter(base)
+        target = [
+            (row.pk, Target(row.account_id, row.access_path, row.region, row))
+            for row in rows.order_by("-created_at")[:ROWS_ONE_BY_ONE]
+        ]
+        found = [pk for pk, t in target if self.decide(actor, action, t, {}).allowed]
+        return Q(pk__in=found) if found else None
+
+
+def _memo_key(
+    principal: Principal, actor: Actor, action: str, target: Target, context: Context
+) -> tuple[Any, ...] | None:
+    """What the answer depends on, or None where it is not worth keeping."""
+    ambient: tuple[Any, ...] = ()
+    if principal.keys:
+        if "g:currenttime" in principal.keys or any(k.startswith(_TAG) for k in principal.keys):
+            return None
+        ambient = (actor.source_ip, actor.user_agent, actor.mfa, actor.region)
+    own_thing = action.lower() in SELF_SERVICE and is_own_thing(actor, target.instance)
+    given = tuple(sorted(context.items())) if context else ()
+    key = (action, target.account_id, target.path, target.region, own_thing, given, ambient)
+    try:
+        hash(key)
+    except TypeError:  # a list among the context's values
+        return None
+    return key
+
+
+def _shared(principal: Principal, actor: Actor, target: Target, half: Decision) -> Decision:
+    """The owner's half: a live grant on this object must contain the action."""
+    steps = list(half.trace)
+    granted: dict[str, str] = {}
+    if target.instance is not None:
+        for provider in grants.providers():
+            granted |= {
+                name.lower(): unit
+                for name, unit in provider.operations(actor, target.instance).items()
+            }
+    unit = granted.get(half.action.lower())
+    if unit is None:
+        reason = (
+            f"{principal.label} may not do `{half.action}` on an object of another account: "
+            "no share in force contains it. Ask the owner to share it with this right."
+        )
+        steps.append(Step("share", "deny", reason))
+        missing = f"a share that contains {half.action}"
+        return Decision(False, half.action, "share", reason, tuple(steps), missing=missing)
+    steps.append(Step("share", "allow", f"share unit {unit} contains it"))
+    reason = f"{half.reason.rstrip('.')}, and share unit {unit} contains it."
+    return Decision(True, half.action, "share", reason, tuple(steps), statement=half.statement)
+
+
+def _agency_lost(principal: Principal, action: str) -> Decision | None:
+    """Never kept in a memo: an agency ends by the clock."""
+    if principal.agency_id is None:
+        return None
+    why = (
+        principal.agency.lost(principal.user_id, dt.datetime.now(dt.UTC))
+        if principal.agency is not None
+        else "is not there any more"
+    )
+    if not why:
+        return None
+    name = f"Agency “{principal.agency.name}”" if principal.agency else "The agency"
+    return _no(
+        action,
+        "agency",
+        f"authorisation lost: {name} {why}. The main account can make a new one.",
+    )
+
+
+def _not_a_user(actor: Actor, action: str) -> Decision:
+    if actor.kind == "system":
+        reason = "The platform itself holds no user's rights; it reads with unscoped()."
+    else:
+        reason = "Nobody is signed in."
+    return _no(action, "authenticated", reason)
+
+
+def _no(action: str, step: str, reason: str, before: Iterable[Step] = ()) -> Decision:
+    return Decision(False, action, step, reason, (*before, Step(step, "deny", reason)))

@@ -1,0 +1,87 @@
+"""From a user and the circumstances of a call to the actor that everything else asks about."""
+
+from __future__ import annotations
+
+import ipaddress
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts.user.models import User
+from core.actor import Actor, Via
+
+REGION_SESSION_KEY = "region"
+
+
+def actor_of(
+    user: User,
+    *,
+    via: Via,
+    agency_id: UUID | None = None,
+    bound_to: str = "",
+    source_ip: str = "",
+    user_agent: str = "",
+    request_id: str = "",
+    region: str = "",
+) -> Actor:
+    """The actor for ``user``; its account must be loaded or one query away."""
+    return Actor(
+        kind="user",
+        account_id=user.account_id,
+        account_name=user.account.name,
+        user_id=user.pk,
+        username=user.name,
+        is_root=user.is_root,
+        is_operator=user.account.is_operator,
+        must_change_password=user.must_change_password,
+        via=via,
+        agency_id=agency_id,
+        bound_to=bound_to,
+        source_ip=source_ip,
+        user_agent=user_agent[:200],
+        request_id=request_id,
+        region=region or settings.DEFAULT_REGION,
+    )
+
+
+def client_ip(request: HttpRequest) -> str:
+    """The caller's address.
+
+    Behind TLS the proxy in front appends the address it saw to X-Forwarded-For, so the last entry
+    is the one nobody but the proxy could write; without a proxy the header is not looked at.
+    """
+    if settings.BEHIND_TLS:
+        last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        if _is_address(last):
+            return last
+    return str(request.META.get("REMOTE_ADDR", ""))[:45]
+
+
+def is_loopback(request: HttpRequest) -> bool:
+    """Does the request come from this machine itself, and through no proxy?"""
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False
+    address = str(request.META.get("REMOTE_ADDR", ""))
+    return _is_address(address) and ipaddress.ip_address(address).is_loopback
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def circumstances(request: HttpRequest) -> dict[str, str]:
+    """Address, browser, request id and region of a request, as ``actor_of`` takes them."""
+    region = request.headers.get("X-Modelyard-Region", "") or getattr(request, "session", {}).get(
+        REGION_SESSION_KEY, ""
+    )
+    return {
+        "source_ip": client_ip(request),
+        "user_agent": request.headers.get("User-Agent", ""),
+        "request_id": getattr(request, "request_id", ""),
+        "region": region if region in settings.REGIONS else settings.DEFAULT_REGION,
+    }

@@ -1,0 +1,42 @@
+"""How the API knows its caller: what ActorMiddleware found, in Django REST framework's terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication, CSRFCheck
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+
+from core.actor import ANONYMOUS, Actor
+
+
+class BearerAuthentication(BaseAuthentication):
+    """``Authorization: Bearer my_...``. The first class, so a refused token is 401."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
+        error = getattr(request._request, "bearer_error", None)
+        if error is not None:
+            raise error
+        actor: Actor = getattr(request._request, "actor", ANONYMOUS)
+        if actor.via not in ("token", "credential"):
+            return None
+        return actor, actor
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="modelyard"'
+
+
+class ConsoleSessionAuthentication(BaseAuthentication):
+    """A browser that is signed in to the console; every unsafe method needs the CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
+        actor: Actor = getattr(request._request, "actor", ANONYMOUS)
+        if not actor.is_user or actor.via != "console":
+            return None
+        check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type,return-value]
+        check.process_request(request._request)
+        reason = check.process_view(request._request, None, (), {})  # type: ignore[arg-type,func-returns-value]
+        if reason:
+            raise PermissionDenied(f"CSRF: {reason}")
+        return actor, actor

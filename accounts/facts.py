@@ -1,0 +1,84 @@
+"""What every decision needs to know about an account, in one cheap query, asked once per request.
+
+``iam_epoch`` changes in the transaction of every change of rights, so everything derived from
+rights is cached by it and a change holds on the next request, in every process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from accounts.account.models import Account, new_epoch
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """The columns of an account that decide anything."""
+
+    id: str
+    name: str
+    epoch: int
+    is_active: bool
+    strict_mode: bool
+    is_operator: bool
+
+
+_known: ContextVar[dict[str, AccountFacts | None] | None] = ContextVar(
+    "modelyard_account_facts", default=None
+)
+
+
+@contextlib.contextmanager
+def remembered() -> Iterator[None]:
+    """Ask once per account until the block ends: the length of a request or of a batch."""
+    token = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+def facts_of(account_id: str) -> AccountFacts | None:
+    """The account's facts as of now (inside ``remembered``: as of the first question)."""
+    known = _known.get()
+    if known is not None:
+        try:
+            return known[account_id]
+        except KeyError:
+            pass
+    row = (
+        Account.objects.filter(pk=account_id)
+        .values_list("id", "name", "iam_epoch", "is_active", "strict_mode", "is_operator")
+        .first()
+    )
+    found = AccountFacts(*row) if row else None
+    if known is not None:
+        known[account_id] = found
+    return found
+
+
+def bump(account_id: str) -> None:
+    """Say that rights in this account changed. Call it in the transaction that changes them.
+
+    Raises:
+        TransactionManagementError: outside a transaction the change and its epoch could part.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError(
+            "bump() belongs into the transaction that changes the rights."
+        )
+    Account.objects.filter(pk=account_id).update(iam_epoch=new_epoch())
+    forget(account_id)
+    transaction.on_commit(lambda: forget(account_id))
+
+
+def forget(account_id: str) -> None:
+    """Drop what this request remembers of the account."""
+    known = _known.get()
+    if known is not None:
+        known.pop(account_id, None)

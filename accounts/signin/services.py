@@ -1,0 +1,166 @@
+"""Who are you: checking a password, and changing one's own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+
+from django.contrib.auth import authenticate
+from django.core import signing
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import facts
+from accounts.actors import actor_of
+from accounts.backends import find
+from accounts.session import services as sessions
+from accounts.signin import passwords, throttle
+from accounts.token import services as tokens
+from accounts.user.models import User
+from core import access, audit
+from core.actor import ANONYMOUS, Actor, Via
+from core.errors import NotAuthenticated, ValidationFailed
+from core.models import AuditRecord
+
+DEVICE_COOKIE = "modelyard_device"
+DEVICE_AGE = dt.timedelta(days=180)
+_SALT = "accounts.signin.device"
+REFUSED = "The account, user or password is wrong, or the user may not sign in."
+
+
+def verify(
+    account: str,
+    user: str,
+    password: str,
+    *,
+    ip: str,
+    user_agent: str = "",
+    request_id: str = "",
+    device: str = "",
+    via: Via = "console",
+) -> User:
+    """The user, if the password is right. Counts every attempt; audits failures.
+
+    Raises:
+        NotAuthenticated: in the same words and time, whatever is wrong.
+        TooManyRequests: too many failures for this user or from this address.
+    """
+    account, user = account.strip()[:64], user.strip()[:64]
+    known = device_of(device)
+    who = (account.lower(), user.lower())
+    key = (
+        throttle.key_of("device", device, *who)
+        if known is not None and _is_for(known, account, user)
+        else throttle.key_of("user", *who)
+    )
+    keys = (key, throttle.key_of("ip", ip))
+    throttle.begin(*keys)
+    found = authenticate(None, account=account, user=user, password=password)
+    if not isinstance(found, User):
+        _audit_failure(account, user, ip, user_agent, request_id, via)
+        raise NotAuthenticated(REFUSED, code="SIGN_IN_FAILED")
+    throttle.succeeded(*keys)
+    return found
+
+
+def device_token(user: User) -> str:
+    """Value of the cookie that says "this user signed in on this device before"."""
+    return signing.dumps(str(user.pk), salt=_SALT)
+
+
+def device_of(value: str) -> str | None:
+    """The user id in a device cookie, or None."""
+    if not value:
+        return None
+    try:
+        return str(signing.loads(value, salt=_SALT, max_age=DEVICE_AGE))
+    except signing.BadSignature:
+        return None
+
+
+def _is_for(user_id: str, account: str, user: str) -> bool:
+    found = find(account, user)
+    return found is not None and hmac.compare_digest(str(found.pk), user_id)
+
+
+def _audit_failure(
+    account: str, user: str, ip: str, user_agent: str, request_id: str, via: Via
+) -> None:
+    """Into the trail of the account that was tried, if there is one. The typed user name is kept
+    only where such a user exists: people type passwords into the wrong field."""
+    found = find(account, user)
+    actor = ANONYMOUS.with_request(
+        source_ip=ip, user_agent=user_agent, request_id=request_id, via=via
+    )
+    audit.record(
+        actor,
+        event="login",
+        action="iam:users:signIn",
+        target=found,
+        result=AuditRecord.Result.FAILED,
+        message="wrong password, or the user may not sign in" if found else "no such user",
+    )
+
+
+def audit_success(actor: Actor) -> None:
+    """One row per sign-in."""
+    user = User.objects.unscoped("sign-in trail").get(pk=actor.user_id)
+    audit.record(actor, event="login", action="iam:users:signIn", target=user)
+
+
+def change_password(
+    user: User, old: str, new: str, *, actor: Actor | None = None, keep_session: str | None = None
+) -> User:
+    """Replace the user's own password. Ends his other sessions and every API token, at once.
+
+    ``keep_session`` is the session that asked. ``actor`` defaults to the user himself.
+
+    Raises:
+        ValidationFailed: the old password is wrong, or the new one is not acceptable or the same.
+    """
+    actor = actor or actor_of(user, via="console")
+    action = "iam:users:changeOwnPassword"
+    decision = access.authorize(actor, action)
+    key = throttle.key_of("user", user.account.name.lower(), user.name.lower(), "change")
+    throttle.begin(key)
+    if not user.check_password(old):
+        raise ValidationFailed.of("old", "The present password is wrong.", code="PASSWORD_WRONG")
+    throttle.succeeded(key)
+    passwords.check(new, account=user.account.name, username=user.name, field="new")
+    if user.check_password(new):
+        raise ValidationFailed.of(
+            "new", "The new password is the present one.", code="PASSWORD_SAME"
+        )
+    with transaction.atomic():
+        set_password(user, new, must_change=False)
+        ended = sessions.end_all(user, but=keep_session)
+        revoked = tokens.revoke_all(user)
+        audit.record(
+            actor,
+            event="changePassword",
+            action=action,
+            target=user,
+            decision_id=decision.id,
+            after={"sessions_ended": ended, "revoked_count": revoked},
+        )
+    return user
+
+
+def set_password(
+    user: User, raw: str, *, must_change: bool, expires_in: dt.timedelta | None = None
+) -> None:
+    """Write a password. Call it in a transaction; the caller audits."""
+    now = timezone.now()
+    user.set_password(raw)
+    user.must_change_password = must_change
+    user.password_expires_at = now + expires_in if expires_in is not None else None
+    user.password_changed_at = now
+    user.save(
+        update_fields=[
+            "password",
+            "must_change_password",
+            "password_expires_at",
+            "password_changed_at",
+        ]
+    )
+    facts.bump(user.account_id)

@@ -1,0 +1,88 @@
+"""Slowing down guessing, by user and by address, in the database so that every process counts.
+
+An attempt is counted before its password is looked at, so parallel guesses cannot slip past. The
+delay grows with each failure and never becomes a lock-out; a device that signed in before has a
+count of its own, so somebody else's guessing does not keep its owner out (ASVS 6.1.1).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.signin.models import SignInThrottle
+from core.errors import TooManyRequests
+
+#: failures that cost nothing: people mistype
+FREE = {"user": 5, "device": 5, "ip": 20}
+#: longest wait in seconds
+LONGEST = {"user": 900, "device": 60, "ip": 900}
+#: after this long without a failure the count starts again
+FORGET = dt.timedelta(hours=24)
+
+
+def key_of(kind: str, *parts: str) -> str:
+    """The row's key: "user:" and a hash, so the table holds no names that were typed wrong."""
+    digest = hashlib.sha256("\x00".join(parts).encode()).hexdigest()
+    return f"{kind}:{digest[:48]}"
+
+
+def begin(*keys: str) -> None:
+    """Count one attempt under every key.
+
+    Raises:
+        TooManyRequests: one of the keys has to wait; ``extra["retry_after"]`` is in seconds.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        for key in sorted(keys):
+            SignInThrottle.objects.get_or_create(key=key, defaults={"updated_at": now})
+        rows = list(SignInThrottle.objects.select_for_update().filter(key__in=keys).order_by("key"))
+        wait = max(
+            ((row.blocked_until - now).total_seconds() for row in rows if row.blocked_until),
+            default=0.0,
+        )
+        if wait <= 0:
+            for row in rows:
+                _count(row, now)
+    if wait > 0:
+        seconds = int(wait) + 1
+        raise TooManyRequests(
+            f"Too many failed sign-ins. Wait {seconds} seconds and try again.",
+            hint="Nobody is locked out for good. If this was not you, your administrator can see "
+            "the attempts in the audit trail.",
+            extra={"retry_after": seconds},
+        )
+
+
+def _count(row: SignInThrottle, now: dt.datetime) -> None:
+    kind = row.key.partition(":")[0]
+    row.failures = 1 if now - row.updated_at > FORGET else row.failures + 1
+    beyond = row.failures - FREE[kind]
+    delay = min(2.0 ** min(beyond, 20), LONGEST[kind]) if beyond >= 0 else 0.0
+    row.blocked_until = now + dt.timedelta(seconds=delay) if delay else None
+    row.updated_at = now
+    row.save(update_fields=["failures", "blocked_until", "updated_at"])
+
+
+def succeeded(*keys: str) -> None:
+    """The attempt counted by ``begin`` was right: forget the user's failures, and take this one
+    attempt back from the address (one account of his own must not clean an attacker's address)."""
+    now = timezone.now()
+    for key in keys:
+        rows = SignInThrottle.objects.filter(key=key)
+        if key.startswith("ip:"):
+            rows.filter(failures__gt=0).update(failures=F("failures") - 1)
+            rows.filter(failures__lt=FREE["ip"]).update(blocked_until=None)
+        else:
+            rows.update(failures=0, blocked_until=None, updated_at=now)
+
+
+def sweep() -> int:
+    """Delete counts nobody needs any more; returns how many."""
+    gone, _kinds = SignInThrottle.objects.filter(updated_at__lt=timezone.now() - FORGET).delete()
+    return gone

@@ -1,0 +1,255 @@
+"""Making, checking and ending bearer tokens.
+
+Form: ``my_<12 letters and digits>_<43 characters>``. The first part finds the row by an index, the
+second is 256 random bits; only its SHA-256 is kept.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import secrets
+import string
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.actors import actor_of
+from accounts.agency.models import Agency
+from accounts.token.models import ApiToken
+from accounts.user.models import User
+from core import access, audit
+from core.actor import Actor
+from core.errors import (
+    AccessDenied,
+    Conflict,
+    NotAuthenticated,
+    NotFound,
+    QuotaExceeded,
+    ValidationFailed,
+)
+
+PREFIX_LENGTH = 12
+TOKEN_LENGTH = len("my_") + PREFIX_LENGTH + 1 + 43
+DEFAULT_LIFETIME = dt.timedelta(days=90)
+MAX_LIFETIME = dt.timedelta(days=365)
+MAX_CREDENTIAL = dt.timedelta(hours=12)
+MAX_TOKENS = 20  # in force at a time, per user
+#: "last used" is a help for people; one write a minute is enough for that
+USE_NOTED_EVERY = dt.timedelta(seconds=60)
+_LETTERS = string.ascii_letters + string.digits
+
+
+def _make(**fields: object) -> tuple[ApiToken, str]:
+    secret = secrets.token_urlsafe(32)
+    prefix = "".join(secrets.choice(_LETTERS) for _ in range(PREFIX_LENGTH))
+    token = ApiToken.objects.create(
+        prefix=prefix, digest=hashlib.sha256(secret.encode()).hexdigest(), **fields
+    )
+    return token, f"my_{prefix}_{secret}"
+
+
+def create(
+    actor: Actor, name: str, *, lifetime: dt.timedelta = DEFAULT_LIFETIME
+) -> tuple[ApiToken, str]:
+    """A token of the actor himself. The text is returned this once and kept nowhere.
+
+    Raises:
+        AccessDenied, ValidationFailed, QuotaExceeded (20 tokens in force).
+    """
+    action = "iam:credentials:createCredential"
+    decision = access.authorize(actor, action)
+    _refuse_on_behalf(actor, action)
+    name = name.strip()
+    if not 1 <= len(name) <= 64:
+        raise ValidationFailed.of("name", "Give the token a name of 1 to 64 characters.")
+    if not dt.timedelta(minutes=1) <= lifetime <= MAX_LIFETIME:
+        raise ValidationFailed.of("days", "A token is valid for at most 365 days.")
+    with transaction.atomic():
+        User.objects.unscoped("one count at a time").select_for_update().get(pk=actor.user_id)
+        if _in_force(actor.user_id).count() >= MAX_TOKENS:
+            raise QuotaExceeded(
+                f"You have {MAX_TOKENS} API tokens in force, which is the limit.",
+                hint="Revoke one you no longer need.",
+            )
+        token, text = _make(
+            account_id=actor.account_id,
+            user_id=actor.user_id,
+            kind=ApiToken.Kind.USER,
+            name=name,
+            expires_at=timezone.now() + lifetime,
+        )
+        audit.record(
+            actor,
+            event="createApiToken",
+            action=action,
+            target=token,
+            decision_id=decision.id,
+            after={"name": name, "prefix": token.prefix, "expires_at": token.expires_at},
+        )
+    return token, text
+
+
+def own_tokens(actor: Actor) -> list[ApiToken]:
+    """The actor's own API tokens, newest first; ended ones stay listed for 30 days."""
+    access.authorize(actor, "iam:credentials:listCredentials")
+    since = timezone.now() - dt.timedelta(days=30)
+    rows = ApiToken.objects.filter(user_id=actor.user_id, kind=ApiToken.Kind.USER)
+    rows = rows.exclude(revoked_at__lt=since).exclude(expires_at__lt=since)
+    return list(rows.order_by("-created_at"))
+
+
+def revoke(actor: Actor, token_id: UUID | str) -> None:
+    """End one of the actor's own tokens. Raises NotFound for anybody else's."""
+    rows = ApiToken.objects.filter(user_id=actor.user_id, kind=ApiToken.Kind.USER)
+    try:
+        token = rows.filter(pk=UUID(str(token_id))).first()
+    except ValueError:
+        token = None
+    if token is None:
+        raise NotFound()
+    action = "iam:credentials:deleteCredential"
+    decision = access.authorize(actor, action, token)
+    _refuse_on_behalf(actor, action)
+    with transaction.atomic():
+        rows.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+        audit.record(
+            actor, event="deleteApiToken", action=action, target=token, decision_id=decision.id
+        )
+
+
+def revoke_all(user: User) -> int:
+    """End every API token of a user; returns how many. The caller audits.
+
+    Background credentials live on: a job does not die of its owner's new password, and they end
+    with the job, the agency or the user.
+    """
+    rows = ApiToken.objects.filter(user=user, kind=ApiToken.Kind.USER, revoked_at=None)
+    return rows.update(revoked_at=timezone.now())
+
+
+def issue_credential(user: User, agency: Agency, bound_to: str, ttl: dt.timedelta | float) -> str:
+    """A background credential: rights are those of ``agency`` AND those of ``user`` at each use.
+
+    ``bound_to`` names the object it serves ("training.trainingjob:<id>"), ``ttl`` is a timedelta
+    or seconds, at most 12 hours.
+
+    Raises:
+        Conflict: the agency is over, or is not for this user.
+        ValidationFailed: ``bound_to`` or ``ttl`` is out of bounds.
+    """
+    lifetime = ttl if isinstance(ttl, dt.timedelta) else dt.timedelta(seconds=ttl)
+    if not dt.timedelta(0) < lifetime <= MAX_CREDENTIAL:
+        raise ValidationFailed.of("ttl", "A credential is valid for at most 12 hours.")
+    if not bound_to:
+        raise ValidationFailed.of("bound_to", "A credential names the object it serves.")
+    if agency.account_id != user.account_id or agency.grantee_id not in (None, user.pk):
+        raise Conflict(
+            f"Agency “{agency.name}” is not for user “{user.name}”.",
+            code="AGENCY_NOT_FOR_USER",
+            hint="The main account can make an agency for this user or for all users.",
+        )
+    if agency.state != "active":
+        raise Conflict(
+            f"Authorisation lost: agency “{agency.name}” is {agency.state}.",
+            code="AUTHORISATION_LOST",
+            hint="The main account can make a new agency.",
+        )
+    now = timezone.now()
+    end = min(now + lifetime, agency.expires_at or now + lifetime)
+    _token, text = _make(
+        account_id=user.account_id,
+        user=user,
+        kind=ApiToken.Kind.CREDENTIAL,
+        name=bound_to[:64],
+        agency=agency,
+        bound_to=bound_to,
+        expires_at=end,
+    )
+    return text
+
+
+def revoke_credentials(bound_to: str) -> int:
+    """End every credential that serves ``bound_to``; returns how many were still in force."""
+    if not bound_to:
+        return 0
+    rows = ApiToken.objects.filter(
+        bound_to=bound_to, kind=ApiToken.Kind.CREDENTIAL, revoked_at=None
+    )
+    return rows.update(revoked_at=timezone.now())
+
+
+def authenticate_bearer(
+    header: str,
+    *,
+    ip: str = "",
+    user_agent: str = "",
+    request_id: str = "",
+    region: str = "",
+) -> Actor:
+    """The actor behind an ``Authorization`` header. One indexed query; works without a request.
+
+    Raises:
+        NotAuthenticated: whatever is wrong with it, in the same words.
+    """
+    scheme, _space, text = header.strip().partition(" ")
+    text = text.strip()
+    if scheme.lower() != "bearer" or len(text) != TOKEN_LENGTH or not text.startswith("my_"):
+        raise _refused()
+    prefix, secret = text[3 : 3 + PREFIX_LENGTH], text[4 + PREFIX_LENGTH :]
+    found = ApiToken.objects.select_related("user", "account").filter(prefix=prefix).first()
+    given = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+    if found is None or not hmac.compare_digest(found.digest, given):
+        raise _refused()
+    now = timezone.now()
+    if found.revoked_at is not None or found.expires_at <= now:
+        raise _refused()
+    if not (found.user.is_active and found.account.is_active):
+        raise _refused()
+    if found.last_used_at is None or now - found.last_used_at > USE_NOTED_EVERY:
+        ApiToken.objects.filter(
+            Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY), pk=found.pk
+        ).update(last_used_at=now, last_used_ip=ip[:45])
+    found.user.account = found.account
+    return actor_of(
+        found.user,
+        via="credential" if found.kind == ApiToken.Kind.CREDENTIAL else "token",
+        agency_id=found.agency_id,
+        bound_to=found.bound_to,
+        source_ip=ip,
+        user_agent=user_agent,
+        request_id=request_id,
+        region=region,
+    )
+
+
+def forget_ended(older_than: dt.timedelta = dt.timedelta(days=30)) -> int:
+    """Delete tokens that ended long ago; returns how many rows."""
+    gone, _kinds = ApiToken.objects.filter(expires_at__lt=timezone.now() - older_than).delete()
+    return gone
+
+
+def _in_force(user_id: UUID | None) -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(
+        user_id=user_id, kind=ApiToken.Kind.USER, revoked_at=None, expires_at__gt=timezone.now()
+    )
+
+
+def _refuse_on_behalf(actor: Actor, action: str) -> None:
+    """A credential must not turn itself into a lasting token."""
+    if actor.agency_id is not None:
+        raise AccessDenied(
+            access.Decision(
+                False, action, "agency", "A background credential cannot manage API tokens."
+            )
+        )
+
+
+def _refused() -> NotAuthenticated:
+    return NotAuthenticated(
+        "The API token is not valid: unknown, expired, revoked, or its user is disabled.",
+        hint="Make a new one on the page “My security”, or with POST /api/v1/auth/tokens.",
+    )

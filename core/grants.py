@@ -1,0 +1,52 @@
+"""Rights on single objects of another account. A room that keeps such rights registers a provider.
+
+The kernel names no provider: the access engine asks all of them, and an account boundary opens only
+where one of them answers with a live grant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from django.db.models import Model, Q
+
+from core.actor import Actor
+
+if TYPE_CHECKING:
+    from core.models import Resource
+
+
+class GrantProvider(Protocol):
+    """Answers for objects that belong to another account than the actor's.
+
+    Both methods look at what is in force now: units that ended, were suspended or are not yet
+    accepted grant nothing. They must agree: a row is in ``shared_filter(actor, action, model)``
+    exactly when ``action`` is in ``operations(actor, row)``.
+    """
+
+    def operations(self, actor: Actor, target: Model) -> Mapping[str, str]:
+        """Full action name -> id of the share unit that grants it, for one object."""
+        ...
+
+    def shared_filter(self, actor: Actor, action: str, model: type[Resource]) -> Q | None:
+        """Rows of ``model`` on which a live grant contains ``action``; None for no row."""
+        ...
+
+
+_providers: list[GrantProvider] = []
+
+
+def register(provider: GrantProvider) -> None:
+    """Add a provider; called once, while the application starts."""
+    if provider not in _providers:
+        _providers.append(provider)
+
+
+def unregister(provider: GrantProvider) -> None:
+    """Take a provider out again; for tests."""
+    _providers.remove(provider)
+
+
+def providers() -> tuple[GrantProvider, ...]:
+    return tuple(_providers)
