@@ -1,0 +1,212 @@
+"""The gateway's ASGI application: ``/v1/infers/{service_id}{path}`` to a ready instance."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import uuid
+from collections import Counter
+from typing import Any
+from urllib.parse import unquote
+
+from . import headers as header_rules
+from .balance import Balancer
+from .counters import Counters
+from .errors import GatewayError
+from .forward import Forwarder
+from .pools import Pools
+from .protocol import Refusal, Resolver, Settings, Sink, Target
+
+logger = logging.getLogger(__name__)
+
+ROUTE = re.compile(rb"/v1/infers/([^/?]{1,200})(/[^?]*)?")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
+NOT_ROUTED = "-"
+
+
+def create_app(resolver: Resolver, sink: Sink, settings: Settings | None = None) -> Gateway:
+    """Build the ASGI app. It needs the lifespan protocol: run it with ``lifespan="on"``."""
+    return Gateway(resolver, sink, settings or Settings())
+
+
+class Gateway:
+    """One process's gateway; holds connections and counts, no decisions."""
+
+    def __init__(self, resolver: Resolver, sink: Sink, settings: Settings) -> None:
+        self._resolver = resolver
+        self._settings = settings
+        self._counters = Counters(
+            sink, every=settings.report_every, max_services=settings.max_counted_services
+        )
+        self._pools = Pools(settings)
+        self._forwarder = Forwarder(self._pools, Balancer(settings.cooldown))
+        self._active: Counter[str] = Counter()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """ASGI entry."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            # Refusing before accept() makes the server answer the handshake with 403.
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        await receive()
+        self._counters.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        # The server drains open requests before it sends the shutdown message.
+        await self._counters.stop()
+        await self._pools.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _http(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        if raw_path == b"/healthz":
+            await _send_json(send, 200, {"status": "ok"}, "")
+            return
+        given = header_rules.get(scope["headers"], b"x-request-id") or ""
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        started = time.perf_counter()
+        exchange = Exchange(send, request_id)
+        service_id = NOT_ROUTED
+        try:
+            match = ROUTE.fullmatch(raw_path.partition(b"?")[0])
+            if match is None:
+                raise GatewayError(
+                    404,
+                    "NOT_FOUND",
+                    "Predictions go to /v1/infers/{service id}/; nothing else is answered here.",
+                )
+            target = await self._authorize(unquote(match[1].decode("latin-1")), scope, request_id)
+            service_id = target.service_id
+            self._enter(target)
+            try:
+                await self._forwarder.forward(
+                    target, (match[2] or b"/").decode("latin-1"), scope, receive, exchange
+                )
+            finally:
+                self._leave(service_id)
+        except GatewayError as error:
+            await exchange.fail(error)
+        except Exception:
+            logger.exception("Request %s failed inside the gateway.", request_id)
+            await exchange.fail(
+                GatewayError(
+                    500,
+                    "GATEWAY_ERROR",
+                    "The gateway failed; tell an administrator the request id.",
+                )
+            )
+        finally:
+            self._counters.add(
+                service_id,
+                exchange.revision,
+                exchange.status,
+                time.perf_counter() - started,
+                exchange.bytes_in,
+                exchange.bytes_out,
+            )
+
+    async def _authorize(self, service_id: str, scope: dict[str, Any], request_id: str) -> Target:
+        answer = await self._resolver.authorize(
+            service_id,
+            header_rules.get(scope["headers"], b"authorization"),
+            scope["method"],
+            request_id,
+        )
+        if isinstance(answer, Refusal):
+            raise GatewayError(
+                answer.status,
+                answer.error_code,
+                answer.error_msg,
+                extra=answer.extra,
+                headers=answer.headers,
+            )
+        return answer
+
+    def _enter(self, target: Target) -> None:
+        if target.max_active and self._active[target.service_id] >= target.max_active:
+            raise GatewayError(
+                429,
+                "TOO_MANY_REQUESTS",
+                f"{target.max_active} requests of this service are under way, its limit. "
+                "Try again in a moment or ask for more instances.",
+                headers={"retry-after": "1"},
+            )
+        self._active[target.service_id] += 1
+
+    def _leave(self, service_id: str) -> None:
+        self._active[service_id] -= 1
+        if not self._active[service_id]:
+            del self._active[service_id]
+
+
+class Exchange:
+    """One answer on its way to the caller, and what is counted about it."""
+
+    def __init__(self, send: Any, request_id: str) -> None:
+        self._send = send
+        self.request_id = request_id
+        self.status = 0
+        self.revision = ""
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.started = False
+        self.broken = False
+
+    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Send the status line and headers."""
+        self.started, self.status = True, status
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def body(self, chunk: bytes, *, more: bool) -> None:
+        """Send a piece of the body."""
+        self.bytes_out += len(chunk)
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+    async def fail(self, error: GatewayError) -> None:
+        """Answer with the uniform error, or cut an answer that has begun.
+
+        Raises GatewayError in the second case: the server then closes the connection, and the
+        caller sees an incomplete answer and not a short one.
+        """
+        if self.started:
+            self.status = error.status
+            logger.warning("Request %s broke off: %s", self.request_id, error.message)
+            raise error
+        self.started, self.status = True, error.status
+        content = {
+            "error_code": error.code,
+            "error_msg": error.message,
+            "request_id": self.request_id,
+            **error.extra,
+        }
+        await _send_json(
+            self._send, error.status, content, self.request_id, error.headers, error.close
+        )
+
+
+async def _send_json(
+    send: Any,
+    status: int,
+    content: dict[str, object],
+    request_id: str,
+    headers: Any = None,
+    close: bool = False,
+) -> None:
+    body = json.dumps(content, ensure_ascii=False, default=str).encode()
+    lines = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", request_id.encode()),
+        *((key.lower().encode(), value.encode()) for key, value in (headers or {}).items()),
+    ]
+    if close:
+        lines.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": lines})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,305 @@
+"""Carry one request to an instance and its answer back, both as streams."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from yarl import URL
+
+from . import headers as header_rules
+from .balance import Balancer
+from .errors import GatewayError
+from .pools import Pools
+from .protocol import MIB, Instance, Target
+
+if TYPE_CHECKING:
+    from .app import Exchange
+
+logger = logging.getLogger(__name__)
+
+# Answers up to this size are passed on in one piece, larger ones as a stream.
+MAX_WHOLE_ANSWER = MIB
+MAX_DISCARDED = 64 * MIB
+DISCARD_SECONDS = 5.0
+
+# An instance that never took the request: another one may be asked without doing work twice.
+NOT_TAKEN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+
+class RequestBody:
+    """The caller's body: counted against the limit, and known to be read or not."""
+
+    def __init__(self, receive: Any, limit: int, declared: int | None, exchange: Exchange) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._exchange = exchange
+        self.declared = declared
+        self.first = b""
+        self.complete = False
+        self.streamed = False
+        self.failure: GatewayError | None = None
+
+    async def begin(self) -> None:
+        """Read the first piece; most predictions fit in it and need no stream."""
+        if self.declared is not None and self.declared > self._limit:
+            raise self._too_large()
+        self.first = await self._piece()
+
+    async def rest(self) -> AsyncIterator[bytes]:
+        """The whole body in pieces; a failure is kept too, because aiohttp wraps what it sees."""
+        self.streamed = True
+        yield self.first
+        while not self.complete:
+            try:
+                piece = await self._piece()
+            except GatewayError as error:
+                self.failure = error
+                raise
+            if piece:
+                yield piece
+
+    async def discard(self) -> None:
+        """Read what the caller is still sending, within bounds.
+
+        A connection closed on unread bytes is reset, and the caller would never see the answer
+        that says why.
+        """
+        left = MAX_DISCARDED
+        try:
+            async with asyncio.timeout(DISCARD_SECONDS):
+                while not self.complete and left > 0:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        return
+                    left -= len(message.get("body", b""))
+                    self.complete = not message.get("more_body", False)
+        except TimeoutError:
+            return
+
+    async def caller_gone(self) -> None:
+        """Return when the caller has closed the connection; waits for the body's end first."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def _piece(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise GatewayError(499, "CLIENT_GONE", "The caller left before the body was complete.")
+        piece = message.get("body", b"")
+        self._exchange.bytes_in += len(piece)
+        if self._exchange.bytes_in > self._limit:
+            raise self._too_large()
+        self.complete = not message.get("more_body", False)
+        return piece
+
+    def _too_large(self) -> GatewayError:
+        return GatewayError(
+            413,
+            "BODY_TOO_LARGE",
+            f"The body is larger than {self._limit / MIB:g} MiB, the limit of this service. "
+            "Send less, or have the limit raised.",
+            close=True,
+        )
+
+
+class Forwarder:
+    """Sends requests to instances; retries once when an instance did not take the request."""
+
+    def __init__(self, pools: Pools, balancer: Balancer) -> None:
+        self._pools = pools
+        self._balancer = balancer
+
+    async def forward(
+        self, target: Target, path: str, scope: dict[str, Any], receive: Any, exchange: Exchange
+    ) -> None:
+        """Forward and answer. Raises GatewayError when there is no answer to pass on."""
+        instance = self._balancer.choose(target.service_id, target.instances)
+        if instance is None:
+            raise _nobody()
+        declared = header_rules.get(scope["headers"], b"content-length")
+        body = RequestBody(
+            receive,
+            target.max_body,
+            int(declared) if declared is not None and declared.isdecimal() else None,
+            exchange,
+        )
+        url = _url(path, scope["query_string"])
+        try:
+            await self._within(target, instance, url, scope, body, exchange)
+        except GatewayError as error:
+            if error.status == 413 and not _expects_continue(scope):
+                await body.discard()
+            raise
+
+    async def _within(
+        self,
+        target: Target,
+        instance: Instance,
+        url: URL,
+        scope: dict[str, Any],
+        body: RequestBody,
+        exchange: Exchange,
+    ) -> None:
+        try:
+            async with asyncio.timeout(target.timeout) as limit:
+                await body.begin()
+                try:
+                    await self._try(instance, target, url, scope, body, exchange, limit)
+                except NOT_TAKEN:
+                    self._balancer.refused(instance)
+                    other = self._balancer.choose(
+                        target.service_id, target.instances, without=instance
+                    )
+                    logger.warning("Instance %s took no connection.", instance.id)
+                    if other is None or body.streamed:
+                        raise _nobody() from None
+                    try:
+                        await self._try(other, target, url, scope, body, exchange, limit)
+                    except NOT_TAKEN:
+                        self._balancer.refused(other)
+                        raise _nobody() from None
+        except TimeoutError:
+            raise _late(target, body) from None
+        except aiohttp.ClientError as error:
+            if body.failure is not None:
+                raise body.failure from None
+            logger.warning("Request %s: %r", exchange.request_id, error)
+            raise GatewayError(
+                502,
+                "INSTANCE_GONE",
+                "The instance went away before it answered. The request was not repeated, because "
+                "it may have been executed; send it again if that is harmless.",
+                close=not body.complete,
+            ) from None
+
+    async def _try(
+        self,
+        instance: Instance,
+        target: Target,
+        url: URL,
+        scope: dict[str, Any],
+        body: RequestBody,
+        exchange: Exchange,
+        limit: asyncio.Timeout,
+    ) -> None:
+        exchange.revision = instance.revision
+        session = self._pools.acquire(instance.socket_path)
+        whole = body.complete
+        length = len(body.first) if whole else body.declared
+        if whole and not length and body.declared is None:
+            length = None
+        try:
+            async with session.request(
+                scope["method"],
+                url,
+                data=(body.first or None) if whole else body.rest(),
+                headers=header_rules.for_instance(
+                    scope["headers"], exchange.request_id, length, target.headers
+                ),
+                allow_redirects=False,
+            ) as answer:
+                # The limit is for the beginning of an answer; a stream may go on for hours.
+                limit.reschedule(None)
+                await self._answer(answer, target, body, exchange)
+        finally:
+            self._pools.release(instance.socket_path)
+
+    async def _answer(
+        self,
+        answer: aiohttp.ClientResponse,
+        target: Target,
+        body: RequestBody,
+        exchange: Exchange,
+    ) -> None:
+        lines = header_rules.for_caller(answer.raw_headers, exchange.request_id)
+        if not body.complete:
+            # The instance answered without reading everything; the rest is not a new request.
+            lines.append((b"connection", b"close"))
+        if answer.content_length is not None and answer.content_length <= MAX_WHOLE_ANSWER:
+            async with asyncio.timeout(target.idle_timeout):
+                content = await answer.read()
+            await exchange.start(answer.status, lines)
+            await exchange.body(content, more=False)
+            return
+        await exchange.start(answer.status, lines)
+        await self._stream(answer, target, body, exchange)
+
+    async def _stream(
+        self,
+        answer: aiohttp.ClientResponse,
+        target: Target,
+        body: RequestBody,
+        exchange: Exchange,
+    ) -> None:
+        """Pass pieces on as they come; stop the instance's work when the caller leaves."""
+        # While the body is still being forwarded its reader notices that the caller left.
+        gone = asyncio.ensure_future(body.caller_gone()) if body.complete else None
+        watched = {gone} if gone else set()
+        try:
+            while True:
+                piece = asyncio.ensure_future(answer.content.readany())
+                await asyncio.wait(
+                    {piece, *watched},
+                    timeout=target.idle_timeout,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if not piece.done():
+                    piece.cancel()
+                    answer.close()
+                    if gone and gone.done():
+                        exchange.status = 499
+                        return
+                    raise GatewayError(
+                        504,
+                        "STREAM_TIMEOUT",
+                        f"The model sent nothing for {target.idle_timeout:g} s.",
+                    )
+                data = piece.result()
+                await exchange.body(data, more=bool(data))
+                if not data:
+                    return
+        finally:
+            if gone:
+                gone.cancel()
+
+
+def _expects_continue(scope: dict[str, Any]) -> bool:
+    """The caller waits for leave to send: nothing is under way, nothing needs discarding."""
+    return (header_rules.get(scope["headers"], b"expect") or "").lower() == "100-continue"
+
+
+def _url(path: str, query: bytes) -> URL:
+    text = f"http://instance{path}"
+    if query:
+        text += f"?{query.decode('latin-1')}"
+    return URL(text, encoded=True)
+
+
+def _nobody() -> GatewayError:
+    return GatewayError(
+        503,
+        "NO_READY_INSTANCE",
+        "No instance of this service is ready. Look at its page: it may be deploying or stopped.",
+        headers={"retry-after": "2"},
+        close=True,
+    )
+
+
+def _late(target: Target, body: RequestBody) -> GatewayError:
+    if not body.complete:
+        return GatewayError(
+            408,
+            "REQUEST_TIMEOUT",
+            f"The request body did not arrive within {target.timeout:g} s.",
+            close=True,
+        )
+    return GatewayError(
+        504,
+        "PREDICT_TIMEOUT",
+        f"The model did not answer within {target.timeout:g} s, the limit of a synchronous "
+        "prediction. Send less at once or raise the service's limit.",
+    )

@@ -1,0 +1,84 @@
+"""Which headers cross the gateway, and which must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+# RFC 9110, 7.6.1: these speak about one connection only.
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+# Credentials of the platform stay here: a model server runs a tenant's code. Cookies are shared by
+# all ports of a host, so a console session would otherwise reach it too.
+PRIVATE = frozenset({b"authorization", b"cookie", b"x-auth-token", b"x-csrftoken"})
+REWRITTEN = frozenset({b"host", b"x-request-id", b"expect", b"content-length"})
+REQUEST_DROPPED = HOP_BY_HOP | PRIVATE | REWRITTEN
+# And the answer of a tenant's code must not act on the host the console lives on.
+RESPONSE_DROPPED = HOP_BY_HOP | {
+    b"set-cookie",
+    b"clear-site-data",
+    b"strict-transport-security",
+    b"x-request-id",
+    b"server",
+    b"content-security-policy",
+    b"x-content-type-options",
+}
+RESPONSE_ADDED = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"sandbox; default-src 'none'"),
+)
+
+
+def get(headers: RawHeaders, name: bytes) -> str | None:
+    """The first value of ``name`` (lower case), as Latin-1 text."""
+    for key, value in headers:
+        if key == name:
+            return value.decode("latin-1")
+    return None
+
+
+def for_instance(
+    headers: RawHeaders, request_id: str, length: int | None, extra: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Headers of the forwarded request."""
+    headers = list(headers)
+    dropped = REQUEST_DROPPED | _named_in_connection(headers)
+    kept = [
+        (key.decode("latin-1"), value.decode("latin-1"))
+        for key, value in headers
+        if key not in dropped
+    ]
+    kept.append(("x-request-id", request_id))
+    if length is not None:
+        kept.append(("content-length", str(length)))
+    kept.extend(extra.items())
+    return kept
+
+
+def for_caller(headers: RawHeaders, request_id: str) -> list[tuple[bytes, bytes]]:
+    """Headers of the answer."""
+    lowered = [(key.lower(), value) for key, value in headers]
+    dropped = RESPONSE_DROPPED | _named_in_connection(lowered)
+    kept = [(key, value) for key, value in lowered if key not in dropped]
+    return [*kept, *RESPONSE_ADDED, (b"x-request-id", request_id.encode())]
+
+
+def _named_in_connection(headers: RawHeaders) -> set[bytes]:
+    return {
+        name.strip().lower()
+        for key, value in headers
+        if key == b"connection"
+        for name in value.split(b",")
+    }

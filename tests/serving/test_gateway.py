@@ -1,0 +1,500 @@
+"""The gateway over real sockets: a real gateway server, real model servers, a real client."""
+
+import asyncio
+import contextlib
+import io
+import json
+import socket
+import threading
+import time
+
+import aiohttp
+import pytest
+import uvicorn
+from yarl import URL
+
+from serving.gateway.app import create_app
+from serving.gateway.protocol import Instance, Refusal, Settings, Target
+
+
+class Server:
+    """An ASGI app under uvicorn in a thread; `kill` closes it at once."""
+
+    def __init__(self, app, **options):
+        self.server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=2, **options)
+        )
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        wait_for(lambda: self.server.started)
+
+    def stop(self):
+        self.server.should_exit = True
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+
+def wait_for(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "condition not met in time"
+        time.sleep(0.005)
+
+
+class Echo:
+    """A model server's stand-in: tells what it received; its paths misbehave on purpose."""
+
+    def __init__(self, name):
+        self.name = name
+        self.calls = 0
+        self.gone = threading.Event()
+        self.release = threading.Event()
+        self.first_sent = threading.Event()
+
+    async def __call__(self, scope, receive, send):
+        self.calls += 1
+        path = scope["path"]
+        if path == "/early":
+            await self.answer(send, 418, b"{}")
+            return
+        body, pieces, more = b"", 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.gone.set()
+                return
+            body += message.get("body", b"")
+            pieces += 1
+            more = message.get("more_body", False)
+        if path == "/slow":
+            await asyncio.to_thread(self.release.wait, 10)
+        if path == "/die":
+            raise RuntimeError("dies")
+        if path == "/sse":
+            await self.stream(receive, send)
+            return
+        if path == "/cut":
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [(b"content-length", b"3000000")],
+                }
+            )
+            await send({"type": "http.response.body", "body": b"x" * 10, "more_body": True})
+            raise RuntimeError("cut")
+        seen = {
+            "name": self.name,
+            "method": scope["method"],
+            "raw_path": scope["raw_path"].decode(),
+            "query": scope["query_string"].decode(),
+            "headers": [[k.decode(), v.decode()] for k, v in scope["headers"]],
+            "size": len(body),
+            "pieces": pieces,
+        }
+        extra = [(b"set-cookie", b"sessionid=stolen"), (b"x-model", b"m1")]
+        await self.answer(send, 200, json.dumps(seen).encode(), extra)
+
+    async def answer(self, send, status, body, extra=()):
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    (b"content-type", b"application/json"),
+                    *extra,
+                    (b"content-length", str(len(body)).encode()),
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    async def stream(self, receive, send):
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/event-stream")],
+            }
+        )
+        await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+        self.first_sent.set()
+        while not self.release.is_set():
+            with contextlib.suppress(TimeoutError):
+                message = await asyncio.wait_for(receive(), 0.02)
+                if message["type"] == "http.disconnect":
+                    self.gone.set()
+                    return
+        await send({"type": "http.response.body", "body": b"data: 2\n\n", "more_body": False})
+
+
+class FakeResolver:
+    """Two tokens, one service; `target` is changed by the tests."""
+
+    def __init__(self):
+        self.target = None
+        self.asked = []
+
+    async def authorize(self, service_id, authorization, method, request_id):
+        self.asked.append((service_id, authorization, method, request_id))
+        if service_id == "broken":
+            raise RuntimeError("evaluator failed")
+        if authorization != "Bearer my_good":
+            return Refusal(
+                401,
+                "UNAUTHENTICATED",
+                "Send a token.",
+                {"explanation": ["x"]},
+                {"WWW-Authenticate": "Bearer"},
+            )
+        if service_id != "svc":
+            return Refusal(404, "NOT_FOUND", "There is no such service.")
+        return self.target
+
+
+class House:
+    """Everything a test needs: gateway url, resolver, instances, counted batches."""
+
+    def __init__(self, tmp_path):
+        self.tmp_path = tmp_path
+        self.resolver = FakeResolver()
+        self.batches = []
+        self.echoes, self.servers = {}, {}
+        self.fail_sink = False
+        self.settings = Settings(report_every=0.05, cooldown=0.2)
+        self.app = create_app(self.resolver, self.sink, self.settings)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.gateway = Server(self.app, host="127.0.0.1", port=self.port, lifespan="on")
+        self.url = f"http://127.0.0.1:{self.port}/v1/infers/svc"
+
+    async def sink(self, batch):
+        if self.fail_sink:
+            raise OSError("database is away")
+        self.batches.append(batch)
+
+    def instance(self, name, weight=100, *, alive=True):
+        path = self.tmp_path / f"{name}.sock"
+        if alive:
+            self.echoes[name] = Echo(name)
+            self.servers[name] = Server(self.echoes[name], uds=str(path), lifespan="off")
+        return Instance(name, str(path), weight, revision=f"rev-{name}")
+
+    def route(self, *instances, **limits):
+        self.resolver.target = Target("svc", instances, **limits)
+
+    def counted(self):
+        total = {}
+        for batch in self.batches:
+            for key, count in batch.counts.items():
+                total[key] = total.get(key, 0) + count.requests
+        return total
+
+    def close(self):
+        for echo in self.echoes.values():
+            echo.release.set()
+        self.gateway.stop()
+        for server in self.servers.values():
+            if server.thread.is_alive():
+                server.stop()
+
+
+@pytest.fixture
+def house(tmp_path):
+    house = House(tmp_path)
+    yield house
+    house.close()
+
+
+GOOD = {"Authorization": "Bearer my_good"}
+
+
+def call(url, method="POST", **kwargs):
+    """One request; returns (status, headers, body bytes)."""
+
+    async def go():
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(
+                method, URL(url, encoded=True), **({"headers": GOOD} | kwargs)
+            ) as answer,
+        ):
+            return answer.status, answer.headers, await answer.read()
+
+    return asyncio.run(go())
+
+
+def error(answer):
+    status, headers, body = answer
+    content = json.loads(body)
+    assert content["error_msg"] and content["request_id"] == headers["x-request-id"]
+    return status, content["error_code"]
+
+
+def test_a_prediction_goes_through_and_back(house):
+    house.route(house.instance("a"))
+    status, headers, body = call(
+        house.url + "/v1/x%20y/?q=%2F1&b=2",
+        data=b'{"x": 1}',
+        headers=GOOD | {"Content-Type": "application/json", "X-Request-Id": "req-12345678"},
+    )
+    seen = json.loads(body)
+    assert status == 200
+    assert (seen["method"], seen["raw_path"], seen["query"]) == ("POST", "/v1/x%20y/", "q=%2F1&b=2")
+    assert seen["size"] == 8 and ["content-type", "application/json"] in seen["headers"]
+    assert ["x-request-id", "req-12345678"] in seen["headers"]
+    assert headers["x-request-id"] == "req-12345678" and headers["x-model"] == "m1"
+    assert house.resolver.asked == [("svc", "Bearer my_good", "POST", "req-12345678")]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
+def test_any_method_is_forwarded(house, method):
+    house.route(house.instance("a"))
+    status, _, body = call(house.url, method)
+    assert status == 200
+    assert method == "HEAD" or json.loads(body)["method"] == method
+
+
+def test_credentials_stay_outside_and_cookies_of_the_model_stay_inside(house):
+    house.route(house.instance("a"), headers={"x-modelyard-revision": "7"})
+    _, headers, body = call(
+        house.url,
+        data=b"{}",
+        headers=GOOD
+        | {
+            "Cookie": "sessionid=s",
+            "X-Auth-Token": "t",
+            "X-Drop": "1",
+            "Connection": "keep-alive, x-drop",
+            "Proxy-Authorization": "p",
+        },
+    )
+    names = {name for name, _ in json.loads(body)["headers"]}
+    assert not names & {"authorization", "cookie", "x-auth-token", "x-drop", "proxy-authorization"}
+    assert "x-modelyard-revision" in names
+    assert "set-cookie" not in headers and headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"].startswith("sandbox")
+
+
+def test_refusals_are_uniform_and_nothing_is_forwarded(house):
+    house.route(house.instance("a"))
+    answer = call(house.url, headers={})
+    assert error(answer) == (401, "UNAUTHENTICATED")
+    assert answer[1]["www-authenticate"] == "Bearer"
+    assert json.loads(answer[2])["explanation"] == ["x"]
+    assert error(call(house.url.replace("svc", "other"))) == (404, "NOT_FOUND")
+    assert error(call(house.url.replace("svc", "broken"))) == (500, "GATEWAY_ERROR")
+    assert error(call(house.url.replace("/v1/infers", "/v2"))) == (404, "NOT_FOUND")
+    assert house.echoes["a"].calls == 0
+
+
+def test_no_ready_instance_is_503_with_a_sentence(house):
+    house.route()
+    answer = call(house.url)
+    assert error(answer) == (503, "NO_READY_INSTANCE")
+    house.route(house.instance("a", weight=0), house.instance("dead", alive=False))
+    assert error(call(house.url)) == (503, "NO_READY_INSTANCE")
+
+
+def test_weights_are_exact(house):
+    house.route(house.instance("old", 90), house.instance("new", 10))
+    for _ in range(50):
+        assert call(house.url, data=b"{}")[0] == 200
+    assert (house.echoes["old"].calls, house.echoes["new"].calls) == (45, 5)
+
+
+def test_a_dead_instance_is_passed_over_without_an_error(house):
+    house.route(house.instance("dead", alive=False), house.instance("a"))
+    assert [call(house.url, data=b"{}")[0] for _ in range(6)] == [200] * 6
+    assert house.echoes["a"].calls == 6
+
+
+def test_a_streamed_body_survives_a_dead_instance_too(house):
+    """The connection is refused before the first byte is taken from the caller's stream."""
+    house.route(house.instance("dead", alive=False), house.instance("a"))
+
+    async def pieces():
+        for _ in range(30):
+            yield bytes(100_000)
+
+    for _ in range(2):
+        status, _, body = call(house.url, data=pieces())
+        assert status == 200 and json.loads(body)["size"] == 3_000_000
+
+
+def test_an_instance_that_dies_answering_is_502_and_not_repeated(house):
+    house.route(house.instance("a"), house.instance("b"))
+    house.servers["a"].stop()
+    house.servers["a"] = Server(Dying(), uds=str(house.tmp_path / "a.sock"), lifespan="off")
+    house.route(house.instance("c", weight=0), Instance("a", str(house.tmp_path / "a.sock")))
+    assert error(call(house.url, data=b"{}")) == (502, "INSTANCE_GONE")
+    assert house.echoes["c"].calls == 0
+
+
+class Dying:
+    """Closes the connection without an answer."""
+
+    async def __call__(self, scope, receive, send):
+        await receive()
+        scope["extensions"] = {}
+        # uvicorn has no way to abort but through its transport: reach it by the bound method.
+        send.__self__.transport.abort()
+
+
+def test_large_bodies_are_streamed_with_their_length(house):
+    house.route(house.instance("a"))
+    status, _, body = call(house.url, data=io.BytesIO(bytes(5_000_000)))
+    seen = json.loads(body)
+    assert status == 200 and seen["size"] == 5_000_000 and seen["pieces"] > 2
+    assert ["content-length", "5000000"] in seen["headers"]
+    assert "transfer-encoding" not in dict(seen["headers"])
+
+
+def test_the_body_limit_holds_for_declared_and_for_chunked_bodies(house):
+    house.route(house.instance("a"), max_body=1_000_000)
+    answer = call(house.url, data=bytes(1_000_001))
+    assert error(answer) == (413, "BODY_TOO_LARGE")
+    assert house.echoes["a"].calls == 0
+
+    async def chunked():
+        for _ in range(40):
+            yield bytes(100_000)
+
+    assert error(call(house.url, data=chunked())) == (413, "BODY_TOO_LARGE")
+    assert call(house.url, data=bytes(1_000_000))[0] == 200
+
+
+def test_a_slow_model_is_504_in_time(house):
+    house.route(house.instance("a"), timeout=0.3)
+    started = time.monotonic()
+    assert error(call(house.url + "/slow", data=b"{}")) == (504, "PREDICT_TIMEOUT")
+    assert time.monotonic() - started < 3
+
+
+def test_a_body_that_never_comes_is_408(house):
+    house.route(house.instance("a"), timeout=0.3)
+    with socket.create_connection(("127.0.0.1", house.port)) as raw:
+        raw.sendall(
+            b"POST /v1/infers/svc HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer my_good\r\n"
+            b"Content-Length: 1000\r\n\r\nabc"
+        )
+        raw.settimeout(5)
+        answer = b""
+        while piece := raw.recv(65536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 408 ") and b"REQUEST_TIMEOUT" in answer
+
+
+def test_too_many_at_once_is_429(house):
+    house.route(house.instance("a"), max_active=1)
+
+    async def go():
+        async with aiohttp.ClientSession(headers=GOOD) as session:
+            first = asyncio.ensure_future(session.post(house.url + "/slow", data=b"{}"))
+            while not house.echoes["a"].calls:
+                await asyncio.sleep(0.005)
+            async with session.post(house.url, data=b"{}") as second:
+                refused = second.status, (await second.json())["error_code"]
+            house.echoes["a"].release.set()
+            async with await first as answer:
+                return refused, answer.status
+
+    assert asyncio.run(go()) == ((429, "TOO_MANY_REQUESTS"), 200)
+
+
+def test_server_sent_events_arrive_one_by_one_and_outlive_the_timeout(house):
+    house.route(house.instance("a"), timeout=0.5, idle_timeout=5)
+
+    async def go():
+        async with (
+            aiohttp.ClientSession(headers=GOOD) as session,
+            session.post(house.url + "/sse", data=b"{}") as answer,
+        ):
+            first = await answer.content.readany()
+            await asyncio.sleep(0.7)  # longer than `timeout`: the wait itself is what is tested
+            house.echoes["a"].release.set()
+            return answer.headers["content-type"], first, await answer.content.read()
+
+    assert asyncio.run(go()) == ("text/event-stream", b"data: 1\n\n", b"data: 2\n\n")
+
+
+def test_a_silent_stream_is_cut_visibly(house):
+    house.route(house.instance("a"), idle_timeout=0.2)
+
+    async def go():
+        async with (
+            aiohttp.ClientSession(headers=GOOD) as session,
+            session.post(house.url + "/sse", data=b"{}") as answer,
+        ):
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await answer.read()
+
+    asyncio.run(go())
+    wait_for(lambda: house.counted().get(("svc", "rev-a", 504)) == 1)
+
+
+def test_a_caller_who_leaves_ends_the_stream_at_the_instance(house):
+    house.route(house.instance("a"))
+
+    async def go():
+        async with aiohttp.ClientSession(headers=GOOD) as session:
+            answer = await session.post(house.url + "/sse", data=b"{}")
+            await answer.content.readany()
+            answer.close()
+
+    asyncio.run(go())
+    assert house.echoes["a"].gone.wait(5)
+    wait_for(lambda: house.counted().get(("svc", "rev-a", 499)) == 1)
+
+
+def test_an_answer_cut_by_the_instance_is_not_shortened(house):
+    house.route(house.instance("a"))
+    with pytest.raises(aiohttp.ClientPayloadError):
+        call(house.url + "/cut", data=b"{}")
+
+
+def test_an_early_answer_to_a_long_body_is_passed_on(house):
+    house.route(house.instance("a"))
+    assert call(house.url + "/early", data=io.BytesIO(bytes(3_000_000)))[0] == 418
+
+
+def test_counts_reach_the_sink_and_survive_its_failures(house):
+    house.route(house.instance("a"))
+    house.fail_sink = True
+    for _ in range(3):
+        call(house.url, data=b"{}")
+    call(house.url, headers={})
+    wait_for(lambda: house.app._counters._task is not None)
+    house.fail_sink = False
+    wait_for(lambda: sum(house.counted().values()) == 4)
+    assert house.counted() == {("svc", "rev-a", 200): 3, ("-", "", 401): 1}
+    count = next(
+        b.counts["svc", "rev-a", 200] for b in house.batches if ("svc", "rev-a", 200) in b.counts
+    )
+    assert sum(count.histogram) == count.requests and count.bytes_in == 2 * count.requests
+    assert count.bytes_out > 100 and count.seconds > 0
+
+
+def test_shutdown_finishes_what_is_under_way_and_reports_it(house):
+    house.route(house.instance("a"))
+
+    async def go():
+        async with aiohttp.ClientSession(headers=GOOD) as session:
+            running = asyncio.ensure_future(session.post(house.url + "/slow", data=b"{}"))
+            while not house.echoes["a"].calls:
+                await asyncio.sleep(0.005)
+            house.gateway.server.should_exit = True
+            while house.gateway.server.servers and house.gateway.server.servers[0].is_serving():
+                await asyncio.sleep(0.005)
+            house.echoes["a"].release.set()
+            async with await running as answer:
+                return answer.status
+
+    assert asyncio.run(go()) == 200
+    house.gateway.thread.join(10)
+    assert house.counted() == {("svc", "rev-a", 200): 1}
+
+
+def test_health_needs_no_token(house):
+    assert call(f"http://127.0.0.1:{house.port}/healthz", "GET", headers={})[0] == 200
