@@ -1,5 +1,6 @@
 """`python -m console.supervisor`: what `./run` becomes once the environment is there."""
 
+import os
 import sys
 
 from console.supervisor import check, installation, options
@@ -22,7 +23,10 @@ EXPECTED = (
 
 def main() -> int:
     given = options.parse(sys.argv[1:])
-    reporter = Reporter()
+    # The clock began with ./run, which may have installed things first; it is one clock for all
+    # processes of the machine.
+    began = os.environ.pop("MODELYARD_BEGAN", None)
+    reporter = Reporter(since=float(began) if began else None)
     if given.check:
         return check.run(given, reporter)
     try:

@@ -83,6 +83,7 @@ def load(name: str) -> ModuleType:
 def become(*arguments: str) -> NoReturn:
     """Replace this process by the environment's interpreter: signals and exit code are its own."""
     sys.stdout.flush()
+    os.environ["MODELYARD_BEGAN"] = repr(BEGAN)
     os.execv(PYTHON, [str(PYTHON), *arguments])  # noqa: S606 - becoming it is the purpose
 
 

@@ -143,7 +143,9 @@ class Installation:
             return "none"
 
     def _collect_static(self, supervisor: Supervisor) -> None:
-        folders = [ROOT / "static", *ROOT.glob("*/static")]
+        # The data folder usually lies inside the project and holds what was collected.
+        inside = (path for path in ROOT.glob("*/static") if path.parent != self._layout.var)
+        folders = [ROOT / "static", *inside]
         settings = [ROOT / "requirements.txt", *(ROOT / "console/settings").glob("*.py")]
         value = stamps.digest([stamps.listing(folders), stamps.contents(settings)])
         stamp = self._layout.stamp("collectstatic")
@@ -186,7 +188,8 @@ class Installation:
             if code != 0:
                 log = self._layout.log("stop_runners")
                 self._reporter.say(f"not every job could be stopped in order, see {log}")
-        supervisor.stop(["gateway", "web", "broker"])
+        supervisor.stop(["gateway", "web"])
+        supervisor.stop(["broker"])
         self._reporter.say("stopped")
 
 

@@ -7,7 +7,6 @@ up yet; that is the ordinary case while starting.
 import http.client
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 Probe = Callable[[], bool]
@@ -49,13 +48,17 @@ def redis_answers(url: str) -> Probe:
 
 def worker_answers(url: str, name: str) -> Probe:
     """The Celery worker `name` answers a ping over the broker: it has connected and consumes."""
+    reachable = redis_answers(url)
 
     def probe() -> bool:
+        # Celery would retry a missing broker for seconds, and the supervisor waits meanwhile.
+        if not reachable():
+            return False
         from celery import Celery
         from kombu.exceptions import KombuError
 
         app = Celery(broker=url, set_as_current=False)
-        app.conf.broker_transport_options = {"socket_timeout": 2, "socket_connect_timeout": 2}
+        app.conf.broker_transport_options = {"socket_timeout": 2, "max_retries": 1}
         try:
             return bool(app.control.ping(destination=[name], timeout=0.5))
         except (OSError, KombuError) as problem:
@@ -63,14 +66,5 @@ def worker_answers(url: str, name: str) -> Probe:
             return False
         finally:
             app.close()
-
-    return probe
-
-
-def file_touched(folder: Path, pattern: str, since: Callable[[], float]) -> Probe:
-    """A file matching the pattern was written after `since()` (seconds since the epoch)."""
-
-    def probe() -> bool:
-        return any(path.stat().st_mtime >= since() for path in folder.glob(pattern))
 
     return probe

@@ -22,14 +22,15 @@ CHILD = Path(__file__).with_name("child.py")
 class Program:
     """What to run and how to tell that it works.
 
-    `ready` answers whether the running copy serves; None means ready as soon as it runs. `grace` is
-    how many seconds it has between SIGTERM and SIGKILL. `parent_death` is the signal the kernel
-    sends it when the supervisor is killed.
+    `ready` answers whether the running copy serves; a program that cannot be asked counts as ready
+    when it has lived `settle` seconds. `grace` is how many seconds it has between SIGTERM and
+    SIGKILL. `parent_death` is the signal the kernel sends it when the supervisor is killed.
     """
 
     name: str
     argv: tuple[str, ...]
     ready: Probe | None = None
+    settle: float = 0.0
     grace: float = 10.0
     parent_death: signal.Signals = signal.SIGTERM
     ready_within: float = 90.0

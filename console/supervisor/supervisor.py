@@ -237,10 +237,12 @@ class Supervisor:
         self._record()
 
     def _probe(self, unit: Unit) -> None:
+        if unit.life is None or unit.life.age < unit.program.settle:
+            return
         if unit.program.ready is not None and not unit.program.ready():
             return
         # Another program may answer on its port while ours has just died.
-        if unit.life is None or unit.life.ended():
+        if unit.life.ended():
             return
         unit.ready = unit.was_ready = True
         unit.ready_since = time.monotonic()
@@ -303,18 +305,17 @@ class Supervisor:
     # -- stopping ------------------------------------------------------------------------------
 
     def stop(self, names: Iterable[str] | None = None) -> None:
-        """Stop the named programs in that order, or all in the reverse order of their start.
+        """Stop the named programs, or all, side by side.
 
         Each gets SIGTERM and its grace, then its group is killed. A further stop signal meanwhile
         cuts every grace short.
         """
-        order = list(names) if names is not None else [u.program.name for u in self._units[::-1]]
-        for name in order:
-            for unit in [u for u in self._units if u.program.name == name]:
-                self._units.remove(unit)
-                if unit.life:
-                    self._end([unit.life])
-                self._stream(unit)
+        chosen = None if names is None else set(names)
+        units = [u for u in self._units if chosen is None or u.program.name in chosen]
+        self._units = [unit for unit in self._units if unit not in units]
+        self._end([unit.life for unit in units if unit.life])
+        for unit in units:
+            self._stream(unit)
         self._record()
         if not self._units:
             self._state.unlink(missing_ok=True)
