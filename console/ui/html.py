@@ -48,7 +48,9 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
         log.warning("Icon `%s` is not in the sprite; add it to console/ui/icons.py.", name)
         name = FALLBACK
     speech = (
-        format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+        format_html('role="img" aria-label="{}"', label)
+        if label
+        else mark_safe('aria-hidden="true"')
     )
     return format_html(
         '<svg class="i {}" {} focusable="false"><use href="{}#{}"></use></svg>',
@@ -64,7 +66,9 @@ def time(value: datetime | date | None) -> SafeString:
     if value is None:
         return format_html('<span class="text-secondary">{}</span>', fmt.DASH)
     if not isinstance(value, datetime):
-        return format_html('<time datetime="{}">{}</time>', value.isoformat(), fmt.relative_time(value))
+        return format_html(
+            '<time datetime="{}">{}</time>', value.isoformat(), fmt.relative_time(value)
+        )
     return format_html(
         '<time datetime="{}" title="{}" data-relative>{}</time>',
         value.isoformat(),

@@ -16,7 +16,7 @@ ICONS: frozenset[str] = frozenset(
     chart-pie chart-scatter check checklist checks chevron-down chevron-left chevron-right
     chevron-up circle-check circle-dashed circle-dot circle-minus circle-x clipboard
     clipboard-check clipboard-list clock clock-hour-4 clock-pause cloud cloud-computing
-    cloud-download cloud-upload code columns copy cpu cube cube-send cut dashboard database
+    cloud-download cloud-upload code columns components copy cpu cube cube-send cut dashboard database
     database-import database-export database-share device-desktop device-desktop-analytics
     device-floppy device-laptop
     dots dots-vertical download edit engine external-link eye eye-off file file-alert
@@ -28,7 +28,7 @@ ICONS: frozenset[str] = frozenset(
     link list list-check list-details list-search loader loader-2 lock lock-access lock-open lock-square
     login-2 logout mail mail-check mail-forward map-pin maximize menu-2 message message-chatbot
     minus moon moon-stars mood-empty network notes package package-import packages photo
-    photo-search player-pause player-play player-record player-stop plug plug-connected plus
+    photo-search player-pause player-play player-record player-stop plug pencil plug-connected plus
     point pointer report-analytics photo-scan
     progress prompt puzzle question-mark receipt refresh reload replace report rocket rotate
     rotate-clockwise route router ruler-2 scale schema search select send server server-2

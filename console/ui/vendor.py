@@ -207,9 +207,7 @@ def fetch(*, update: bool) -> None:
             found = integrity(data)
             known = locked.get(package.name)
             if not update and (
-                known is None
-                or known["version"] != package.version
-                or known["integrity"] != found
+                known is None or known["version"] != package.version or known["integrity"] != found
             ):
                 raise VendorError(
                     f"{package.name}@{package.version} does not match the lock "

@@ -54,6 +54,8 @@ export function startForms() {
       return;
     }
     form.dataset.sent = "1";
+    // A download answers without leaving the page; then the form must work again.
+    setTimeout(() => delete form.dataset.sent, 8000);
   });
   addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;

@@ -110,6 +110,12 @@ def entries(source: Any) -> list[Any]:
 
 
 @register.filter
+def get(source: Any, name: str) -> Any:
+    """Key or attribute; unlike `source.copy` it never finds a method of a dict."""
+    return html.pick(source, name)
+
+
+@register.filter
 def at(sequence: Any, index: int) -> Any:
     """Element of a list, or None beyond its end."""
     return sequence[index] if sequence and 0 <= index < len(sequence) else None
@@ -179,7 +185,13 @@ def log_viewer(
 
 @register.inclusion_tag("ui/upload.html")
 def upload(
-    name: str, put_url: str, *, prefix: str = "", accept: str = "", max_bytes: int = 0, help: str = ""
+    name: str,
+    put_url: str,
+    *,
+    prefix: str = "",
+    accept: str = "",
+    max_bytes: int = 0,
+    help: str = "",
 ) -> dict[str, Any]:
     """Drop area that PUTs each file raw to `put_url`, where `{key}` stands for the object key."""
     return {
@@ -221,7 +233,13 @@ def image_grid(samples: list[dict[str, Any]], *, empty: str = "") -> dict[str, A
 
 @register.inclusion_tag("ui/empty_state.html")
 def empty_state(
-    title: str, text: str = "", *, icon: str = "inbox", url: str = "", label: str = "", code: str = ""
+    title: str,
+    text: str = "",
+    *,
+    icon: str = "inbox",
+    url: str = "",
+    label: str = "",
+    code: str = "",
 ) -> dict[str, Any]:
     """What to read where nothing is yet: a sentence and the next step."""
     return {"title": title, "text": text, "icon": icon, "url": url, "label": label, "code": code}
@@ -268,8 +286,13 @@ def split_bar(parts: list[dict[str, Any]], label: str = "") -> dict[str, Any]:
     for index, part in enumerate(parts):
         width = 100 * part["value"] / total
         drawn.append(
-            {**part, "x": f"{offset:.3f}", "width": f"{width:.3f}", "slot": index % 8,
-             "percent": f"{width:.1f}".removesuffix(".0")}
+            {
+                **part,
+                "x": f"{offset:.3f}",
+                "width": f"{width:.3f}",
+                "slot": index % 8,
+                "percent": f"{width:.1f}".removesuffix(".0"),
+            }
         )
         offset += width
     return {"parts": drawn, "label": label}
@@ -314,9 +337,7 @@ def tags_editor(
 
 
 @register.inclusion_tag("ui/action.html", takes_context=True)
-def action_button(
-    context: template.Context, action: Any, *, item: bool = False
-) -> dict[str, Any]:
+def action_button(context: template.Context, action: Any, *, item: bool = False) -> dict[str, Any]:
     """One action as a button, or as an entry of a menu with `item`."""
     return {"action": action, "item": item, "csrf_token": context.get("csrf_token", "")}
 
