@@ -7,6 +7,7 @@ noted:
 
 - Allow: a statement with anything unreadable in it never matches.
 - Deny, unknown operator or unreadable condition values: the condition counts as fulfilled.
+- Single values that do not read as the operator's type match nothing in an Allow.
 - Deny, unsupported element (``NotAction`` ...) or unreadable ``Effect``, ``Action``, ``Resource``:
   the whole policy is unsafe. Every action the statement might cover and every action the policy
   names is denied, and the decision carries an alarm.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts.engine.conditions import parse_operator, scalar
+from accounts.engine.conditions import parse_operator, scalar, value_problem
 from accounts.engine.matching import ANY_ACTION, action_pattern, resource_pattern
 from accounts.engine.model import (
     ALLOW,
@@ -217,7 +218,8 @@ class _Loader:
         found: list[Condition] = []
         complete = True
         for operator, keys in block.items():
-            known = parse_operator(operator) is not None
+            parsed = parse_operator(operator)
+            known = parsed is not None
             if not known:
                 self.note(f"{path}.Condition", operator, "This operator is not known.", "operator")
             if not isinstance(keys, dict):
@@ -232,5 +234,9 @@ class _Loader:
                 if not values:
                     self.note(f"{path}.Condition", value, "The values are unreadable.", "value")
                     complete = False
+                for value in values or () if parsed and parsed.kind != "string" else ():
+                    rule = value_problem(parsed.kind, value)
+                    if rule is not None:
+                        self.note(f"{path}.Condition", value, rule, "value")
                 found.append(Condition(operator, key, values or ()))
         return tuple(found), complete
