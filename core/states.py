@@ -163,6 +163,7 @@ def desire(obj: S, desired: str, *, actor: Actor, **fields: Any) -> S:
     }
     with transaction.atomic():
         _compare_and_set(obj, values)
+        note(obj, f"want-{desired}", f"Asked to become {desired}.", actor=actor)
         outbox.poke(obj)
     for name, value in values.items():
         setattr(obj, name, value)

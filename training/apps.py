@@ -7,3 +7,6 @@ class TrainingConfig(AppConfig):
     """Training jobs."""
 
     name = "training"
+
+    def ready(self) -> None:
+        from training.job import reconcile, uses  # noqa: F401 registers itself

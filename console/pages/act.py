@@ -82,7 +82,7 @@ class VerbPage(ResourcePage):
             return self.show(obj, declared, form, status=400)
         data = form.data_for_service() if form is not None else {}
         try:
-            services.perform(self.actor, obj, verb, data)
+            obj = services.perform(self.actor, obj, verb, data)
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:

@@ -17,7 +17,7 @@ HISTORY = 100  # rows of the Activity tab
 
 
 class DetailPage(ResourcePage):
-    """One object; ``tab`` picks the tab, the fragment is the same URL under htmx."""
+    """One object; ``tab`` picks the tab. Live pages fetch the same URL and take what moved."""
 
     verb = "get"
 
@@ -52,8 +52,7 @@ class DetailPage(ResourcePage):
             "banners": shell.banners(self.actor, self.spec.slug),
             **(current.context(request, obj) if current.context else {}),
         }
-        fragment = request.headers.get("HX-Request") and not request.headers.get("HX-Boosted")
-        return self.render(self.templates("_detail" if fragment else "detail"), context)
+        return self.render(self.templates("detail"), context)
 
     def is_live(self, obj: Any) -> bool:
         return hasattr(obj, "phase") and not obj.is_terminal

@@ -134,7 +134,7 @@ class EditPage(ResourcePage):
 
 
 class TagsPage(ResourcePage):
-    """Replace the tags of an object; posted pairs ``key`` / ``value``, one per row."""
+    """Replace the tags of an object; posted lists ``tag_key`` and ``tag_value``, one per row."""
 
     verb = "update"
 
@@ -142,7 +142,7 @@ class TagsPage(ResourcePage):
         from core import services
 
         obj = self.object(pk)
-        keys, values = request.POST.getlist("key"), request.POST.getlist("value")
+        keys, values = request.POST.getlist("tag_key"), request.POST.getlist("tag_value")
         tags = {k.strip(): v.strip() for k, v in zip(keys, values, strict=False) if k.strip()}
         version = request.POST.get("version", "")
         try:

@@ -120,7 +120,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 DATABASES = {"default": database_config(env.text("DATABASE_URL") or None, VAR_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# -- who may do what ---------------------------------------------------------------------------
+# -- who may do what
 AUTH_USER_MODEL = "accounts.User"
 MODELYARD_ACCOUNT_MODEL = "accounts.Account"
 MODELYARD_ACCESS_ENGINE = "accounts.access.Engine"
@@ -159,14 +159,14 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # guardian's own backend is not used: see sharing
 
-# -- where things are ---------------------------------------------------------------------------
+# -- where things are
 REGIONS: dict[str, Any] = dict(
     pair.split("=", 1) if "=" in pair else (pair, pair)
     for pair in env.text("MODELYARD_REGIONS", "cn-north-1=North 1,cn-east-1=East 1").split(",")
 )
 DEFAULT_REGION = next(iter(REGIONS))
 
-# -- language, time, static files -----------------------------------------------------------------
+# -- language, time, static files
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -190,7 +190,7 @@ WHITENOISE_AUTOREFRESH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # forms and JSON; object bytes are streamed
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
-# -- work that takes time ---------------------------------------------------------------------------
+# -- work that takes time
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/15")
 MODELYARD_PUBLISHER = "core.outbox.publish_nowhere" if TESTING else "core.tasks.publish"
 MODELYARD_BACKEND = env.text("MODELYARD_BACKEND", "compute.local.backend")
@@ -208,7 +208,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget": {"task": "core.forget", "schedule": 3600.0},
 }
 
-# -- API ------------------------------------------------------------------------------------------
+# -- API
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.BearerAuthentication",
@@ -234,7 +234,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [],
 }
 
-# -- log --------------------------------------------------------------------------------------------
+# -- log
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -258,3 +258,9 @@ NAV_SECTIONS = {
 
 if TESTING:
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *PASSWORD_HASHERS]
+
+#: seconds between two copies of a running job's outputs to its bucket
+MODELYARD_OUTPUT_SYNC_SECONDS = env.integer("MODELYARD_OUTPUT_SYNC_SECONDS", default=30)
+
+#: engines of this host; the tests share one directory so that they are built once
+MODELYARD_ENGINES = env.path("MODELYARD_ENGINES", VAR_DIR / "engines")

@@ -1,0 +1,114 @@
+"""Flavors, pools and engines over the API."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from compute import environment
+from compute.catalog.flavors import fitting, pools
+from compute.engines import manage
+from compute.engines.catalogue import ENGINES
+from compute.slot import services as slots
+from core.errors import NotFound
+
+
+class FlavorSerializer(serializers.Serializer[Any]):
+    """A flavor; memory and disk in MiB."""
+
+    id = serializers.CharField()
+    cpus = serializers.FloatField()
+    memory_mb = serializers.IntegerField()
+    disk_mb = serializers.IntegerField()
+
+
+class PoolSerializer(serializers.Serializer[Any]):
+    """A pool and what is free in it."""
+
+    id = serializers.CharField()
+    kind = serializers.CharField()
+    cpus = serializers.FloatField()
+    memory_mb = serializers.IntegerField()
+    free_cpus = serializers.FloatField()
+    free_memory_mb = serializers.IntegerField()
+    flavors = FlavorSerializer(many=True)
+
+
+class EngineSerializer(serializers.Serializer[Any]):
+    """An engine of this host."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    phase = serializers.CharField()
+    percent = serializers.IntegerField()
+    message = serializers.CharField()
+    model_types = serializers.ListField(child=serializers.CharField())
+    packages = serializers.DictField(child=serializers.CharField())
+
+
+class PoolsView(viewsets.ViewSet):
+    """Resource pools with what is free and the flavors that fit."""
+
+    declared: ClassVar = {"list": "modelarts:pool:list"}
+
+    @extend_schema(
+        operation_id="pools_list",
+        responses=inline_serializer("PoolList", {"items": PoolSerializer(many=True)}),
+    )
+    def list(self, request: Request) -> Response:
+        return Response({"items": [self._one(pool.id) for pool in pools().values()]})
+
+    @staticmethod
+    def _one(pool_id: str) -> dict[str, Any]:
+        use = slots.use(pool_id)
+        return {
+            "id": use.pool.id,
+            "kind": use.pool.kind,
+            "cpus": use.pool.cpus,
+            "memory_mb": use.pool.memory_mb,
+            "free_cpus": use.free_cpus,
+            "free_memory_mb": use.free_memory_mb,
+            "flavors": [
+                {"id": f.id, "cpus": f.cpus, "memory_mb": f.memory_mb, "disk_mb": f.disk_mb}
+                for f in fitting(use.pool)
+            ],
+        }
+
+
+class EnginesView(viewsets.ViewSet):
+    """Engines; POST on one prepares it before a job has to wait for it."""
+
+    declared: ClassVar = {"list": "modelarts:image:list", "prepare": "modelarts:image:create"}
+
+    @extend_schema(
+        operation_id="engines_list",
+        responses=inline_serializer("EngineList", {"items": EngineSerializer(many=True)}),
+    )
+    def list(self, request: Request) -> Response:
+        return Response({"items": [self._one(s) for s in environment.statuses()]})
+
+    @extend_schema(operation_id="engines_prepare", request=None, responses={202: EngineSerializer})
+    def prepare(self, request: Request, name: str) -> Response:
+        """Start the build unless it is ready or running."""
+        if name not in ENGINES:
+            raise NotFound()
+        if manage.status(environment.root(), name).phase in ("absent", "failed", "stale"):
+            manage.launch_build(environment.root(), name)
+        return Response(self._one(manage.status(environment.root(), name)), status=202)
+
+    @staticmethod
+    def _one(status: manage.EngineStatus) -> dict[str, Any]:
+        engine = ENGINES[status.name]
+        return {
+            "name": engine.name,
+            "title": engine.title,
+            "phase": status.phase,
+            "percent": status.percent,
+            "message": status.message,
+            "model_types": list(engine.model_types),
+            "packages": status.manifest.get("packages", {}),
+        }

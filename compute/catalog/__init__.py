@@ -1,0 +1,1 @@
+"""What there is to run on: flavors and pools of this installation."""

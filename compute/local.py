@@ -1,0 +1,56 @@
+"""The compute backend of this installation, chosen by ``settings.MODELYARD_BACKEND``."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from compute.backends.base import Backend
+from compute.backends.local import LocalBackend
+
+
+@lru_cache(maxsize=4)
+def _local(root: str) -> LocalBackend:
+    return LocalBackend(Path(root))
+
+
+def backend() -> Backend:
+    """Processes in a sandbox on this host."""
+    return _local(str(settings.VAR_DIR / "work"))
+
+
+def current() -> Backend:
+    """The configured backend."""
+    return import_string(settings.MODELYARD_BACKEND)()  # type: ignore[no-any-return]
+
+
+def api_url() -> str:
+    """Where a runner reaches the API."""
+    return f"{settings.WEB_URL}/api/v1"
+
+
+def credential_file(attempt: str) -> Path:
+    """Where the short-lived credential of an attempt lies: outside every sandbox, 0600."""
+    return Path(settings.VAR_DIR) / "credentials" / attempt
+
+
+def write_credential(attempt: str, bearer: str) -> Path:
+    """Store (or replace) an attempt's credential and return its path."""
+    path = credential_file(attempt)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(bearer)
+    fresh.replace(path)
+    return path
+
+
+def forget_credential(attempt: str) -> None:
+    """Delete an attempt's credential file."""
+    credential_file(attempt).unlink(missing_ok=True)

@@ -1,0 +1,5 @@
+"""Every table of the room."""
+
+from compute.slot.models import PoolLock, Slot
+
+__all__ = ["PoolLock", "Slot"]

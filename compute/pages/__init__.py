@@ -1,0 +1,1 @@
+"""Pages of the room: pools and engines, which belong to the installation, not to an account."""

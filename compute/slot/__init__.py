@@ -1,0 +1,1 @@
+"""Slots: the lease of a pool's capacity to one attempt."""

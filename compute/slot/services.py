@@ -1,0 +1,92 @@
+"""Taking and giving back capacity."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Sum
+
+from compute.catalog.flavors import FLAVORS, Pool, pools
+from compute.slot.models import PoolLock, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """Taken and total capacity of a pool."""
+
+    pool: Pool
+    cpus: float
+    memory_mb: int
+    slots: int
+
+    @property
+    def free_cpus(self) -> float:
+        return max(0.0, self.pool.cpus - self.cpus)
+
+    @property
+    def free_memory_mb(self) -> int:
+        return max(0, self.pool.memory_mb - self.memory_mb)
+
+
+def use(pool_id: str) -> PoolUse:
+    """How full a pool is. Raises KeyError for an unknown pool."""
+    pool = pools()[pool_id]
+    taken = Slot.objects.filter(pool=pool_id).aggregate(c=Sum("cpus"), m=Sum("memory_mb"))
+    return PoolUse(
+        pool, taken["c"] or 0.0, taken["m"] or 0, Slot.objects.filter(pool=pool_id).count()
+    )
+
+
+def take(pool_id: str, flavor_id: str, attempt: uuid.UUID, obj: Any) -> Slot | None:
+    """A slot for ``attempt``, or None while the pool is full. Idempotent by attempt."""
+    flavor = FLAVORS[flavor_id]
+    with transaction.atomic():
+        PoolLock.objects.get_or_create(pool=pool_id)
+        PoolLock.objects.filter(pool=pool_id).update(turn=F("turn") + 1)  # takes the row's lock
+        held = Slot.objects.filter(attempt=attempt).first()
+        if held is not None:
+            return held
+        now = use(pool_id)
+        if now.free_cpus < flavor.cpus or now.free_memory_mb < flavor.memory_mb:
+            return None
+        return Slot.objects.create(
+            attempt=attempt,
+            pool=pool_id,
+            flavor=flavor_id,
+            cpus=flavor.cpus,
+            memory_mb=flavor.memory_mb,
+            account_id=obj.account_id,
+            resource_type=obj._meta.label_lower,
+            resource_id=str(obj.pk),
+        )
+
+
+def release(attempt: uuid.UUID) -> None:
+    """Give the capacity back. Releasing twice is fine."""
+    Slot.objects.filter(attempt=attempt, dirty=False).delete()
+
+
+def mark_dirty(attempt: uuid.UUID) -> None:
+    """Keep the capacity out of use: something of this attempt would not go away."""
+    Slot.objects.filter(attempt=attempt).update(dirty=True)
+
+
+def shortage(pool_id: str, flavor_id: str) -> str:
+    """A sentence saying what is missing, "" where the flavor fits now."""
+    flavor, now = FLAVORS[flavor_id], use(pool_id)
+    if flavor.cpus > now.pool.cpus or flavor.memory_mb > now.pool.memory_mb:
+        return (
+            f"{flavor.label} can never run in {now.pool.label}, which has {now.pool.cpus:g} vCPU "
+            f"and {now.pool.memory_mb / 1024:.0f} GiB. Choose a smaller flavor."
+        )
+    if flavor.cpus > now.free_cpus:
+        return f"Needs {flavor.cpus:g} vCPU; {now.free_cpus:g} of {now.pool.cpus:g} are free."
+    if flavor.memory_mb > now.free_memory_mb:
+        return (
+            f"Needs {flavor.memory_mb / 1024:g} GiB of memory; {now.free_memory_mb / 1024:.1f} of "
+            f"{now.pool.memory_mb / 1024:.0f} are free."
+        )
+    return ""

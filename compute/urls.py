@@ -1,0 +1,13 @@
+"""Pages of the room."""
+
+from django.urls import path
+
+from compute.pages import views
+
+app_name = "compute"
+
+urlpatterns = [
+    path("pools", views.PoolsPage.as_view(), name="pools"),
+    path("engines", views.EnginesPage.as_view(), name="engines"),
+    path("engines/<str:name>/build", views.BuildPage.as_view(), name="build"),
+]

@@ -1,0 +1,1 @@
+"""Training jobs: the user's code, run as a sandboxed process, watched until its true end."""

@@ -1,0 +1,155 @@
+"""The API of training jobs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from compute.catalog.flavors import DEFAULT_FLAVOR
+from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
+from core import access
+from core.errors import ValidationFailed
+from training.job import metrics, services
+
+
+class PlaceSerializer(serializers.Serializer[Any]):
+    """An input or output: ``bucket`` and ``prefix``, or (inputs only) ``dataset_version``."""
+
+    name = serializers.CharField(max_length=64)
+    bucket = serializers.CharField(max_length=63, required=False)
+    prefix = serializers.CharField(max_length=1024, required=False, allow_blank=True)
+    dataset_version = serializers.UUIDField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if bool(attrs.get("bucket")) == bool(attrs.get("dataset_version")):
+            raise serializers.ValidationError("Give either bucket and prefix, or dataset_version.")
+        return attrs
+
+
+class JobSerializer(StatefulSerializer):
+    """A training job as sent."""
+
+    code_bucket = serializers.CharField()
+    code_prefix = serializers.CharField()
+    boot_file = serializers.CharField()
+    engine = serializers.CharField()
+    flavor = serializers.CharField()
+    pool = serializers.CharField()
+    inputs = PlaceSerializer(many=True)
+    outputs = PlaceSerializer(many=True)
+    hyperparameters = serializers.DictField(child=serializers.CharField())
+    environment = serializers.DictField(child=serializers.CharField())
+    max_duration = serializers.IntegerField()
+    priority = serializers.IntegerField()
+    parent_id = serializers.UUIDField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    duration_seconds = serializers.FloatField(allow_null=True)
+    detail = serializers.DictField(help_text="Exit code, exception, last lines and the next step.")
+
+
+class JobInput(ResourceInput):
+    """A training job as accepted."""
+
+    code_bucket = serializers.CharField(max_length=63)
+    code_prefix = serializers.CharField(max_length=1024, required=False, allow_blank=True)
+    boot_file = serializers.CharField(max_length=255)
+    engine = serializers.CharField(max_length=64)
+    flavor = serializers.CharField(max_length=64, required=False, default=DEFAULT_FLAVOR)
+    pool = serializers.CharField(max_length=64, required=False, default="public")
+    inputs = PlaceSerializer(many=True, required=False)
+    outputs = PlaceSerializer(many=True)
+    hyperparameters = serializers.DictField(
+        child=serializers.CharField(allow_blank=True), required=False
+    )
+    environment = serializers.DictField(
+        child=serializers.CharField(allow_blank=True), required=False
+    )
+    max_duration = serializers.IntegerField(min_value=10, max_value=30 * 86400, required=False)
+    priority = serializers.IntegerField(min_value=1, max_value=3, required=False)
+
+
+class JobChange(serializers.Serializer[Any]):
+    """What may change after a job was accepted."""
+
+    description = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    tags = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    priority = serializers.IntegerField(min_value=1, max_value=3, required=False)
+
+
+class RerunInput(serializers.Serializer[Any]):
+    """Body of rerun."""
+
+    name = serializers.CharField(max_length=64, required=False, allow_blank=True)
+
+
+class JobViewSet(ResourceViewSet):
+    """Training jobs."""
+
+    serializer_class = JobSerializer
+    input_class = JobInput
+    update_class = JobChange
+    verb_inputs: ClassVar = {"rerun": RerunInput}
+    declared: ClassVar = {
+        **ResourceViewSet.declared,
+        "logs": "resource:logs",
+        "metrics": "resource:get",
+    }
+
+    @extend_schema(
+        operation_id="training_jobs_logs",
+        parameters=[
+            OpenApiParameter("offset", int),
+            OpenApiParameter("attempt", int),
+            OpenApiParameter("limit", int),
+        ],
+        responses=inline_serializer(
+            "JobLog",
+            {
+                "text": serializers.CharField(),
+                "next": serializers.IntegerField(),
+                "eof": serializers.BooleanField(),
+                "attempt": serializers.IntegerField(),
+            },
+        ),
+    )
+    def logs(self, request: Request, pk: str) -> Response:
+        """A part of the log from ``offset`` (bytes); ``next`` is where to go on."""
+        job = self.get_object()
+        access.authorize(self.actor, self.spec.action("logs"), job)
+        offset = _number(request, "offset", 0)
+        limit = min(max(_number(request, "limit", 65536), 1), 1024 * 1024)
+        return Response(
+            services.log_chunk(job, _number(request, "attempt", 0) or None, offset, limit)
+        )
+
+    @extend_schema(
+        operation_id="training_jobs_metrics",
+        responses=inline_serializer(
+            "JobMetrics",
+            {
+                "series": serializers.DictField(
+                    child=serializers.ListField(
+                        child=serializers.ListField(child=serializers.FloatField())
+                    )
+                ),
+            },
+        ),
+    )
+    def metrics(self, request: Request, pk: str) -> Response:
+        """Numbers the job printed: name -> [[step, value], ...], thinned to 500 points."""
+        series = services.metric_series(self.get_object())
+        return Response({"series": {k: metrics.thin(v) for k, v in series.items()}})
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > 15:
+        raise ValidationFailed.of(name, "A whole number, 0 or more.")
+    return int(text)

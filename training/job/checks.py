@@ -1,0 +1,295 @@
+"""What is checked before a job is accepted: every problem at once, each with its next step."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from accounts import behalf
+from compute.catalog.flavors import FLAVORS, pools
+from compute.engines import catalogue
+from core import access
+from core.actor import Actor
+from core.errors import AppError, NotFound, Problem
+from storage.bucket import queries as buckets
+from storage.object import listing
+
+PARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
+VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
+MAX_INPUTS = 10  # vendor: at most 10 datasets per job
+MAX_PAIRS = 100
+MAX_VALUE = 4096  # characters of a hyperparameter or variable
+
+
+def directory(prefix: str) -> str:
+    """A prefix as a directory: no leading slash, one trailing slash ("" = the whole bucket)."""
+    cleaned = prefix.strip().strip("/")
+    return f"{cleaned}/" if cleaned else ""
+
+
+def check(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
+    """Everything wrong with a job's specification, as far as it can be known before it runs."""
+    found: list[Problem] = []
+    found += _sizes(data)
+    found += _pairs("hyperparameters", data.get("hyperparameters") or {}, PARAMETER)
+    found += _pairs("environment", data.get("environment") or {}, VARIABLE)
+    found += _names(data)
+    if not found:
+        found += _agency(actor, data)
+        found += _code(actor, data)
+        found += _inputs(actor, data)
+        found += _outputs(actor, data)
+    return found
+
+
+def _sizes(data: Mapping[str, Any]) -> list[Problem]:
+    found = []
+    if data["engine"] not in catalogue.ENGINES:
+        known = ", ".join(sorted(catalogue.ENGINES))
+        found.append(
+            Problem(
+                "engine",
+                f"No engine “{data['engine']}”.",
+                "ENGINE_UNKNOWN",
+                f"Choose one of: {known}.",
+            )
+        )
+    if data["pool"] not in pools():
+        found.append(Problem("pool", f"No resource pool “{data['pool']}”.", "POOL_UNKNOWN"))
+    flavor = FLAVORS.get(data["flavor"])
+    if flavor is None:
+        known = ", ".join(FLAVORS)
+        found.append(
+            Problem(
+                "flavor",
+                f"No flavor “{data['flavor']}”.",
+                "FLAVOR_UNKNOWN",
+                f"Choose one of: {known}.",
+            )
+        )
+    elif data["pool"] in pools():
+        pool = pools()[data["pool"]]
+        if flavor.cpus > pool.cpus or flavor.memory_mb > pool.memory_mb:
+            found.append(
+                Problem(
+                    "flavor",
+                    f"{flavor.label} can never run in {pool.label}.",
+                    "NO_CAPACITY",
+                    f"It has {pool.cpus:g} vCPU and {pool.memory_mb // 1024} GiB in all.",
+                )
+            )
+    return found
+
+
+def _pairs(field: str, pairs: Mapping[str, Any], rule: re.Pattern[str]) -> list[Problem]:
+    found = []
+    if len(pairs) > MAX_PAIRS:
+        found.append(Problem(field, f"At most {MAX_PAIRS} entries.", "TOO_MANY"))
+    for name, value in pairs.items():
+        if not rule.match(name):
+            found.append(
+                Problem(
+                    field,
+                    f"“{name}” is not a valid name.",
+                    "BAD_NAME",
+                    "Use letters, digits and “_”, starting with a letter.",
+                )
+            )
+        if not isinstance(value, str) or "\0" in value or len(value) > MAX_VALUE:
+            found.append(
+                Problem(
+                    field,
+                    f"The value of “{name}” must be text of at most {MAX_VALUE} characters.",
+                    "BAD_VALUE",
+                )
+            )
+    return found
+
+
+def _names(data: Mapping[str, Any]) -> list[Problem]:
+    found = []
+    boot = data["boot_file"]
+    if not boot.endswith(".py") or boot.startswith("/") or ".." in boot.split("/"):
+        found.append(
+            Problem(
+                "boot_file",
+                f"“{boot}” is not a Python file in the code directory.",
+                "BOOT_FILE",
+                "Give its path below the code directory, e.g. train.py.",
+            )
+        )
+    names = [i["name"] for i in [*data["inputs"], *data["outputs"]]]
+    names += list(data.get("hyperparameters") or {})
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        found.append(
+            Problem(
+                "inputs",
+                f"The parameter name “{name}” is used twice.",
+                "NAME_TWICE",
+                "Inputs, outputs and hyperparameters share one namespace.",
+            )
+        )
+    for field in ("inputs", "outputs"):
+        for item in data[field]:
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", item["name"]):
+                found.append(
+                    Problem(field, f"“{item['name']}” is not a valid parameter name.", "BAD_NAME")
+                )
+    if len(data["inputs"]) > MAX_INPUTS:
+        found.append(Problem("inputs", f"At most {MAX_INPUTS} inputs per job.", "TOO_MANY"))
+    if not data["outputs"]:
+        found.append(
+            Problem(
+                "outputs",
+                "A job needs an output path, or its results are lost.",
+                "OUTPUT_MISSING",
+                "Name a bucket and a directory in it.",
+            )
+        )
+    return found
+
+
+def _agency(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
+    """The late failure of other consoles, found early: what the agency lacks for this job."""
+    agency = behalf.agency_for(actor)
+    if agency is None:
+        return [
+            Problem(
+                "",
+                "No agency lets the platform read and write your buckets on your behalf.",
+                "AGENCY_MISSING",
+                "The account's main user creates one under Access control → Agencies.",
+            )
+        ]
+    found = []
+    platform = behalf.on_behalf(actor, agency)
+    for action, bucket, key, field in _needed(data):
+        target = access.Target(actor.account_id, f"{bucket}/{key}" if key else bucket)
+        decision = access.decide(platform, action, target)
+        if not decision.allowed:
+            found.append(
+                Problem(
+                    field,
+                    f"The job will need {action} on obs://{bucket}/{key}. {decision.reason}",
+                    "AGENCY_DENIED",
+                    decision.missing,
+                )
+            )
+    return found
+
+
+def _needed(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    read = [(data["code_bucket"], data["code_prefix"], "code_prefix")]
+    read += [(i["bucket"], i["prefix"], "inputs") for i in data["inputs"] if i.get("bucket")]
+    needed = []
+    for bucket, prefix, field in read:
+        needed.append(("obs:bucket:ListBucket", bucket, "", field))
+        needed.append(("obs:object:GetObject", bucket, f"{directory(prefix)}file", field))
+    for item in data["outputs"]:
+        key = f"{directory(item['prefix'])}file"
+        needed.append(("obs:bucket:ListBucket", item["bucket"], "", "outputs"))
+        needed.append(("obs:object:PutObject", item["bucket"], key, "outputs"))
+    return list(dict.fromkeys(needed))
+
+
+def _code(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
+    prefix = directory(data["code_prefix"])
+    key = f"{prefix}{data['boot_file']}"
+    try:
+        buckets.bucket_named(actor, data["code_bucket"])
+    except AppError:
+        return [
+            Problem(
+                "code_bucket",
+                f"No bucket “{data['code_bucket']}” in this account.",
+                "BUCKET_MISSING",
+                "Create it, or choose one from the list.",
+            )
+        ]
+    try:
+        found = listing.get_object(actor, data["code_bucket"], key)
+    except NotFound:
+        return [
+            Problem(
+                "boot_file",
+                f"obs://{data['code_bucket']}/{key} does not exist.",
+                "BOOT_FILE_MISSING",
+                "Upload it, or correct directory and file name.",
+            )
+        ]
+    except AppError as error:
+        return [Problem("code_prefix", error.message, error.code, error.hint)]
+    if found.size == 0:
+        return [
+            Problem("boot_file", f"obs://{data['code_bucket']}/{key} is empty.", "BOOT_FILE_EMPTY")
+        ]
+    return []
+
+
+def _inputs(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
+    from datasets import queries as datasets
+
+    found = []
+    for item in data["inputs"]:
+        if item.get("dataset_version"):
+            try:
+                datasets.usable_version(actor, uuid.UUID(str(item["dataset_version"])))
+            except (AppError, ValueError) as error:
+                text = error.message if isinstance(error, AppError) else "Not a dataset version id."
+                found.append(Problem("inputs", f"Input “{item['name']}”: {text}", "INPUT_MISSING"))
+            continue
+        where = f"obs://{item['bucket']}/{item['prefix']}"
+        try:
+            empty = not listing.list_objects(
+                actor, item["bucket"], prefix=item["prefix"], limit=1
+            ).items
+        except AppError as error:
+            found.append(
+                Problem(
+                    "inputs",
+                    f"Input “{item['name']}” at {where}: {error.message}",
+                    error.code,
+                    error.hint,
+                )
+            )
+            continue
+        if empty:
+            found.append(
+                Problem(
+                    "inputs",
+                    f"Input “{item['name']}”: nothing lies at {where}.",
+                    "INPUT_MISSING",
+                    "Upload data there, or pick another path.",
+                )
+            )
+    return found
+
+
+def _outputs(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
+    found = []
+    for item in data["outputs"]:
+        try:
+            buckets.bucket_named(actor, item["bucket"])
+        except AppError:
+            found.append(
+                Problem(
+                    "outputs",
+                    f"Output “{item['name']}”: no bucket “{item['bucket']}” in this account.",
+                    "BUCKET_MISSING",
+                    "Create it, or choose one from the list.",
+                )
+            )
+        if item["bucket"] == data["code_bucket"] and directory(data["code_prefix"]).startswith(
+            directory(item["prefix"])
+        ):
+            found.append(
+                Problem(
+                    "outputs",
+                    "The output path contains the code directory.",
+                    "OUTPUT_OVER_CODE",
+                    "Choose a directory of its own.",
+                )
+            )
+    return found

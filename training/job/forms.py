@@ -1,0 +1,198 @@
+"""The forms of a training job."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from compute.catalog.flavors import DEFAULT_FLAVOR, fitting, pools
+from compute.engines import catalogue
+from console.forms import NamedForm, ResourceForm
+from datasets import queries as datasets
+from storage.bucket.models import Bucket
+
+OBS = re.compile(r"^(?:obs://)?(?P<bucket>[^/\s]+)/?(?P<prefix>.*)$")
+
+
+class PairsField(forms.CharField):
+    """Lines of ``name=value`` as a dict."""
+
+    widget = forms.Textarea
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("required", False)
+        super().__init__(**kwargs)
+        self.widget.attrs.setdefault("rows", 4)
+
+    def to_python(self, value: Any) -> dict[str, str]:
+        pairs: dict[str, str] = {}
+        for number, line in enumerate(str(value or "").splitlines(), 1):
+            if not line.strip():
+                continue
+            name, sign, text = line.partition("=")
+            if not sign:
+                raise ValidationError(
+                    _("Line %(number)s: write it as name=value."), params={"number": number}
+                )
+            if name.strip() in pairs:
+                raise ValidationError(
+                    _("Line %(number)s: “%(name)s” is given twice."),
+                    params={"number": number, "name": name.strip()},
+                )
+            pairs[name.strip()] = text.strip()
+        return pairs  # type: ignore[return-value]
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return "\n".join(f"{k}={v}" for k, v in value.items())
+        return value
+
+
+class PlacesField(forms.CharField):
+    """Lines of ``name=obs://bucket/directory/`` as inputs or outputs."""
+
+    widget = forms.Textarea
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.widget.attrs.setdefault("rows", 2)
+
+    def to_python(self, value: Any) -> list[dict[str, str]]:
+        places = []
+        for number, line in enumerate(str(value or "").splitlines(), 1):
+            if not line.strip():
+                continue
+            name, sign, where = line.partition("=")
+            match = OBS.match(where.strip())
+            if not sign or match is None:
+                raise ValidationError(
+                    _("Line %(number)s: write it as name=obs://bucket/directory/."),
+                    params={"number": number},
+                )
+            places.append(
+                {"name": name.strip(), "bucket": match["bucket"], "prefix": match["prefix"]}
+            )
+        return places  # type: ignore[return-value]
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return "\n".join(f"{p['name']}=obs://{p['bucket']}/{p['prefix']}" for p in value)
+        return value
+
+
+class JobForm(NamedForm):
+    """Everything a job needs; what can be known to be wrong is said before it is accepted."""
+
+    FIELDSETS = (
+        (_("Job"), "", ("name", "description")),
+        (
+            _("Program"),
+            _("The code directory is copied into the sandbox with its sub-directories."),
+            ("code_bucket", "code_prefix", "boot_file", "engine"),
+        ),
+        (
+            _("Data"),
+            _(
+                "Each input becomes a writable local copy and is passed as --name=path. Outputs are "
+                "uploaded while the job runs and once more at its end."
+            ),
+            ("dataset_version", "dataset_parameter", "inputs", "outputs"),
+        ),
+        (
+            _("Parameters"),
+            _("Only what stands here is passed to the program; nothing is added."),
+            ("hyperparameters", "environment"),
+        ),
+        (_("Resources"), "", ("pool", "flavor", "max_duration", "priority")),
+    )
+
+    code_bucket = forms.ChoiceField(label=_("Code bucket"))
+    code_prefix = forms.CharField(
+        label=_("Code directory"),
+        required=False,
+        max_length=1024,
+        help_text=_("Directory in the bucket that holds the boot file, e.g. code/sklearn/."),
+    )
+    boot_file = forms.CharField(
+        label=_("Boot file"),
+        max_length=255,
+        initial="train.py",
+        help_text=_("Python file to run, relative to the code directory."),
+    )
+    engine = forms.ChoiceField(label=_("Engine"))
+    dataset_version = forms.ChoiceField(
+        label=_("Dataset version"),
+        required=False,
+        help_text=_("Optional: train on a checked, unchanging version."),
+    )
+    dataset_parameter = forms.CharField(
+        label=_("Passed as"),
+        required=False,
+        initial="data_url",
+        max_length=64,
+        help_text=_("Name of the parameter that receives the dataset's path."),
+    )
+    inputs = PlacesField(
+        label=_("Inputs"),
+        required=False,
+        help_text=_("One per line: data_url=obs://bucket/directory/"),
+    )
+    outputs = PlacesField(
+        label=_("Outputs"), help_text=_("One per line: train_url=obs://bucket/directory/")
+    )
+    hyperparameters = PairsField(label=_("Hyperparameters"), help_text=_("One per line: epochs=5"))
+    environment = PairsField(label=_("Environment variables"), help_text=_("One per line: A=b"))
+    pool = forms.ChoiceField(label=_("Resource pool"))
+    flavor = forms.ChoiceField(label=_("Flavor"), initial=DEFAULT_FLAVOR)
+    max_duration = forms.IntegerField(
+        label=_("Time limit (seconds)"),
+        initial=3600,
+        min_value=10,
+        max_value=30 * 86400,
+        help_text=_("The job is stopped after this long; outputs so far are kept."),
+    )
+    priority = forms.TypedChoiceField(
+        label=_("Priority"),
+        coerce=int,
+        initial=1,
+        choices=[(1, _("1 (normal)")), (2, _("2 (high)")), (3, _("3 (highest)"))],
+    )
+
+    def setup(self) -> None:
+        buckets = Bucket.objects.for_action(self.actor, "list").order_by("name")
+        self.choose("code_bucket", [(b.name, b.name) for b in buckets])
+        self.choose(
+            "engine", [(e.name, f"{e.name}: {e.description}") for e in catalogue.ENGINES.values()]
+        )
+        self.choose("pool", [(p.id, p.label) for p in pools().values()])
+        self.choose("flavor", [(f.id, f.label) for f in fitting(pools()["public"])])
+        versions = datasets.usable_versions(self.actor)
+        self.choose(
+            "dataset_version",
+            [("", _("none")), *[(str(v.pk), f"{v.dataset.name} {v.name}") for v in versions[:200]]],
+        )
+
+    def choose(self, name: str, choices: list[tuple[Any, Any]]) -> None:
+        field = self.fields[name]
+        if isinstance(field, forms.ChoiceField):
+            field.choices = choices
+
+    def data_for_service(self) -> dict[str, Any]:
+        data = super().data_for_service()
+        version, name = data.pop("dataset_version"), data.pop("dataset_parameter")
+        if version:
+            data["inputs"] = [
+                {"name": name or "data_url", "dataset_version": version},
+                *data["inputs"],
+            ]
+        return data
+
+
+class JobEditForm(ResourceForm):
+    """Words about a job; its specification is fixed."""
+
+    description = forms.CharField(label=_("Description"), max_length=255, required=False)

@@ -1,0 +1,84 @@
+"""Special pages of a training job: its log and its plots as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+
+from console.pages.base import ResourcePage
+from core import access
+from training.job import metrics, services
+
+CHUNK = 256 * 1024  # bytes of log per answer
+
+
+class LogPage(ResourcePage):
+    """``?offset=`` -> {"text", "next", "eof"} of an attempt's log."""
+
+    verb = "logs"
+
+    def get(self, request: HttpRequest, pk: Any) -> JsonResponse:
+        job = self.object(pk)
+        access.authorize(self.actor, self.spec.action("logs"), job)
+        offset = _whole(request.GET.get("offset"))
+        number = _whole(request.GET.get("attempt")) or None
+        return JsonResponse(services.log_chunk(job, number, offset, CHUNK))
+
+
+class LogDownloadPage(ResourcePage):
+    """The whole log as a text file."""
+
+    verb = "logs"
+
+    def get(self, request: HttpRequest, pk: Any) -> HttpResponseBase:
+        job = self.object(pk)
+        access.authorize(self.actor, self.spec.action("logs"), job)
+        response = StreamingHttpResponse(
+            self._text(job, _whole(request.GET.get("attempt")) or None),
+            content_type="text/plain; charset=utf-8",
+        )
+        response["Content-Disposition"] = f'attachment; filename="{job.pk}.log"'
+        return response
+
+    @staticmethod
+    def _text(job: Any, number: int | None) -> Iterator[bytes]:
+        offset = 0
+        while True:
+            chunk = services.log_chunk(job, number, offset, CHUNK)
+            yield chunk["text"].encode()
+            if chunk["next"] == offset:
+                return
+            offset = chunk["next"]
+
+
+class MetricsPage(ResourcePage):
+    """Series of one plot (``?group=loss``), thinned so that extremes stay."""
+
+    verb = "get"
+
+    def get(self, request: HttpRequest, pk: Any) -> JsonResponse:
+        job = self.object(pk)
+        group = request.GET.get("group", "")
+        series = services.metric_series(job)
+        shown = {k: v for k, v in series.items() if not group or metrics.kind(k) == group}
+        return JsonResponse(
+            {
+                "kind": "line",
+                "x_kind": "value",
+                "x_label": _("step"),
+                "series": [
+                    {"name": name, "data": metrics.thin(points)}
+                    for name, points in sorted(shown.items())
+                ],
+                "empty": not shown,
+                "done": job.is_terminal,
+            }
+        )
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else 0

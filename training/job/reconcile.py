@@ -1,0 +1,344 @@
+"""The reconciler of training jobs: compares what is wanted with what is seen, takes one step.
+
+Crash safety: the attempt row, the slot and the move to Running are one transaction; launching comes
+after it and is idempotent by attempt id, so a crash in between costs one look, not a job.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import behalf
+from compute import environment as engines
+from compute import local
+from compute.backends.base import BackendError, Observation
+from compute.runner.spec import SpecError
+from compute.slot import services as slots
+from core import actor as actors
+from core import states
+from core.models import Event
+from core.reconcile import reconciler
+from training.job import launch, watch
+from training.job.models import Attempt, OutputClaim, TrainingJob
+
+PLATFORM_REASONS = frozenset({"NODE_LOST", "RUNNER_LOST"})  # retried; user errors are not
+RETRIES = 3
+GRACE = dt.timedelta(seconds=90)
+Phase = TrainingJob.Phase
+
+
+@reconciler(TrainingJob)
+def reconcile(job: TrainingJob) -> float | None:
+    """One step. Returns seconds until the next look, None for the default."""
+    step = {
+        Phase.CREATING: _creating,
+        Phase.PENDING: _pending,
+        Phase.RUNNING: _running,
+        Phase.TERMINATING: _terminating,
+        Phase.ABNORMAL: _abnormal,
+    }[Phase(job.phase)]
+    return step(job)
+
+
+def _system() -> actors.Actor:
+    return actors.system("training")
+
+
+def _creating(job: TrainingJob) -> float | None:
+    if job.desired == "stopped":
+        return _end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped before it started.")
+    states.transition(
+        job, Phase.PENDING, actor=_system(), secondary="Queuing", message="Waiting for a slot."
+    )
+    return _pending(job)
+
+
+def _pending(job: TrainingJob) -> float | None:
+    if job.desired == "stopped":
+        return _end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped before it started.")
+    if job.deadline_at and timezone.now() > job.deadline_at:
+        return _end(
+            job,
+            Phase.FAILED,
+            "QUEUE_TIMEOUT",
+            f"Waited too long. {slots.shortage(job.pool, job.flavor)}",
+        )
+    engine = engines.ensure(job.engine)
+    if engine.failed:
+        return _end(
+            job,
+            Phase.FAILED,
+            "ENGINE_FAILED",
+            f"Engine {job.engine} could not be built: {engine.message}",
+            next="The operator finds the build log under Compute → Engines.",
+        )
+    if not engine.ready:
+        _waiting(
+            job,
+            "ENGINE_BUILDING",
+            f"Engine {job.engine} is being prepared: {engine.percent} %, {engine.message}",
+        )
+        return 0.5
+    if _others_first(job):
+        return 1.0
+    number = (Attempt.objects.filter(job=job).count() or 0) + 1
+    attempt = Attempt(job=job, number=number)
+    with transaction.atomic():
+        if slots.take(job.pool, job.flavor, attempt.pk, job) is None:
+            slot = None
+        else:
+            slot = attempt
+            attempt.save(force_insert=True)
+            states.transition(
+                job,
+                Phase.RUNNING,
+                actor=_system(),
+                secondary="Preparing",
+                message="A slot was won; preparing.",
+                started_at=job.started_at or timezone.now(),
+                observed_at=timezone.now(),
+            )
+    if slot is None:
+        _waiting(job, "NO_CAPACITY", slots.shortage(job.pool, job.flavor))
+        return 1.0
+    return _launch(job, attempt)
+
+
+def _waiting(job: TrainingJob, reason: str, message: str) -> None:
+    """Say what is waited for, without a new event for every percent."""
+    if job.reason == reason:
+        states.observed(job, message=message[:500])
+    else:
+        states.transition(
+            job, Phase.PENDING, actor=_system(), secondary="Queuing", reason=reason, message=message
+        )
+
+
+def _others_first(job: TrainingJob) -> bool:
+    """Whether a waiting job of the same pool comes before this one: priority, then age."""
+    waiting = TrainingJob.objects.unscoped("queue order").filter(
+        phase=Phase.PENDING, pool=job.pool, reason="NO_CAPACITY"
+    )
+    ahead = waiting.filter(priority__gt=job.priority) | waiting.filter(
+        priority=job.priority, created_at__lt=job.created_at
+    )
+    return ahead.exclude(pk=job.pk).exists()
+
+
+def _launch(job: TrainingJob, attempt: Attempt) -> float | None:
+    try:
+        credential_file = launch.credential(job, attempt)
+        spec = launch.run_spec(job, attempt, engines.path(job.engine), credential_file)
+        local.current().launch(spec)
+    except launch.AuthorisationLost as lost:
+        return _end(job, Phase.FAILED, lost.code, lost.message, next=lost.hint)
+    except (BackendError, SpecError) as error:
+        return _end(job, Phase.FAILED, "LAUNCH_FAILED", str(error))
+    return 0.2
+
+
+def _running(job: TrainingJob) -> float | None:
+    attempt = job.attempt
+    if attempt is None:
+        return _end(job, Phase.FAILED, "LAUNCH_FAILED", "No attempt was recorded.")
+    seen = local.current().observe(str(attempt.pk))
+    if seen.phase == "missing":
+        return _launch(job, attempt)
+    watch.ingest(job, attempt)
+    if seen.phase == "exited":
+        return _ended(job, attempt, seen)
+    if seen.phase == "lost":
+        return _lost(job, attempt)
+    if job.desired == "stopped":
+        states.transition(
+            job,
+            Phase.TERMINATING,
+            actor=_system(),
+            reason="STOPPED_BY_USER",
+            message="Asked to stop; the program has some seconds to save its work.",
+        )
+        local.current().stop(str(attempt.pk))
+        return 0.3
+    if seen.heartbeat_age is not None and seen.heartbeat_age > job.HEARTBEATS["Running"]:
+        states.transition(
+            job,
+            Phase.ABNORMAL,
+            actor=_system(),
+            secondary="Lost",
+            reason="NO_HEARTBEAT",
+            message=f"No sign of life for {seen.heartbeat_age:.0f} s; waiting for it to return.",
+        )
+        return 5.0
+    _watch(job, attempt, seen)
+    return 0.5 if seen.phase in ("preparing", "uploading", "launching") else 1.0
+
+
+def _watch(job: TrainingJob, attempt: Attempt, seen: Observation) -> None:
+    secondary = watch.secondary(seen)
+    if secondary != job.secondary:
+        if secondary == "Running" and attempt.running_at is None:
+            attempt.running_at = timezone.now()
+            attempt.save(update_fields=["running_at"])
+        states.transition(
+            job,
+            Phase.RUNNING,
+            actor=_system(),
+            secondary=secondary,
+            message=watch.sentence(secondary),
+            observed_at=timezone.now(),
+        )
+    else:
+        states.observed(job)
+    try:
+        launch.renew(job, attempt)
+    except launch.AuthorisationLost as lost:
+        states.note(job, lost.code, lost.message, level=Event.Level.WARNING)
+
+
+def _terminating(job: TrainingJob) -> float | None:
+    attempt = job.attempt
+    if attempt is None:
+        return _end(job, Phase.TERMINATED, job.reason, job.message)
+    seen = local.current().observe(str(attempt.pk))
+    watch.ingest(job, attempt)
+    if seen.phase == "exited":
+        return _ended(job, attempt, seen)
+    if seen.final:
+        return _end(job, Phase.TERMINATED, job.reason or "STOPPED_BY_USER", "Stopped.")
+    if job.deadline_at and timezone.now() > job.deadline_at:
+        local.current().kill(str(attempt.pk))
+        slots.mark_dirty(attempt.pk)
+        states.transition(
+            job,
+            Phase.ABNORMAL,
+            actor=_system(),
+            reason="TERMINATE_FAILED",
+            message="The processes did not go away; the slot is held until an operator looks.",
+        )
+        return 5.0
+    local.current().stop(str(attempt.pk))
+    return 0.3
+
+
+def _abnormal(job: TrainingJob) -> float | None:
+    attempt = job.attempt
+    seen = local.current().observe(str(attempt.pk)) if attempt else None
+    if attempt is None or seen is None or seen.phase in ("missing", "lost"):
+        return _lost(job, attempt)
+    if seen.phase == "exited":
+        return _ended(job, attempt, seen)
+    if job.desired == "stopped":
+        states.transition(job, Phase.TERMINATING, actor=_system(), reason="STOPPED_BY_USER")
+        local.current().stop(str(attempt.pk))
+        return 0.3
+    silent = seen.heartbeat_age is None or seen.heartbeat_age > job.HEARTBEATS["Running"]
+    if not silent and job.reason == "NO_HEARTBEAT":
+        states.transition(
+            job,
+            Phase.RUNNING,
+            actor=_system(),
+            secondary=watch.secondary(seen),
+            message="The same attempt reports again.",
+        )
+        return 0.5
+    if job.deadline_at and timezone.now() > job.deadline_at:
+        local.current().kill(str(attempt.pk))
+        return 1.0
+    return 5.0
+
+
+def _lost(job: TrainingJob, attempt: Attempt | None) -> float | None:
+    """The runner is gone and its sandbox with it: try again, a bounded number of times."""
+    if attempt is not None:
+        local.current().fence(str(attempt.pk), attempt.number + 1)
+        _close(attempt, "RUNNER_LOST", None, {})
+    if job.desired == "stopped" or job.phase == Phase.TERMINATING:
+        return _end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped.")
+    spent = Attempt.objects.filter(job=job, end_reason__in=PLATFORM_REASONS).count()
+    if spent > RETRIES:
+        return _end(
+            job,
+            Phase.FAILED,
+            "NODE_LOST",
+            f"The process disappeared {spent} times; the platform stopped trying.",
+        )
+    states.note(
+        job,
+        "RUNNER_LOST",
+        f"The process of attempt {attempt.number if attempt else 0} "
+        f"disappeared; retry {spent} of {RETRIES}.",
+        level=Event.Level.WARNING,
+    )
+    states.transition(
+        job,
+        Phase.PENDING,
+        actor=_system(),
+        secondary="Restarting",
+        reason="RUNNER_LOST",
+        message="The process disappeared through no fault of the code; starting again.",
+    )
+    return 0.2
+
+
+def _ended(job: TrainingJob, attempt: Attempt, seen: Observation) -> float | None:
+    """The runner reported the end: its verdict becomes the job's."""
+    report: dict[str, Any] = seen.state
+    watch.ingest(job, attempt, last=True)
+    reason = report.get("reason_code") or ""
+    _close(attempt, reason, report.get("exit_code"), report)
+    detail = watch.proof(report)
+    if report.get("outcome") == "succeeded":
+        message = watch.summary(job, report)
+        return _end(job, Phase.COMPLETED, "", message, detail=detail)
+    if report.get("outcome") == "stopped":
+        return _end(
+            job,
+            Phase.TERMINATED,
+            reason or "STOPPED_BY_USER",
+            report.get("message") or "Stopped.",
+            detail=detail,
+        )
+    return _end(
+        job, Phase.FAILED, reason or "USER_CODE", report.get("message") or "Failed.", detail=detail
+    )
+
+
+def _close(attempt: Attempt, reason: str, exit_code: int | None, report: dict[str, Any]) -> None:
+    attempt.ended_at = timezone.now()
+    attempt.end_reason = reason
+    attempt.exit_code = exit_code
+    attempt.report = watch.kept(report)
+    attempt.save(update_fields=["ended_at", "end_reason", "exit_code", "report"])
+    slots.release(attempt.pk)
+    local.forget_credential(str(attempt.pk))
+
+
+def _end(
+    job: TrainingJob,
+    phase: str,
+    reason: str,
+    message: str,
+    *,
+    next: str = "",
+    detail: dict[str, Any] | None = None,
+) -> float | None:
+    """Move to a terminal phase and let go of everything the job held."""
+    with transaction.atomic():
+        states.transition(
+            job,
+            phase,
+            actor=_system(),
+            reason=reason,
+            message=message,
+            detail={**(detail or {}), "next": next or watch.next_step(reason)},
+            ended_at=timezone.now(),
+        )
+        OutputClaim.objects.filter(job=job).delete()
+        for attempt in Attempt.objects.filter(job=job, ended_at__isnull=True):
+            _close(attempt, reason, None, {})
+        behalf.revoke(launch.bound_to(job))
+    return None

@@ -1,0 +1,181 @@
+"""Declaration of training jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from console.pages.base import status_of
+from console.ui.html import duration, status_chip, time
+from core import registry
+from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
+from training.job import metrics
+from training.job.models import Attempt, MetricPoint, TrainingJob
+
+ACTIVE = frozenset({"Creating", "Pending", "Running", "Abnormal"})
+
+
+def panels(job: TrainingJob, actor: Any) -> list[Panel]:
+    """Overview: what runs, on what, from where to where."""
+    sources = tuple(Item(f"--{i['name']}", _source(i), copy=_source(i)) for i in job.inputs)
+    results = tuple(
+        Item(
+            f"--{i['name']}",
+            f"obs://{i['bucket']}/{i['prefix']}",
+            copy=f"obs://{i['bucket']}/{i['prefix']}",
+        )
+        for i in job.outputs
+    )
+    parameters = tuple(Item(f"--{k}", v) for k, v in job.hyperparameters.items())
+    return [
+        Panel(
+            _("Program"),
+            (
+                Item(_("Code directory"), f"obs://{job.code_bucket}/{job.code_prefix}"),
+                Item(_("Boot file"), job.boot_file),
+                Item(_("Engine"), job.engine),
+                Item(_("Flavor"), job.flavor),
+                Item(_("Resource pool"), job.pool),
+                Item(_("Time limit"), duration(job.max_duration)),
+                Item(_("Priority"), job.priority),
+            ),
+            icon="code",
+        ),
+        Panel(
+            _("Inputs, outputs, hyperparameters"),
+            sources + results + parameters,
+            icon="arrows-exchange",
+        ),
+        Panel(
+            _("Attempts"),
+            template="training/trainingjob/attempts.html",
+            icon="history",
+            context={"attempts": Attempt.objects.filter(job_id=job.pk)},
+            span=12,
+        ),
+    ]
+
+
+def _source(item: dict[str, Any]) -> str:
+    if "dataset_version" in item:
+        return f"dataset-version:{item['dataset_version']}"
+    return f"obs://{item['bucket']}/{item['prefix']}"
+
+
+def metric_context(request: Any, job: TrainingJob) -> dict[str, Any]:
+    """Which plots to draw: metrics of one kind (train and validation loss) share one."""
+    names = set(MetricPoint.objects.filter(job_id=job.pk).values_list("name", flat=True))
+    groups = sorted({metrics.kind(name) for name in names}, key=metrics.kind_order)
+    return {"groups": groups, "live": not job.is_terminal}
+
+
+def log_context(request: Any, job: TrainingJob) -> dict[str, Any]:
+    return {"attempts": Attempt.objects.filter(job_id=job.pk), "live": not job.is_terminal}
+
+
+def output_context(request: Any, job: TrainingJob) -> dict[str, Any]:
+    """Files the job uploaded, with digests."""
+    attempt = job.attempt
+    return {
+        "uploaded": (attempt.report or {}).get("uploaded", []) if attempt else [],
+        "fetched": (attempt.report or {}).get("fetched", []) if attempt else [],
+    }
+
+
+def live_token(job: TrainingJob) -> str:
+    """Moves when a point or a line arrives, so that open plots refresh."""
+    last = MetricPoint.objects.filter(job_id=job.pk).order_by("-id").values_list("id", flat=True)
+    return f"{last.first() or 0}"
+
+
+SPEC = registry.register(
+    ResourceSpec(
+        model=TrainingJob,
+        slug="training-jobs",
+        iam="modelarts:trainJob",
+        label=_("Training job"),
+        label_plural=_("Training jobs"),
+        icon="player-play",
+        section="train",
+        order=10,
+        description=_("Your own code on your own data, in a sandbox, watched until it is over."),
+        empty_title=_("No training job yet"),
+        empty_text=_("Put a script and data into a bucket, then train with them."),
+        actions={
+            "list": "list",
+            "get": "get",
+            "create": "create",
+            "update": "update",
+            "delete": "delete",
+            "logs": "logExport",
+        },
+        columns=(
+            Column("name", _("Name"), sort="name"),
+            Column("phase", _("Status"), render=lambda j: status_chip(status_of(j)), sort="phase"),
+            Column("engine", _("Engine"), sort="engine"),
+            Column("flavor", _("Flavor")),
+            Column(
+                "duration",
+                _("Duration"),
+                render=lambda j: duration(j.duration_seconds),
+                align="end",
+            ),
+            Column("created_by", _("Created by")),
+            Column(
+                "created_at", _("Created"), render=lambda j: time(j.created_at), sort="created_at"
+            ),
+        ),
+        filters=("phase", "engine", "pool"),
+        verbs=(
+            Verb(
+                "stop",
+                "modelarts:trainJobVersion:stop",
+                _("Stop"),
+                "training.job.services.stop",
+                icon="player-stop",
+                tone="warning",
+                phases=ACTIVE,
+                confirm=_(
+                    "The program gets some seconds to save its work; what it wrote to its "
+                    "output path is kept."
+                ),
+                event="stopModelArtsTrainVersion",
+            ),
+            Verb(
+                "rerun",
+                "modelarts:trainJob:create",
+                _("Rerun"),
+                "training.job.services.rerun",
+                icon="refresh",
+                phases=TrainingJob.TERMINAL,
+                confirm=_("A new job with the same code, data and settings."),
+                event="createTrainJob",
+            ),
+        ),
+        tabs=(
+            Tab("metrics", _("Metrics"), "training/trainingjob/metrics.html", metric_context),
+            Tab(
+                "logs",
+                _("Logs"),
+                "training/trainingjob/logs.html",
+                log_context,
+                action="modelarts:trainJob:logExport",
+            ),
+            Tab("outputs", _("Files"), "training/trainingjob/outputs.html", output_context),
+        ),
+        panels=panels,
+        form="training.job.forms.JobForm",
+        edit_form="training.job.forms.JobEditForm",
+        viewset="training.job.api.JobViewSet",
+        services="training.job.services",
+        events={"create": "createTrainJob", "delete": "deleteTrainJob", "update": "updateTrainJob"},
+        quota=("training_jobs", 100),
+        live_token=live_token,
+        views={
+            "extra:log": "training.job.pages.LogPage",
+            "extra:metrics": "training.job.pages.MetricsPage",
+            "extra:log-download": "training.job.pages.LogDownloadPage",
+        },
+    )
+)

@@ -1,0 +1,227 @@
+"""Sole writers of training jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts import behalf
+from compute import local
+from compute.catalog.flavors import DEFAULT_FLAVOR, pools
+from core import access, registry, services, states
+from core.actor import Actor
+from core.errors import Conflict, NotFound, Problem, ValidationFailed
+from training.job import checks
+from training.job.models import Attempt, MetricPoint, OutputClaim, TrainingJob
+
+TEXTS = ("name", "code_bucket", "code_prefix", "boot_file", "engine")
+
+
+def form_context() -> dict[str, Any]:
+    """Context keys that a create decision requires, before anybody chose a pool."""
+    return {"modelarts:poolType": "public"}
+
+
+def decision_context(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Context keys of ``modelarts:trainJob:create`` (vector V3: poolType is required)."""
+    pool = pools().get(str(data.get("pool") or "public"))
+    return {"modelarts:poolType": pool.kind if pool else "unknown"}
+
+
+def create(actor: Actor, data: Mapping[str, Any]) -> TrainingJob:
+    """Check everything that can be known, claim the output paths, accept the job.
+
+    Raises:
+        ValidationFailed: with every problem at once. Conflict: an output path is in use.
+        AccessDenied, QuotaExceeded.
+    """
+    spec = _normalised(data)
+    access.authorize(
+        actor,
+        registry.spec_of(TrainingJob).action("create"),
+        access.Target(actor.account_id, region=actor.region),
+        decision_context(spec),
+    )
+    problems = checks.check(actor, spec)
+    if problems:
+        raise ValidationFailed(problems[0].text, problems=problems)
+    agency = behalf.agency_for(actor)
+    job = TrainingJob(
+        **{k: v for k, v in spec.items() if k in _COLUMNS},
+        agency_id=agency.pk if agency else None,
+    )
+    states.start(job, TrainingJob.Phase.CREATING)
+    return services.create(actor, job, context=decision_context(spec), after_save=_claim_outputs)
+
+
+def update(
+    actor: Actor, obj: TrainingJob, data: Mapping[str, Any], *, expected_version: int | None = None
+) -> TrainingJob:
+    """Only words about a job may change: what ran, ran."""
+    changes = {k: v for k, v in data.items() if k in ("description", "tags", "priority")}
+    refused = sorted(set(data) - set(changes) - {"name"})
+    if refused or data.get("name", obj.name) != obj.name:
+        raise ValidationFailed.of(
+            (refused or ["name"])[0],
+            "A job's specification cannot change after it was accepted.",
+            next="Rerun it with other values instead.",
+        )
+    return services.update(actor, obj, changes, expected_version=expected_version)
+
+
+def delete(actor: Actor, obj: TrainingJob, *, expected_version: int | None = None) -> None:
+    """Delete a job that is over. Outputs in buckets stay where they are."""
+
+    def only_when_over(job: TrainingJob) -> None:
+        if not job.is_terminal:
+            raise states.conflict(
+                job, f"Training job “{job}” is {job.phase}.", hint="Stop it first."
+            )
+        for attempt in Attempt.objects.filter(job=job):
+            local.current().remove(str(attempt.pk))
+
+    services.delete(actor, obj, expected_version=expected_version, before_delete=only_when_over)
+
+
+def stop(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJob:
+    """Ask a job to stop; outputs written so far are kept. Handler of the verb ``stop``."""
+    return states.desire(obj, "stopped", actor=actor)
+
+
+def rerun(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJob:
+    """A new job with the same specification; the output path must be free. Verb ``rerun``."""
+    name = str(data.get("name") or "")
+    copy = {c: getattr(obj, c) for c in _COLUMNS} | {"name": name or _next_name(obj)}
+    job = create(actor, copy)
+    TrainingJob.objects.unscoped("rerun").filter(pk=job.pk).update(parent_id=obj.pk)
+    job.parent_id = obj.pk
+    return job
+
+
+def _next_name(obj: TrainingJob) -> str:
+    stem, _dash, last = obj.name.rpartition("-rerun")
+    stem = stem if stem and last.isdigit() else obj.name
+    taken = set(
+        TrainingJob.objects.unscoped("next free name")
+        .filter(account_id=obj.account_id, region=obj.region, name__startswith=stem[:50])
+        .values_list("name", flat=True)
+    )
+    number = 1
+    while f"{stem[:52]}-rerun{number}" in taken:
+        number += 1
+    return f"{stem[:52]}-rerun{number}"
+
+
+_COLUMNS = (
+    "name",
+    "description",
+    "tags",
+    "code_bucket",
+    "code_prefix",
+    "boot_file",
+    "engine",
+    "flavor",
+    "pool",
+    "inputs",
+    "outputs",
+    "hyperparameters",
+    "environment",
+    "max_duration",
+    "priority",
+)
+
+
+def _normalised(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Input with defaults filled in and paths in one form. Raises ValidationFailed."""
+    missing = [name for name in TEXTS if not str(data.get(name) or "").strip()]
+    missing = [name for name in missing if name != "code_prefix"]
+    if missing:
+        problems = [Problem(n, "This field is required.", "REQUIRED") for n in missing]
+        raise ValidationFailed("Some fields are missing.", problems=problems)
+    spec: dict[str, Any] = {
+        "description": "",
+        "tags": {},
+        "code_prefix": "",
+        "flavor": DEFAULT_FLAVOR,
+        "pool": "public",
+        "hyperparameters": {},
+        "environment": {},
+        "max_duration": 3600,
+        "priority": 1,
+        **{k: v for k, v in data.items() if v is not None},
+    }
+    spec["code_prefix"] = checks.directory(spec["code_prefix"])
+    spec["boot_file"] = spec["boot_file"].strip()
+    spec["inputs"] = [_place(i) for i in data.get("inputs") or []]
+    spec["outputs"] = [_place(i) for i in data.get("outputs") or []]
+    return spec
+
+
+def _place(item: Mapping[str, Any]) -> dict[str, Any]:
+    if item.get("dataset_version"):
+        return {"name": item["name"], "dataset_version": str(item["dataset_version"])}
+    return {
+        "name": item["name"],
+        "bucket": str(item.get("bucket") or ""),
+        "prefix": checks.directory(str(item.get("prefix") or "")),
+    }
+
+
+def _claim_outputs(job: TrainingJob) -> None:
+    """Hold the output paths; a path inside another job's path is as taken as the same path."""
+    for item in job.outputs:
+        held = OutputClaim.objects.filter(account_id=job.account_id, bucket=item["bucket"])
+        for claim in held.select_related("job"):
+            if item["prefix"].startswith(claim.prefix) or claim.prefix.startswith(item["prefix"]):
+                raise Conflict(
+                    f"Job “{claim.job.name}” writes to {claim} now.",
+                    code="OUTPUT_BUSY",
+                    hint="Choose another output path, or wait for that job to end.",
+                )
+        try:
+            with transaction.atomic():
+                OutputClaim.objects.create(
+                    job=job,
+                    account_id=job.account_id,
+                    bucket=item["bucket"],
+                    prefix=item["prefix"],
+                )
+        except IntegrityError:
+            raise Conflict(
+                f"obs://{item['bucket']}/{item['prefix']} was claimed by another job just now.",
+                code="OUTPUT_BUSY",
+                hint="Choose another output path.",
+            ) from None
+
+
+def log_chunk(job: TrainingJob, number: int | None, offset: int, limit: int) -> dict[str, Any]:
+    """Part of an attempt's log as text, the offset to go on from, and whether it is complete."""
+    attempts = Attempt.objects.filter(job_id=job.pk)
+    attempt = attempts.filter(number=number).first() if number else attempts.last()
+    if attempt is None:
+        if number:
+            raise NotFound()
+        return {"text": "", "next": 0, "eof": job.is_terminal, "attempt": 0}
+    from compute.backends.base import UnknownAttempt
+
+    try:
+        chunk = local.current().logs(str(attempt.pk), offset, limit)
+    except UnknownAttempt:
+        return {"text": "", "next": offset, "eof": job.is_terminal, "attempt": attempt.number}
+    return {
+        "text": chunk.data.decode("utf-8", "replace"),
+        "next": chunk.next_offset,
+        "eof": chunk.eof and attempt.ended_at is not None,
+        "attempt": attempt.number,
+    }
+
+
+def metric_series(job: TrainingJob) -> dict[str, list[tuple[float, float]]]:
+    """(step, value) per metric name, in the order they were printed."""
+    series: dict[str, list[tuple[float, float]]] = {}
+    rows = MetricPoint.objects.filter(job_id=job.pk).order_by("id")
+    for name, step, value in rows.values_list("name", "step", "value"):
+        series.setdefault(name, []).append((step, value))
+    return series

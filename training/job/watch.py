@@ -1,0 +1,165 @@
+"""Reading a running attempt: log to metrics, runner's state to words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from compute import local
+from compute.backends.base import Observation, UnknownAttempt
+from training.job import metrics
+from training.job.models import Attempt, MetricPoint, TrainingJob
+
+CHUNK = 1024 * 1024  # bytes of log read at one look
+MAX_POINTS = 200_000  # per job
+LOG_TAIL = 50  # lines kept with the job
+
+SENTENCES = {
+    "Preparing": _("Downloading code and data."),
+    "Running": _("The program runs."),
+    "Uploading": _("The program has ended; its outputs are being uploaded and verified."),
+    "Stopping": _("The program was asked to stop."),
+}
+NEXT = {
+    "OOM_HOST": _("Choose a flavor with more memory, or a smaller batch."),
+    "KILLED_137": _("Something outside the job killed it; there is no sign of memory shortage."),
+    "USER_CODE": _("Open the log at the exception, mend the code, upload it and rerun."),
+    "BAD_ARGS": _("Compare the script's arguments with the job's inputs and hyperparameters."),
+    "NO_MODULE": _("Use an engine that has the package, or put it beside the boot file."),
+    "BOOT_FILE_MISSING": _("Upload the boot file, or correct the code directory."),
+    "INPUT_MISSING": _("Upload the data, or pick another path."),
+    "INPUT_DENIED": _("Ask the owner or your administrator for the right named above."),
+    "UPLOAD_FAILED": _("The files are kept; mend what is named above and rerun the upload."),
+    "DISK_FULL": _("Write less, or choose a flavor with a larger disk."),
+    "MAX_DURATION": _("Outputs so far were kept. Raise the time limit, or train for less."),
+    "SANDBOX_FAILED": _("The operator finds what is missing with `./run --check`."),
+    "AUTHORISATION_LOST": _("Check the agency and the rights of the user who submitted the job."),
+}
+
+
+def secondary(seen: Observation) -> str:
+    """Level 2 state of a running job."""
+    return {
+        "launching": "Preparing",
+        "preparing": "Preparing",
+        "running": "Running",
+        "uploading": "Uploading",
+        "stopping": "Stopping",
+    }.get(seen.phase, seen.phase.title())
+
+
+def sentence(name: str) -> str:
+    return SENTENCES.get(name, "")
+
+
+def next_step(reason: str) -> str:
+    """What a person does about a reason code."""
+    return NEXT.get(reason, "")
+
+
+def proof(report: dict[str, Any]) -> dict[str, Any]:
+    """What the failure card shows beside the sentence."""
+    detail = report.get("detail") or {}
+    return {
+        "exit_code": report.get("exit_code"),
+        "signal": report.get("signal"),
+        "oom": bool(report.get("oom")),
+        "exception": detail.get("exception", ""),
+        "location": detail.get("location", ""),
+        "log_tail": _tail(detail.get("log_tail")),
+        "warnings": list(detail.get("warnings") or [])[:20],
+        "stages": report.get("stages") or [],
+        "usage": report.get("usage") or {},
+        "run_seconds": report.get("run_seconds"),
+        "isolation": report.get("isolation", ""),
+    }
+
+
+def _tail(tail: Any) -> list[str]:
+    lines = tail.splitlines() if isinstance(tail, str) else list(tail or [])
+    return [str(line)[:500] for line in lines[-LOG_TAIL:]]
+
+
+def kept(report: dict[str, Any]) -> dict[str, Any]:
+    """The part of the runner's report that stays with the attempt."""
+    names = (
+        "outcome",
+        "reason_code",
+        "exit_code",
+        "signal",
+        "oom",
+        "stages",
+        "usage",
+        "run_seconds",
+        "total_seconds",
+        "isolation",
+        "started_at",
+        "ended_at",
+    )
+    detail = report.get("detail") or {}
+    return {name: report.get(name) for name in names} | {
+        "fetched": detail.get("fetched") or [],
+        "uploaded": detail.get("uploaded") or [],
+    }
+
+
+def summary(job: TrainingJob, report: dict[str, Any]) -> str:
+    """One line for a job that ended well; an empty output is worth a warning."""
+    uploaded = (report.get("detail") or {}).get("uploaded") or []
+    if not uploaded:
+        return "Completed, but nothing was written to the output path."
+    size = sum(int(entry.get("size") or 0) for entry in uploaded)
+    return f"Completed; {len(uploaded)} files ({size:,} bytes) uploaded and verified."
+
+
+def ingest(job: TrainingJob, attempt: Attempt, *, last: bool = False) -> int:
+    """Read what was logged since the last look and keep the numbers in it.
+
+    Offset and points are one transaction, so a point is never lost or doubled.
+    """
+    added = 0
+    while True:
+        try:
+            chunk = local.current().logs(str(attempt.pk), attempt.log_offset, CHUNK)
+        except UnknownAttempt:
+            return added
+        text = attempt.log_rest + chunk.data.decode("utf-8", "replace")
+        lines = text.split("\n")
+        rest = "" if last and not chunk.data else lines.pop()
+        if chunk.data or lines:
+            added += _store(job, attempt, lines, rest[-4096:], chunk.next_offset)
+        if len(chunk.data) < CHUNK:
+            return added
+
+
+def _store(job: TrainingJob, attempt: Attempt, lines: list[str], rest: str, offset: int) -> int:
+    found = metrics.points(lines)
+    now = timezone.now()
+    with transaction.atomic():
+        counts: dict[str, int] = {}
+        rows = []
+        if found:
+            have = MetricPoint.objects.filter(job=job).count()
+            found = found[: max(0, MAX_POINTS - have)]
+        for point in found:
+            if point.name not in counts:
+                counts[point.name] = MetricPoint.objects.filter(job=job, name=point.name).count()
+            counts[point.name] += 1
+            rows.append(
+                MetricPoint(
+                    job=job,
+                    attempt_number=attempt.number,
+                    name=point.name,
+                    step=point.step if point.step is not None else float(counts[point.name]),
+                    epoch=point.epoch,
+                    value=point.value,
+                    at=now,
+                )
+            )
+        MetricPoint.objects.bulk_create(rows, batch_size=500)
+        attempt.log_offset, attempt.log_rest = offset, rest
+        attempt.save(update_fields=["log_offset", "log_rest"])
+    return len(rows)

@@ -1,0 +1,93 @@
+"""``{% load job %}``: stage bar and failure card of a training job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.translation import gettext as _
+
+from training.job.models import TrainingJob
+
+register = template.Library()
+
+STEPS = ("Queuing", "Preparing", "Running", "Uploading")
+EXPLAINED = {"Failed", "Abnormal"}
+
+
+@register.simple_tag
+def job_stages(job: TrainingJob) -> list[dict[str, Any]]:
+    """Queue, prepare, run, upload: where the job is and how long each took."""
+    labels = {
+        "Queuing": _("Queue"),
+        "Preparing": _("Prepare"),
+        "Running": _("Run"),
+        "Uploading": _("Upload"),
+    }
+    spent = _seconds(job)
+    if job.phase == "Completed":
+        here = len(STEPS)
+    elif job.phase in ("Creating", "Pending"):
+        here = 0
+    else:
+        here = STEPS.index(job.secondary) if job.secondary in STEPS else _last(spent)
+    bar = []
+    for number, step in enumerate(STEPS):
+        state = "done" if number < here else "todo"
+        if number == here:
+            state = "failed" if job.phase in EXPLAINED else "now"
+            state = "todo" if job.phase == "Terminated" else state
+        seconds = spent.get(step)
+        bar.append(
+            {
+                "label": labels[step],
+                "state": state,
+                "duration": f"{seconds:.1f} s" if seconds is not None else "",
+                "hint": job.message if state == "now" else "",
+            }
+        )
+    return bar
+
+
+def _seconds(job: TrainingJob) -> dict[str, float]:
+    spent: dict[str, float] = {}
+    if job.started_at:
+        spent["Queuing"] = (job.started_at - job.created_at).total_seconds()
+    for stage in (job.detail or {}).get("stages", []):
+        name = {"running": "Running", "program": "Running"}.get(stage.get("name", ""))
+        name = name or ("Uploading" if "upload" in stage.get("name", "") else "Preparing")
+        spent[name] = spent.get(name, 0.0) + float(stage.get("seconds") or 0)
+    return spent
+
+
+def _last(spent: dict[str, float]) -> int:
+    return max((STEPS.index(s) for s in spent if s in STEPS), default=1)
+
+
+@register.simple_tag
+def job_failure(job: TrainingJob) -> dict[str, Any] | None:
+    """The card of a job that failed: sentence, proof, next step. None for others."""
+    if job.phase not in EXPLAINED:
+        return None
+    detail = job.detail or {}
+    proof = [
+        (_("Exit code"), detail.get("exit_code")),
+        (_("Signal"), detail.get("signal")),
+        (_("Exception"), detail.get("exception")),
+        (_("Where"), detail.get("location")),
+        (_("Memory"), _("ended by the kernel at the memory limit") if detail.get("oom") else None),
+    ]
+    return {
+        "title": _("The job failed") if job.phase == "Failed" else _("The job is in trouble"),
+        "text": job.message,
+        "reason": job.reason,
+        "proof": [{"label": label, "html": str(v)} for label, v in proof if v not in (None, "")],
+        "code": "\n".join(detail.get("log_tail") or []),
+        "steps": [{"text": detail["next"]}] if detail.get("next") else [],
+    }
+
+
+@register.filter
+def file_name(entry: dict[str, Any]) -> str:
+    """The path of a file entry, whatever its report calls it."""
+    return str(entry.get("key") or entry.get("path") or entry.get("dest") or "")
