@@ -18,6 +18,7 @@ from compute.sandbox.cgroups import JobGroup
 from compute.sandbox.report import SandboxReport
 from compute.sandbox.spec import SandboxSpec
 
+PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS = 0x00020000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 STAGE = "/tmp"  # noqa: S108 - hidden below a fresh tmpfs in a mount namespace of its own
@@ -122,6 +123,7 @@ class SandboxProcess:
                 return False
             self.kill()
             time.sleep(0.01)  # processes without a handle: their death can only be looked at
+        self._reap({self.init_pid} - {0, self.pid})
         return True
 
     def close(self) -> None:
@@ -131,11 +133,19 @@ class SandboxProcess:
                 os.close(fd)
         self._status, self._init_fd, self._outer_fd = None, -1, -1
 
+    def _reap(self, pids: set[int]) -> None:
+        """Collect orphans that were handed to this process (see `start`)."""
+        for pid in pids:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+
     def _alive(self) -> bool:
-        if self._group is not None and self._group.controllers:
+        if self._isolated and self._group is not None and self._group.controllers:
             return bool(self._group.pids())
         if not self._isolated:
-            return bool(self._stray())
+            stray = self._stray()
+            self._reap(stray - {self.pid})
+            return bool(stray)
         if self._init_fd < 0:
             return self._popen.poll() is None
         return not select.select([self._init_fd], [], [], 0)[0]
@@ -185,6 +195,9 @@ def start(
     started the child. Raises SandboxUnavailable, OSError (with what could not be prepared).
     """
     report.require()
+    # Orphans of the job come to this process instead of the host's process 1, which in a container
+    # may never collect them: they would count against the job identity's limit for ever.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     controllers = group.controllers if group is not None else ()
     joins = [
         os.open(path, os.O_WRONLY | os.O_CLOEXEC)
