@@ -92,7 +92,7 @@ def findings(path: Path) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         broken = [rule for rule in rules if rule.regex.search(line)]
         excused = EXCUSE.search(line)
-        if excused and not broken:
+        if excused and inside and not broken:
             yield f"{relative}:{number}: excused, but breaks no house rule; remove the excuse"
         for rule in broken if not excused else ():
             yield f"{relative}:{number}: {rule.regex.pattern!r}: {rule.reason}"

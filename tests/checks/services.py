@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -113,13 +114,14 @@ def own_cluster(programs: Path, folder: Path) -> Iterator[str]:
     account = _ordinary_account() if os.geteuid() == 0 else None
     if account:
         os.chown(folder, account.pw_uid, account.pw_gid)
-    identity = {"user": account.pw_uid, "group": account.pw_gid} if account else {}
-    extra = {"extra_groups": []} if account else {}
+    identity: dict[str, Any] = {}
+    if account:
+        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     data = folder / "data"
     initdb = [programs / "initdb", "-D", data, "-U", "modelyard", "-A", "trust", "-E", "UTF8"]
     done = subprocess.run(
         [*initdb, "--no-sync", "--locale=C.UTF-8"],
-        cwd=folder, capture_output=True, text=True, **identity, **extra,
+        cwd=folder, capture_output=True, text=True, **identity,
     )  # fmt: skip
     if done.returncode != 0:
         raise Unavailable(f"initdb failed: {done.stderr.strip()}")
@@ -130,7 +132,7 @@ def own_cluster(programs: Path, folder: Path) -> Iterator[str]:
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, "-k", folder, *options],
             cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            **identity, **extra,
+            **identity,
         )  # fmt: skip
     try:
         _wait_for_server(server, folder)
