@@ -1,10 +1,10 @@
 """Engines for tests: the interpreter of an engine, built once and kept.
 
 Contract: `engine_python(name)` returns the path of the engine's Python. It takes, in this order,
-`<MODELYARD_VAR or var>/engines/<name>` and `.cache/engines/<name>`, when the build there is current;
-otherwise it builds the engine into `.cache/engines/<name>` with `compute.engines.build` (seconds for
-scikit-learn, about a minute for PyTorch) and fails the test with the build's log if that fails.
-Tests that need PyTorch carry the marker `slow`.
+`<MODELYARD_VAR or var>/engines/<name>` and `.cache/engines/<name>`, when the build there is
+current; otherwise it builds the engine into `.cache/engines/<name>` with `compute.engines.build`
+(seconds for scikit-learn, about a minute for PyTorch) and fails the test with the build's log if
+that fails. Tests that need PyTorch carry the marker `slow`.
 """
 
 import os

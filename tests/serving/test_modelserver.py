@@ -44,10 +44,13 @@ class Service(SingleNodeService):
         return data
     def _postprocess(self, data):
         if isinstance(data, dict):
-            return {k: ({n: f.read().decode() for n, f in v.items()}
-                        if isinstance(v, dict) and v and isinstance(next(iter(v.values())), io.BytesIO)
-                        else v) for k, v in data.items()}
+            return {key: opened(value) for key, value in data.items()}
         return data
+
+def opened(value):
+    if isinstance(value, dict) and any(isinstance(f, io.BytesIO) for f in value.values()):
+        return {name: file.read().decode() for name, file in value.items()}
+    return value
 """
 )
 
@@ -123,8 +126,8 @@ def test_numpy_values_are_converted(echo):
 @pytest.mark.parametrize(
     ("do", "text"),
     [
-        ("fail", "KeyError: 'missing' (customize_service.py:19)"),
-        ("exit", "SystemExit: 3 (customize_service.py:21)"),
+        ("fail", "KeyError: 'missing' (customize_service.py:18)"),
+        ("exit", "SystemExit: 3 (customize_service.py:20)"),
         ("nan", "nan at $[0].loss"),
         ("odd", "builtins.object at $.value"),
     ],

@@ -79,6 +79,8 @@ def read_digit(content, file_name):
     """
     try:
         picture = Image.open(content)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"`{file_name}` is too large: {error}") from None
     except OSError:
         raise ValueError(f"`{file_name}` is not a picture (PNG, JPEG, BMP ...).") from None
     width, height = picture.size
