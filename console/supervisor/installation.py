@@ -124,7 +124,9 @@ class Installation:
 
     def _migrate(self, supervisor: Supervisor) -> None:
         url = os.environ.get("DATABASE_URL", "").strip()
-        files = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("requirements.txt")]
+        if not url:
+            self._own_database()
+        files = [*ROOT.glob("*/migrations/*.py"), ROOT / "requirements.txt"]
         value = stamps.digest([url, stamps.contents(files), self._database_file()])
         stamp = self._layout.stamp("migrate")
         # A database server can be replaced or restored behind our back; its migrations are
@@ -136,11 +138,15 @@ class Installation:
         value = stamps.digest([url, stamps.contents(files), self._database_file()])
         stamps.keep(stamp, value)
 
+    def _own_database(self) -> None:
+        """The data folder is traversable, so the file itself must be private; SQLite gives the
+        write-ahead log beside it the same mode."""
+        self._layout.database.touch(mode=0o600)
+        self._layout.database.chmod(0o600)
+
     def _database_file(self) -> str:
-        try:
-            return str((self._layout.var / "modelyard.sqlite3").stat().st_ino)
-        except FileNotFoundError:
-            return "none"
+        path = self._layout.database
+        return str(path.stat().st_ino) if path.exists() else "none"
 
     def _collect_static(self, supervisor: Supervisor) -> None:
         # The data folder usually lies inside the project and holds what was collected.

@@ -36,6 +36,11 @@ class Layout:
     def secrets(self) -> Path:
         return self.var / "secrets.json"
 
+    @property
+    def database(self) -> Path:
+        """SQLite's file when DATABASE_URL is unset, as console.settings.database names it."""
+        return self.var / "modelyard.sqlite3"
+
     def stamp(self, name: str) -> Path:
         return self.run / f"{name}.stamp"
 

@@ -118,7 +118,17 @@ def own_cluster(programs: Path, folder: Path) -> Iterator[str]:
     if account:
         identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     data = folder / "data"
-    initdb = [programs / "initdb", "-D", data, "-U", "modelyard", "-A", "trust", "-E", "UTF8"]
+    initdb: list[str | Path] = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        "modelyard",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+    ]
     done = subprocess.run(
         [*initdb, "--no-sync", "--locale=C.UTF-8"],
         cwd=folder, capture_output=True, text=True, **identity,
