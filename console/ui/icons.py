@@ -11,7 +11,7 @@ ICONS: frozenset[str] = frozenset(
     """
     activity adjustments affiliate alert-circle alert-octagon alert-triangle api archive
     arrow-back-up arrow-down arrow-left arrow-narrow-right arrow-right arrow-up arrows-shuffle
-    arrows-sort ban bell bolt book books box box-model-2 brain brand-python braces bucket
+    arrows-exchange arrows-sort arrows-transfer-down arrows-transfer-up ban bell bolt book books box box-model-2 brain brand-python braces bucket
     building building-community bulb calendar camera certificate chart-bar chart-dots chart-line
     chart-pie chart-scatter check checklist checks chevron-down chevron-left chevron-right
     chevron-up circle-check circle-dashed circle-dot circle-minus circle-x clipboard
@@ -19,7 +19,7 @@ ICONS: frozenset[str] = frozenset(
     cloud-download cloud-upload code columns components copy cpu cube cube-send cut dashboard database
     database-import database-export database-share device-desktop device-desktop-analytics
     device-floppy device-laptop
-    dots dots-vertical download edit engine external-link eye eye-off file file-alert
+    dots dots-vertical download edit engine eraser external-link eye eye-off file file-alert
     file-analytics file-code file-database file-description file-import file-text file-upload
     file-zip filter flag flask folder folder-open folder-plus folders gauge git-branch git-compare
     git-merge globe grid-dots hand-stop hash heart-rate-monitor help help-circle history home

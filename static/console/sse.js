@@ -5,7 +5,7 @@ import { lookAgain } from "./dom.js";
 
 const POLL = 5000; // milliseconds between questions while there is no stream
 const GIVE_UP = 3; // failed connections before the page says that it is stale
-const EVENTS = ["message", "change", "update", "state", "log", "done"];
+const EVENTS = ["message", "changed"];
 
 function note(stale) {
   for (const element of document.querySelectorAll("[data-stale-note]")) element.hidden = !stale;
@@ -25,6 +25,11 @@ function connect(url) {
     }, 150);
   };
   for (const name of EVENTS) source.addEventListener(name, heard);
+  source.addEventListener("gone", () => {
+    // Deleted, or no longer ours to see: what is on the page is history, so leave it and say so.
+    source.close();
+    note(true);
+  });
   source.addEventListener("open", () => {
     failures = 0;
     clearInterval(polling);
