@@ -1,0 +1,124 @@
+"""What a place for bytes must do. Names are made by the platform; no user's text reaches them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from core.errors import AppError, Unavailable
+
+CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was stored: bytes and their SHA-256 in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+class StoreError(Unavailable):
+    """The place for bytes does not answer or has lost something; trying again is right."""
+
+    code = "STORE_UNAVAILABLE"
+
+
+class DiskFull(AppError):
+    """No room for these bytes; nothing of them was kept."""
+
+    status = 507
+    code = "DISK_FULL"
+
+
+class ShortBody(AppError):
+    """The sender stopped before the announced length; nothing was kept."""
+
+    status = 400
+    code = "INCOMPLETE_BODY"
+
+
+class TooLarge(AppError):
+    """More bytes than an object may have."""
+
+    status = 413
+    code = "BODY_TOO_LARGE"
+
+
+class Readable(Protocol):
+    """Anything with ``read(n)``: a request, a file."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class ByteStore(Protocol):
+    """The contract. ``name`` is 32 hexadecimal digits, used once and never again."""
+
+    def put(self, name: str, stream: Readable, size: int | None) -> Written:
+        """Store the stream whole or not at all; ``size`` is the announced length, if any.
+
+        Raises: DiskFull, ShortBody, StoreError.
+        """
+        ...
+
+    def open(self, name: str, start: int = 0, length: int | None = None) -> BinaryIO:
+        """A stream of a part of the bytes; the caller closes it. Raises StoreError."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove; nothing happens where nothing is. Raises StoreError."""
+        ...
+
+    def names(self, older_than_seconds: float) -> Iterator[str]:
+        """Names of everything stored that long ago, in any order, for the orphan sweep."""
+        ...
+
+    def sweep_partial(self, older_than_seconds: float) -> int:
+        """Remove what broken uploads left; returns how many."""
+        ...
+
+
+class Metered:
+    """Reads a stream in chunks, counting and hashing: the one pass over the bytes."""
+
+    def __init__(self, stream: Readable, size: int | None) -> None:
+        self._stream = stream
+        self._expected = size
+        self._digest = hashlib.sha256()
+        self.count = 0
+
+    def chunks(self) -> Iterator[bytes]:
+        """The stream's bytes. Raises ShortBody when fewer arrive than were announced."""
+        while chunk := self.read(CHUNK):
+            yield chunk
+
+    def read(self, size: int = CHUNK) -> bytes:
+        """The next bytes, b"" at the end. Raises ShortBody."""
+        wanted = CHUNK if size is None or size < 0 else size
+        if self._expected is not None:
+            wanted = min(wanted, self._expected - self.count)
+            if wanted <= 0:
+                return b""
+        try:
+            chunk = self._stream.read(wanted)
+        except OSError as error:  # the sender went away: UnreadablePostError is an OSError
+            raise self._short() from error
+        if not chunk:
+            if self._expected is not None and self.count < self._expected:
+                raise self._short()
+            return b""
+        self._digest.update(chunk)
+        self.count += len(chunk)
+        return chunk
+
+    def written(self) -> Written:
+        return Written(self.count, self._digest.hexdigest())
+
+    def _short(self) -> ShortBody:
+        told = "the whole body" if self._expected is None else f"{self._expected} bytes"
+        return ShortBody(
+            f"The upload stopped after {self.count} of {told}; nothing was stored.",
+            hint="Send it again.",
+        )

@@ -1,0 +1,154 @@
+"""Bytes as files: written beside their place, synced, then renamed into it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from storage.backends.base import DiskFull, Metered, Readable, StoreError, Written
+
+_NAME = re.compile(r"[0-9a-f]{32}")
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+RESERVE = 64 * 1024 * 1024  # bytes left alone, so that the database beside can still commit
+
+
+class FileStore:
+    """Files at ``<root>/<first two digits>/<name>``; unfinished ones at ``<root>/partial/``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.partial = root / "partial"
+
+    def put(self, name: str, stream: Readable, size: int | None) -> Written:
+        target = self._path(name)
+        try:
+            self.partial.mkdir(parents=True, exist_ok=True, mode=0o700)
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._room(size or 0)
+        except OSError as error:
+            raise self._failed(error) from error
+        metered = Metered(stream, size)
+        temporary = self.partial / name
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 a descriptor
+                for chunk in metered.chunks():
+                    _write(file, chunk)
+                os.fsync(file.fileno())
+            temporary.rename(target)
+            _sync_directory(target.parent)
+        except OSError as error:
+            raise self._failed(error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()  # gone already where the rename happened
+        return metered.written()
+
+    def open(self, name: str, start: int = 0, length: int | None = None) -> BinaryIO:
+        try:
+            file = self._path(name).open("rb")
+        except OSError as error:
+            raise StoreError(
+                "The bytes of this object cannot be read right now.",
+                hint="Tell the operator; the log names the file.",
+            ) from error
+        if start:
+            file.seek(start)
+        return file if length is None else Part(file, length)
+
+    def delete(self, name: str) -> None:
+        try:
+            self._path(name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError("The bytes of an object could not be removed.") from error
+
+    def names(self, older_than_seconds: float) -> Iterator[str]:
+        limit = time.time() - older_than_seconds
+        if not self.root.is_dir():
+            return
+        for folder in sorted(self.root.iterdir()):
+            if folder == self.partial or not folder.is_dir():
+                continue
+            for entry in os.scandir(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    if _NAME.fullmatch(entry.name) and entry.stat().st_mtime < limit:
+                        yield entry.name
+
+    def sweep_partial(self, older_than_seconds: float) -> int:
+        if not self.partial.is_dir():
+            return 0
+        limit, removed = time.time() - older_than_seconds, 0
+        for entry in os.scandir(self.partial):
+            with contextlib.suppress(FileNotFoundError):
+                # An upload that still runs keeps its file's time fresh with every chunk.
+                if entry.stat().st_mtime < limit:
+                    Path(entry.path).unlink()
+                    removed += 1
+        return removed
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise ValueError("a stored name is 32 hexadecimal digits")
+        return self.root / name[:2] / name
+
+    def _room(self, size: int) -> None:
+        if shutil.disk_usage(self.root).free - size < RESERVE:
+            raise OSError(errno.ENOSPC, "not enough room")
+
+    @staticmethod
+    def _failed(error: OSError) -> DiskFull | StoreError:
+        if error.errno in _FULL:
+            return DiskFull(
+                "The disk that holds the objects is full, so nothing was stored.",
+                hint="Delete what is no longer needed, or ask the operator for more space.",
+            )
+        return StoreError(f"The bytes could not be stored ({error.strerror or error}).")
+
+
+class Part(io.RawIOBase):
+    """The next ``length`` bytes of a file."""
+
+    def __init__(self, file: BinaryIO, length: int) -> None:
+        self._file = file
+        self._left = length
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self._left if size is None or size < 0 else min(size, self._left)
+        data = self._file.read(wanted) if wanted else b""
+        self._left -= len(data)
+        return data
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _write(file: io.RawIOBase, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[file.write(view) or 0 :]
+
+
+def _sync_directory(path: Path) -> None:
+    """The rename itself must survive a power cut, not only the bytes."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

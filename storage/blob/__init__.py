@@ -1,0 +1,1 @@
+"""Blobs: immutable bytes and who refers to them."""

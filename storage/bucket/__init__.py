@@ -1,0 +1,1 @@
+"""Buckets: where the objects of an account live."""

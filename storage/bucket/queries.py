@@ -1,0 +1,67 @@
+"""Reading buckets."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from django.db.models import Count, Sum
+
+from core import access, services
+from core.actor import Actor
+from core.errors import NotFound
+from storage.bucket.models import Bucket
+from storage.object.models import StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """How much a bucket holds."""
+
+    count: int
+    bytes: int
+
+
+def own_bucket(actor: Actor, name_or_id: str) -> Bucket:
+    """A bucket of the actor's account by name or id; asks nothing but whose it is.
+
+    For callers that decide about an object in it themselves. Raises NotFound.
+    """
+    found = _own(actor, name_or_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def bucket_named(actor: Actor, name: str) -> Bucket:
+    """The bucket of this name in the actor's account, if he may see it. Raises NotFound."""
+    return services.visible(Bucket, actor, name=name, account_id=actor.account_id)
+
+
+def target(actor: Actor, name_or_id: str, key: str = "") -> access.Target:
+    """What to ask about for ``key`` in a bucket, known or not: a denial must not tell which
+    buckets exist, so it is decided on the path alone."""
+    found = _own(actor, name_or_id)
+    name = found.name if found else name_or_id
+    path = f"{name}/{key}" if key else name
+    return access.Target(actor.account_id, path, found.region if found else actor.region)
+
+
+def contents(bucket: Bucket) -> Contents:
+    """Number and size of all objects, those included that the viewer may not read."""
+    rows = StoredObject.objects.unscoped("contents of a visible bucket").filter(bucket=bucket)
+    found = rows.aggregate(n=Count("id"), bytes=Sum("size"))
+    return Contents(found["n"], found["bytes"] or 0)
+
+
+def _own(actor: Actor, name_or_id: str) -> Bucket | None:
+    rows = Bucket.objects.unscoped("bucket of the actor's own account by name").filter(
+        account_id=actor.account_id
+    )
+    found: Bucket | None = rows.filter(name=name_or_id).first()
+    if found is None:
+        try:
+            found = rows.filter(pk=uuid.UUID(name_or_id)).first()
+        except ValueError:
+            return None
+    return found

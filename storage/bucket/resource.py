@@ -1,0 +1,124 @@
+"""The declaration of buckets."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from console.ui.format import bytes_text, number_text
+from core import registry
+from core.actor import Actor
+from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
+from storage.bucket import queries
+from storage.bucket.models import Bucket
+from storage.bucket.tabs import objects_tab, used_by_count, used_by_tab
+
+
+def script(bucket: Bucket) -> str:
+    """Shell lines that send a file, fetch it and list a folder."""
+    base = f"{settings.WEB_URL}/api/v1/buckets/{bucket.name}/objects"
+    bearer = '-H "Authorization: Bearer $MODELYARD_TOKEN"'
+    return (
+        f"curl {bearer} -T data.gz {base}/folder/data.gz\n"
+        f"curl {bearer} -O {base}/folder/data.gz\n"
+        f"curl {bearer} '{base}?prefix=folder/'"
+    )
+
+
+def panels(bucket: Bucket, actor: Actor) -> list[Panel]:
+    """Contents, and how scripts address the bucket."""
+    held = queries.contents(bucket)
+    path = f"obs:*:*:object:{bucket.name}/*"
+    return [
+        Panel(
+            _("Contents"),
+            (
+                Item(_("Objects"), number_text(held.count)),
+                Item(_("Size"), bytes_text(held.bytes)),
+                Item(_("Region"), bucket.region),
+                Item(_("Path in policies"), path, copy=path),
+            ),
+            icon="database",
+        ),
+        Panel(
+            _("From a script"),
+            icon="terminal-2",
+            template="storage/bucket/script.html",
+            context={"code": script(bucket)},
+            span=12,
+        ),
+    ]
+
+
+SPEC = registry.register(
+    ResourceSpec(
+        model=Bucket,
+        slug="buckets",
+        iam="obs:bucket",
+        label=_("Bucket"),
+        label_plural=_("Buckets"),
+        icon="bucket",
+        section="data",
+        order=10,
+        description=_("Objects that jobs read and write: code, data, models."),
+        empty_title=_("No bucket yet"),
+        empty_text=_("Create one, drop your files into it, and make a dataset of them."),
+        actions={
+            "list": "ListAllMyBuckets",
+            "get": "HeadBucket",
+            "create": "CreateBucket",
+            "update": "PutBucketTagging",
+            "delete": "DeleteBucket",
+        },
+        columns=(
+            Column("name", _("Name"), sort="name"),
+            Column("region", _("Region")),
+            Column("description", _("Description")),
+            Column("created_at", _("Created"), sort="created_at"),
+        ),
+        verbs=(
+            Verb(
+                "purge",
+                "obs:bucket:DeleteBucket",
+                _("Empty"),
+                "storage.bucket.services.purge",
+                icon="eraser",
+                tone="danger",
+                confirm=_(
+                    "Every object in it is deleted. Dataset versions made of them keep their bytes."
+                ),
+                event="purgeBucket",
+                inventory="storage.bucket.tabs.inventory",
+            ),
+        ),
+        tabs=(
+            Tab(
+                "objects",
+                _("Objects"),
+                "storage/bucket/objects.html",
+                objects_tab,
+                action="obs:bucket:ListBucket",
+            ),
+            Tab(
+                "used-by",
+                _("Used by"),
+                "storage/bucket/used_by.html",
+                used_by_tab,
+                count=used_by_count,
+            ),
+        ),
+        panels=panels,
+        form="storage.bucket.forms.BucketForm",
+        edit_form="storage.bucket.forms.BucketEditForm",
+        viewset="storage.bucket.api.BucketViewSet",
+        services="storage.bucket.services",
+        inventory="storage.bucket.tabs.inventory",
+        events={
+            "create": "createBucket",
+            "update": "updateBucket",
+            "delete": "deleteBucket",
+        },
+        quota=("buckets", 100),
+        views={"extra:remove": "storage.bucket.pages.RemovePage"},
+    )
+)

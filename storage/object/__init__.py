@@ -1,0 +1,1 @@
+"""Objects: keys, uploads, downloads, listings."""

@@ -1,0 +1,135 @@
+"""Reading objects: one by key, many by prefix. What a policy hides is neither shown nor counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from core import access
+from core.actor import Actor
+from core.errors import NotFound, ValidationFailed
+from storage.bucket import queries
+from storage.keys import after, normalise_key, normalise_prefix
+from storage.object.models import StoredObject
+
+LIST, GET = "obs:bucket:ListBucket", "obs:object:GetObject"
+MAX_LIMIT = 1000
+_BATCH = 200
+
+
+@dataclass
+class Page:
+    """Objects and, under a delimiter, folders; ``next_marker`` continues, None ends."""
+
+    items: list[StoredObject] = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
+    next_marker: str | None = None
+
+
+def in_prefix(rows: QuerySet[Any], prefix: str) -> QuerySet[Any]:
+    """Rows whose key begins with ``prefix``: one range of the index on every database."""
+    if not prefix:
+        return rows
+    end = after(prefix)
+    rows = rows.filter(key__gte=prefix)
+    return rows.filter(key__lt=end) if end else rows
+
+
+def visible_rows(actor: Actor) -> QuerySet[Any]:
+    """Every object of the actor's account that he may read."""
+    own = access.scope(actor, GET, StoredObject).own  # type: ignore[arg-type]
+    rows = StoredObject.objects.unscoped("filtered by the scope of obs:object:GetObject")
+    return rows.none() if own is None else rows.filter(Q(account_id=actor.account_id) & own)
+
+
+def list_objects(
+    actor: Actor,
+    bucket: str,
+    *,
+    prefix: str = "",
+    marker: str = "",
+    limit: int = MAX_LIMIT,
+    delimiter: str = "",
+) -> Page:
+    """Objects below ``prefix`` after ``marker`` in the order of their keys, at most ``limit``.
+
+    With ``delimiter`` "/" everything below the next slash is one entry of ``prefixes``.
+
+    Raises: AccessDenied (obs:bucket:ListBucket), NotFound, ValidationFailed.
+    """
+    prefix = normalise_prefix(prefix)
+    marker = normalise_prefix(marker)
+    if not 1 <= limit <= MAX_LIMIT:
+        raise ValidationFailed.of("limit", f"A whole number from 1 to {MAX_LIMIT}.")
+    if delimiter not in ("", "/"):
+        raise ValidationFailed.of("delimiter", "The delimiter is “/”, or none.")
+    asked = {"obs:prefix": prefix, "obs:delimiter": delimiter, "obs:max-keys": limit}
+    access.authorize(actor, LIST, queries.target(actor, bucket), asked)
+    found = queries.own_bucket(actor, bucket)
+    rows = in_prefix(visible_rows(actor).filter(bucket=found), prefix).order_by("key")
+    return _folders(rows, prefix, marker, limit) if delimiter else _flat(rows, marker, limit)
+
+
+def _flat(rows: QuerySet[Any], marker: str, limit: int) -> Page:
+    if marker:
+        rows = rows.filter(key__gt=marker)
+    found = list(rows[: limit + 1])
+    page = Page(items=found[:limit])
+    if len(found) > limit:
+        page.next_marker = page.items[-1].key
+    return page
+
+
+def _folders(rows: QuerySet[Any], prefix: str, marker: str, limit: int) -> Page:
+    page = Page()
+    start, inclusive = _start(prefix, marker)
+    last = ""
+    while True:
+        batch = rows
+        if start:
+            batch = rows.filter(key__gte=start) if inclusive else rows.filter(key__gt=start)
+        found = list(batch[:_BATCH])
+        skip = ""
+        for row in found:
+            if skip and row.key.startswith(skip):
+                continue
+            if len(page.items) + len(page.prefixes) == limit:
+                page.next_marker = last
+                return page
+            folder, slash, _rest = row.key[len(prefix) :].partition("/")
+            if slash:
+                skip = last = f"{prefix}{folder}/"
+                page.prefixes.append(skip)
+            else:
+                last = row.key
+                page.items.append(row)
+        if len(found) < _BATCH:
+            return page
+        # The whole rest of a folder is stepped over in one seek, however large it is.
+        inside = bool(skip) and found[-1].key.startswith(skip)
+        start, inclusive = (after(skip), True) if inside else (found[-1].key, False)
+
+
+def _start(prefix: str, marker: str) -> tuple[str, bool]:
+    if not marker:
+        return "", False
+    if marker.endswith("/") and marker.startswith(prefix) and marker != prefix:
+        return after(marker), True
+    return marker, False
+
+
+def get_object(actor: Actor, bucket: str, key: str) -> StoredObject:
+    """One object with its blob, if the actor may read it.
+
+    Raises: AccessDenied (obs:object:GetObject), NotFound, ValidationFailed.
+    """
+    key = normalise_key(key)
+    access.authorize(actor, GET, queries.target(actor, bucket, key))
+    found = queries.own_bucket(actor, bucket)
+    rows = StoredObject.objects.unscoped("object already authorized")
+    row = rows.select_related("blob").filter(bucket=found, key=key).first()
+    if row is None:
+        raise NotFound()
+    return row  # type: ignore[no-any-return]

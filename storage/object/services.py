@@ -1,0 +1,245 @@
+"""The sole writers of objects: put, delete one, delete many."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts import facts
+from core import access, audit
+from core.actor import Actor
+from core.errors import NotFound, ValidationFailed
+from storage import uses
+from storage.backends.base import Readable, TooLarge
+from storage.blob import services as blobs
+from storage.blob.models import Blob
+from storage.bucket import queries
+from storage.bucket.models import Bucket
+from storage.keys import normalise_key, normalise_prefix
+from storage.object import listing
+from storage.object.models import DEFAULT_TYPE, StoredObject
+
+PUT, GET, DELETE = "obs:object:PutObject", "obs:object:GetObject", "obs:object:DeleteObject"
+MAX_BYTES = 5 * 1024**3  # vendor: one PUT takes up to 5 GB
+MAX_REPORTED = 100
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
+
+
+@dataclass
+class Deleted:
+    """What a delete of many did: how many went, and which stayed for which reason."""
+
+    deleted: int = 0
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    kept_count: int = 0
+    next_marker: str | None = None
+
+    def keep(self, key: str, code: str, text: str) -> None:
+        self.kept_count += 1
+        if len(self.kept) < MAX_REPORTED:
+            self.kept.append({"key": key, "error_code": code, "error_msg": text})
+
+
+def max_bytes() -> int:
+    """Largest object this installation takes, in bytes."""
+    return int(getattr(settings, "MODELYARD_MAX_OBJECT_BYTES", MAX_BYTES))
+
+
+def put_object(
+    actor: Actor,
+    bucket: str,
+    key: str,
+    stream: Readable,
+    *,
+    size: int | None = None,
+    expected_sha256: str = "",
+    content_type: str = "",
+) -> StoredObject:
+    """Store ``stream`` under ``key``; whoever finishes last wins, and readers of the bytes before
+    keep them to their end.
+
+    ``bucket`` is a name or id in the actor's account; ``size`` the announced length in bytes.
+
+    Raises:
+        AccessDenied, NotFound (no such bucket), ValidationFailed (key, digest header),
+        TooLarge, ShortBody, DigestMismatch, DiskFull, StoreError. Nothing is left of a failure.
+    """
+    key = normalise_key(key)
+    if expected_sha256 and not _SHA256.fullmatch(expected_sha256):
+        raise ValidationFailed.of(
+            "X-Content-SHA256", "Send 64 hexadecimal digits, or leave it out.", code="BAD_DIGEST"
+        )
+    where = queries.target(actor, bucket, key)
+    access.authorize(actor, PUT, where)
+    found = queries.own_bucket(actor, bucket)
+    if size is not None and size > max_bytes():
+        raise TooLarge(
+            f"An object has at most {max_bytes()} bytes; this one has {size}.",
+            hint="Split it into several objects.",
+        )
+    blob_id, written = blobs.write(stream, size, expected_sha256)
+    try:
+        return _record(actor, found, key, where, blob_id, written, content_type)
+    except BaseException:
+        blobs.discard(blob_id)
+        raise
+
+
+def _record(
+    actor: Actor,
+    bucket: Bucket,
+    key: str,
+    where: access.Target,
+    blob_id: Any,
+    written: Any,
+    content_type: str,
+) -> StoredObject:
+    with transaction.atomic():
+        # An upload takes long: the right may have gone and the bucket been deleted meanwhile.
+        facts.forget(bucket.account_id)
+        decision = access.authorize(actor, PUT, where)
+        bucket = _locked(bucket)
+        blob = Blob.objects.create(
+            id=blob_id,
+            account_id=bucket.account_id,
+            size=written.size,
+            sha256=written.sha256,
+        )
+        row, before = _upsert(bucket, key, blob, content_type)
+        audit.record(
+            actor,
+            event="putObject",
+            action=PUT,
+            target=row,
+            account_id=bucket.account_id,
+            decision_id=decision.id,
+            before={"sha256": before.sha256, "size": before.size} if before else None,
+            after={"path": where.path, "sha256": written.sha256, "size": written.size},
+        )
+        if before is not None:
+            blobs.release_on_commit([before.pk])
+    return row
+
+
+def _locked(bucket: Bucket) -> Bucket:
+    rows = Bucket.objects.unscoped("bucket of an object already authorized")
+    # Its deletion must see the new object or come first. Uploads wait for each other's rows only,
+    # not for each other's bytes.
+    found: Bucket | None = rows.select_for_update(no_key=True).filter(pk=bucket.pk).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def _upsert(
+    bucket: Bucket, key: str, blob: Blob, content_type: str
+) -> tuple[StoredObject, Blob | None]:
+    kind = content_type.partition(";")[0].strip().lower()
+    values: dict[str, Any] = {
+        "blob_id": blob.pk,
+        "size": blob.size,
+        "sha256": blob.sha256,
+        "content_type": kind if _TYPE.fullmatch(kind) else DEFAULT_TYPE,
+        "updated_at": timezone.now(),
+    }
+    rows = StoredObject.objects.unscoped("object already authorized")
+    for _attempt in range(2):
+        row = rows.select_for_update(of=("self",)).filter(bucket=bucket, key=key).first()
+        if row is not None:
+            before: Blob = row.blob
+            rows.filter(pk=row.pk).update(**values)
+            for name, value in values.items():
+                setattr(row, name, value)
+            return row, before
+        try:
+            with transaction.atomic():
+                made = StoredObject(
+                    bucket=bucket,
+                    account_id=bucket.account_id,
+                    region=bucket.region,
+                    key=key,
+                    **values,
+                )
+                made.save(force_insert=True)
+                return made, None
+        except IntegrityError:
+            continue  # the same key was made at the same moment: it is there to be replaced now
+    raise NotFound()
+
+
+def delete_object(actor: Actor, bucket: str, key: str) -> None:
+    """Remove one object. What was made from its bytes (dataset versions) keeps them.
+
+    Raises: AccessDenied, NotFound, ValidationFailed, Conflict (IN_USE, naming what uses it).
+    """
+    key = normalise_key(key)
+    where = queries.target(actor, bucket, key)
+    decision = access.authorize(actor, DELETE, where)
+    found = queries.own_bucket(actor, bucket)
+    uses.refuse_if_used(found, key)
+    with transaction.atomic():
+        rows = StoredObject.objects.unscoped("object already authorized")
+        row = rows.select_for_update(of=("self",)).filter(bucket=found, key=key).first()
+        if row is None:
+            raise NotFound()
+        _remove(actor, row, where.path, decision.id)
+
+
+def _remove(actor: Actor, row: StoredObject, path: str, decision_id: str) -> None:
+    audit.record(
+        actor,
+        event="deleteObject",
+        action=DELETE,
+        target=row,
+        account_id=row.account_id,
+        decision_id=decision_id,
+        before={"path": path, "sha256": row.sha256, "size": row.size},
+    )
+    StoredObject.objects.unscoped("object already authorized").filter(pk=row.pk).delete()
+    blobs.release_on_commit([row.blob_id])
+
+
+def delete_prefix(
+    actor: Actor, bucket: str, prefix: str, *, marker: str = "", limit: int = 1000
+) -> Deleted:
+    """Remove up to ``limit`` objects whose key begins with ``prefix``, each by its own decision.
+
+    Call again with ``next_marker`` until it is None. Objects the actor may not see are not
+    mentioned. Raises: AccessDenied (may not list), NotFound, ValidationFailed.
+    """
+    prefix = normalise_prefix(prefix)
+    page = listing.list_objects(actor, bucket, prefix=prefix, marker=marker, limit=limit)
+    found = queries.own_bucket(actor, bucket)
+    in_the_way = uses.blocking(found)
+    result = Deleted(next_marker=page.next_marker)
+    with transaction.atomic():
+        ids = [row.pk for row in page.items]
+        rows = StoredObject.objects.unscoped("objects decided one by one").filter(pk__in=ids)
+        for row in rows.select_for_update(of=("self",)).order_by("key"):
+            path = f"{found.name}/{row.key}"
+            decision = access.decide(
+                actor, DELETE, access.Target(found.account_id, path, found.region)
+            )
+            used = next((use for use in in_the_way if use.covers(row.key)), None)
+            if not decision.allowed:
+                result.keep(row.key, "ACCESS_DENIED", decision.reason)
+            elif used is not None:
+                result.keep(row.key, "IN_USE", uses.in_use(path, used).message)
+            else:
+                _remove(actor, row, path, decision.id)
+                result.deleted += 1
+    return result
+
+
+def everything_below(bucket: Bucket, prefix: str, since: dt.datetime) -> Iterator[StoredObject]:
+    """Objects below ``prefix`` that were there at ``since``, for the platform's own reading."""
+    rows = listing.in_prefix(StoredObject.objects.unscoped("platform reads a prefix"), prefix)
+    yield from rows.filter(bucket=bucket, updated_at__lte=since).order_by("key").iterator()
