@@ -117,9 +117,14 @@ def as_target(actor: Actor, target: object) -> Target:
 def decide(
     actor: Actor, action: str, target: object = None, context: Context | None = None
 ) -> Decision:
-    """May ``actor`` do ``action`` on ``target``? Never raises: an error inside is a deny."""
+    """May ``actor`` do ``action`` on ``target``? Never raises: an error inside is a deny.
+
+    A row may know values that conditions ask about; its ``access_context`` joins ``context``.
+    """
     try:
-        return _engine().decide(actor, action, as_target(actor, target), context or {})
+        normal = as_target(actor, target)
+        known: Context = getattr(normal.instance, "access_context", {})
+        return _engine().decide(actor, action, normal, {**known, **(context or {})})
     except Exception:
         log.exception("access engine failed on %s for %s", action, actor.label)
         return Decision(

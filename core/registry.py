@@ -93,6 +93,17 @@ class Verb:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A button that leads on from an object to another page, e.g. a prefilled form."""
+
+    label: Any
+    url: str
+    icon: str
+    tone: str = "secondary"
+    why_not: Any = ""  # greyed with this reason
+
+
+@dataclass(frozen=True, slots=True)
 class InventoryGroup:
     """What a delete or another risky step would break, for the confirm page."""
 
@@ -124,6 +135,7 @@ class ResourceSpec:
     verbs: tuple[Verb, ...] = ()
     tabs: tuple[Tab, ...] = ()
     panels: Callable[[Any, Actor], list[Panel]] | None = None
+    links: Callable[[Any, Actor], list[Link]] | None = None
     form: str = ""  # dotted path; "" = cannot be created or edited on a page
     edit_form: str = ""  # dotted path; "" = the same form
     viewset: str = ""  # dotted path of the API view set

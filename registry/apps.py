@@ -7,3 +7,6 @@ class RegistryConfig(AppConfig):
     """Models."""
 
     name = "registry"
+
+    def ready(self) -> None:
+        from registry.model import reconcile  # noqa: F401 registers itself

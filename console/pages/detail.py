@@ -78,6 +78,18 @@ class DetailPage(ResourcePage):
         """Buttons for what this actor may do, greyed with the reason where the state forbids."""
         spec, actor, buttons = self.spec, self.actor, []
         own = obj.account_id == actor.account_id
+        for link in spec.links(obj, actor) if spec.links else ():
+            buttons.append(
+                {
+                    "label": link.label,
+                    "url": link.url,
+                    "icon": link.icon,
+                    "tone": link.tone,
+                    "method": "get",
+                    "enabled": not link.why_not,
+                    "why_not": link.why_not,
+                }
+            )
         for verb in spec.verbs:
             if verb.own_only and not own:
                 continue

@@ -1,0 +1,1 @@
+"""Models: a checked package of weights, contract and code, unchanging once published."""

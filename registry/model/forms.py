@@ -1,0 +1,69 @@
+"""The forms of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from console.forms import NamedForm, ResourceForm
+from registry.model import sources
+from registry.model.models import validate_version
+from storage.bucket.models import Bucket
+
+
+class ModelForm(NamedForm):
+    """Register a package from a training job's output or from a bucket."""
+
+    FIELDSETS = (
+        (_("Model"), "", ("name", "model_version", "description")),
+        (
+            _("Source"),
+            _(
+                "Below the source lies a directory named exactly “model” with config.json, "
+                "customize_service.py and the weights. The files are kept as they are now; the "
+                "source may change later."
+            ),
+            ("training_job", "bucket", "prefix"),
+        ),
+    )
+
+    model_version = forms.CharField(
+        label=_("Version"),
+        required=False,
+        max_length=20,
+        help_text=_("Three numbers, e.g. 0.0.1; left empty, the next one is taken."),
+    )
+    training_job = forms.ChoiceField(label=_("Training job"), required=False)
+    bucket = forms.ChoiceField(label=_("Bucket"), required=False)
+    prefix = forms.CharField(
+        label=_("Directory"),
+        required=False,
+        max_length=1024,
+        help_text=_("The parent of the directory “model”."),
+    )
+
+    def setup(self) -> None:
+        jobs = sources.choices("training_job", self.actor)
+        self.fields["training_job"].choices = [("", _("none: from a bucket")), *jobs]  # type: ignore[attr-defined]
+        buckets = Bucket.objects.for_action(self.actor, "list").order_by("name")
+        self.fields["bucket"].choices = [  # type: ignore[attr-defined]
+            ("", _("none: from a training job")),
+            *[(b.name, b.name) for b in buckets],
+        ]
+
+    def clean_model_version(self) -> str:
+        value = str(self.cleaned_data["model_version"]).strip()
+        if value:
+            validate_version(value)
+        return value
+
+    def data_for_service(self) -> dict[str, Any]:
+        return {k: v for k, v in super().data_for_service().items() if v}
+
+
+class ModelEditForm(ResourceForm):
+    """Words about a model."""
+
+    description = forms.CharField(label=_("Description"), max_length=255, required=False)

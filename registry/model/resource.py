@@ -1,0 +1,193 @@
+"""Declaration of models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from console.pages.base import status_of
+from console.ui.html import size, status_chip, time
+from core import access, registry
+from core.actor import Actor
+from core.registry import Column, InventoryGroup, Item, Link, Panel, ResourceSpec, Tab, Verb
+from registry import uses
+from registry.model.models import Model, ModelFile
+from sharing import queries as sharing
+
+
+def panels(model: Model, actor: Actor) -> list[Panel]:
+    """Overview: what it is, what it takes and gives, what is wrong with it."""
+    own = model.account_id == actor.account_id
+    source = model.source
+    facts = [
+        Item(_("Version"), model.model_version),
+        Item(_("Model type"), model.model_type or "–"),
+        Item(_("Engine"), model.engine or "–"),
+        Item(_("Size"), size(model.size)),
+        Item(_("Algorithm"), model.config.get("model_algorithm", "–")),
+    ]
+    if own and source:
+        facts.append(Item(_("Taken from"), f"obs://{source['bucket']}/{source['prefix']}"))
+    metrics = tuple(
+        Item(name, value) for name, value in (model.config.get("metrics") or {}).items()
+    )
+    found = [Panel(_("Model"), tuple(facts), icon="package")]
+    if metrics:
+        found.append(Panel(_("Measures in config.json"), metrics, icon="chart-bar"))
+    if model.problems and own:
+        found.insert(
+            0,
+            Panel(
+                _("Findings"),
+                template="registry/model/problems.html",
+                icon="list-check",
+                span=12,
+                context={"problems": model.problems},
+            ),
+        )
+    if model.config.get("apis"):
+        found.append(
+            Panel(
+                _("Interface"),
+                template="registry/model/apis.html",
+                icon="api",
+                span=12,
+                context={"apis": model.config["apis"]},
+            )
+        )
+    return found
+
+
+def files_tab(request: Any, model: Model) -> dict[str, Any]:
+    return {
+        "files": ModelFile.objects.filter(model=model),
+        "may_export": access.decide(request.actor, "modelarts:model:export", model).allowed,
+    }
+
+
+def used_tab(request: Any, model: Model) -> dict[str, Any]:
+    """Services of this account that run from the model; others' are only counted for the owner."""
+    found = uses.of(model)
+    account = request.actor.account_id
+    return {
+        "uses": [use for use in found if use.what.account_id == account],
+        "elsewhere": sum(1 for use in found if use.what.account_id != account)
+        if model.account_id == account
+        else 0,
+    }
+
+
+def inventory(actor: Actor, model: Model) -> list[InventoryGroup]:
+    """What a delete breaks: services that run from it, accounts it is shared with."""
+    groups = []
+    running = [use.what for use in uses.of(model) if use.blocks]
+    if running:
+        own = tuple((str(what), "") for what in running if what.account_id == actor.account_id)
+        others = len(running) - len(own)
+        items = own + (((_("%d services of other accounts") % others, ""),) if others else ())
+        groups.append(InventoryGroup(_("Runs from this model"), items, "danger"))
+    consumers = tuple((account, "") for account in sharing.consumers_of(model))
+    if consumers:
+        groups.append(InventoryGroup(_("Is shared with"), consumers, "danger"))
+    return groups
+
+
+def links(model: Model, actor: Actor) -> list[Link]:
+    """Deploy, where actor and state allow it."""
+    allowed = (
+        access.decide(actor, "modelarts:model:deploy", model).allowed
+        and access.decide(actor, "modelarts:service:create").allowed
+    )
+    if not allowed:
+        return []
+    ready = model.phase == Model.Phase.PUBLISHED
+    return [
+        Link(
+            _("Deploy"),
+            f"/services/new?model={model.pk}",
+            "rocket",
+            "primary",
+            "" if ready else _("Only a published model can be deployed."),
+        )
+    ]
+
+
+SPEC = registry.register(
+    ResourceSpec(
+        model=Model,
+        slug="models",
+        iam="modelarts:model",
+        label=_("Model"),
+        label_plural=_("Models"),
+        icon="package",
+        section="models",
+        order=10,
+        description=_("Checked packages of weights and inference code, ready to be deployed."),
+        empty_title=_("No model yet"),
+        empty_text=_("Register the output of a training job, or a package that lies in a bucket."),
+        actions={
+            "list": "list",
+            "get": "get",
+            "create": "create",
+            "update": "update",
+            "delete": "delete",
+            "deploy": "deploy",
+            "export": "export",
+        },
+        columns=(
+            Column("name", _("Name"), sort="name"),
+            Column("model_version", _("Version")),
+            Column("phase", _("Status"), render=lambda m: status_chip(status_of(m)), sort="phase"),
+            Column("model_type", _("Type")),
+            Column("engine", _("Engine")),
+            Column("size", _("Size"), render=lambda m: size(m.size), sort="size", align="end"),
+            Column(
+                "created_at", _("Created"), render=lambda m: time(m.created_at), sort="created_at"
+            ),
+        ),
+        filters=("phase", "model_type", "engine"),
+        verbs=(
+            Verb(
+                "deprecate",
+                "modelarts:model:update",
+                _("Deprecate"),
+                "registry.model.services.deprecate",
+                icon="archive",
+                phases=frozenset({"Published"}),
+                confirm=_("Running services go on; nothing new may be deployed from it."),
+            ),
+            Verb(
+                "restore",
+                "modelarts:model:update",
+                _("Restore"),
+                "registry.model.services.restore",
+                icon="refresh",
+                phases=frozenset({"Deprecated"}),
+            ),
+            Verb(
+                "retry",
+                "modelarts:model:update",
+                _("Check again"),
+                "registry.model.services.retry",
+                icon="refresh",
+                phases=frozenset({"Failed"}),
+            ),
+        ),
+        tabs=(
+            Tab("files", _("Files"), "registry/model/files.html", files_tab),
+            Tab("used-by", _("Used by"), "registry/model/used_by.html", used_tab),
+        ),
+        panels=panels,
+        links=links,
+        form="registry.model.forms.ModelForm",
+        edit_form="registry.model.forms.ModelEditForm",
+        viewset="registry.model.api.ModelViewSet",
+        services="registry.model.services",
+        inventory="registry.model.resource.inventory",
+        events={"create": "addModel", "delete": "deleteModel", "update": "updateModel"},
+        quota=("models", 1000),
+        share_operations=("list", "get", "deploy", "infer", "finetune"),
+        grant="registry.model.models.ModelGrant",
+    )
+)

@@ -1,0 +1,218 @@
+"""Sole writers of models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from core import services, states
+from core.actor import Actor
+from core.errors import Conflict, NotFound, ValidationFailed
+from registry import uses
+from registry.model.models import Model, ModelFile
+from registry.model.sources import Source, resolve
+from sharing import queries as sharing
+from storage.blob import services as blobs
+from storage.object.models import StoredObject
+
+MAX_FILES = 10_000
+MAX_BYTES = 20 * 1024**3  # vendor: package quota 20 GB
+
+
+def create(actor: Actor, data: Mapping[str, Any]) -> Model:
+    """Register the package below a path; its files are referenced now and checked next.
+
+    ``data``: name, model_version (default: the next free one), description, tags, and a source:
+    ``training_job`` (id; its output's directory) or ``bucket`` and ``prefix`` (the parent of the
+    directory ``model``).
+
+    Raises: ValidationFailed, AccessDenied, Conflict, QuotaExceeded.
+    """
+    source = resolve(actor, data)
+    found = _package(actor, source)
+    model = Model(
+        name=str(data.get("name") or "").strip(),
+        description=str(data.get("description") or ""),
+        tags=dict(data.get("tags") or {}),
+        model_version=str(data.get("model_version") or "") or _next_version(actor, data),
+        size=sum(row.size for row in found),
+        source=source.as_json(),
+    )
+    states.start(model, Model.Phase.PUBLISHING)
+
+    def refer(row: Model) -> None:
+        cut = len(source.prefix)
+        ModelFile.objects.bulk_create(
+            [
+                ModelFile(
+                    model=row, path=o.key[cut:], blob_id=o.blob_id, size=o.size, sha256=o.sha256
+                )
+                for o in found
+            ],
+            batch_size=500,
+        )
+
+    return services.create(actor, model, after_save=refer)
+
+
+def update(
+    actor: Actor, obj: Model, data: Mapping[str, Any], *, expected_version: int | None = None
+) -> Model:
+    """Words may change; a published package never does."""
+    changes = {k: v for k, v in data.items() if k in ("description", "tags")}
+    refused = sorted(set(data) - set(changes))
+    if refused:
+        raise ValidationFailed.of(
+            refused[0], "A model's content and name are fixed.", next="Register a new version."
+        )
+    return services.update(actor, obj, changes, expected_version=expected_version)
+
+
+def delete(actor: Actor, obj: Model, *, expected_version: int | None = None) -> None:
+    """Delete a model nobody runs and nobody shares. Raises Conflict naming who does."""
+
+    def free(model: Model) -> None:
+        running = [use for use in uses.of(model) if use.blocks]
+        if running:
+            what = running[0].what
+            raise Conflict(
+                f"{what._meta.verbose_name.capitalize()} “{what}” runs from this model.",
+                code="IN_USE",
+                hint="Stop and delete it first.",
+            )
+        sharing.require_unshared(model)
+        ids = list(ModelFile.objects.filter(model=model).values_list("blob_id", flat=True))
+        ModelFile.objects.filter(model=model).delete()
+        blobs.release_on_commit(ids)
+
+    services.delete(actor, obj, expected_version=expected_version, before_delete=free)
+
+
+def deprecate(actor: Actor, obj: Model, data: Mapping[str, Any]) -> Model:
+    """No new deploys from here on; what runs goes on. Handler of the verb."""
+    return states.transition(
+        obj,
+        Model.Phase.DEPRECATED,
+        actor=actor,
+        reason="DEPRECATED",
+        message="Deprecated: nothing new may be deployed from it.",
+    )
+
+
+def restore(actor: Actor, obj: Model, data: Mapping[str, Any]) -> Model:
+    """Undo a deprecation. Handler of the verb."""
+    return states.transition(obj, Model.Phase.PUBLISHED, actor=actor, message="In use again.")
+
+
+def retry(actor: Actor, obj: Model, data: Mapping[str, Any]) -> Model:
+    """Check the same files again, e.g. after the operator added an engine. Handler of the verb."""
+    with transaction.atomic():
+        states.transition(obj, Model.Phase.PUBLISHING, actor=actor, message="Checking again.")
+    return obj
+
+
+def require_deployable(model: Model) -> None:
+    """Raise Conflict unless new services may be made from ``model`` now."""
+    if model.phase != Model.Phase.PUBLISHED:
+        raise Conflict(
+            f"Model “{model}” is {model.phase}; only a published model can be deployed.",
+            code="MODEL_NOT_PUBLISHED",
+            hint="Wait until it is published, or choose another version.",
+        )
+
+
+def _package(actor: Actor, source: Source) -> list[StoredObject]:
+    """Rows of the package that the actor may read. Raises ValidationFailed."""
+    rows = source.rows(actor)[: MAX_FILES + 1]
+    if not rows:
+        raise ValidationFailed.of(
+            source.field,
+            f"No directory “model” with files lies below {source}.",
+            code="NO_MODEL_DIRECTORY",
+            next="The parent directory is given, and below it one named exactly “model”.",
+        )
+    if len(rows) > MAX_FILES:
+        raise ValidationFailed.of(source.field, f"A package has at most {MAX_FILES} files.")
+    if sum(row.size for row in rows) > MAX_BYTES:
+        raise ValidationFailed.of(source.field, "A package has at most 20 GiB.")
+    return rows
+
+
+def _next_version(actor: Actor, data: Mapping[str, Any]) -> str:
+    taken = (
+        Model.objects.unscoped("next free version")
+        .filter(account_id=actor.account_id, region=actor.region, name=data.get("name") or "")
+        .values_list("model_version", flat=True)
+    )
+    numbers = [tuple(int(part) for part in version.split(".")) for version in taken]
+    if not numbers:
+        return "0.0.1"
+    major, minor, patch = max(numbers)
+    return f"{major}.{minor}.{patch + 1}"
+
+
+def file_of(model: Model, path: str) -> ModelFile:
+    """One file of a model that the caller may read. Raises NotFound."""
+    row = ModelFile.objects.select_related("blob").filter(model=model, path=path).first()
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def checked(model: Model, report: Any, *, actor: Actor) -> Model:
+    """Write the verdict of the package check."""
+    problems = [
+        {
+            "code": p.code,
+            "file": p.file,
+            "message": p.message,
+            "fix": p.fix,
+            "where": p.where,
+            "level": p.level,
+        }
+        for p in report.problems
+    ]
+    errors = [p for p in report.problems if p.level == "error"]
+    if not errors and not report.engine:
+        errors = [None]
+        problems.append(
+            {
+                "code": "ENGINE_UNSUPPORTED",
+                "file": "model/config.json",
+                "level": "error",
+                "message": f"No engine here runs {report.model_type or 'this model type'}.",
+                "fix": "Choose a model type that an engine serves.",
+                "where": "$.model_type",
+            }
+        )
+    fields = {
+        "config": report.config,
+        "problems": problems,
+        "model_type": report.model_type,
+        "engine": report.engine,
+        "observed_at": timezone.now(),
+    }
+    if errors:
+        first = (
+            problems[0] if errors == [None] else next(p for p in problems if p["level"] == "error")
+        )
+        return states.transition(
+            model,
+            Model.Phase.FAILED,
+            actor=actor,
+            reason=first["code"],
+            message=f"{len(errors)} problem(s) in the package; first: {first['message']}",
+            detail={"next": first["fix"]},
+            **fields,
+        )
+    return states.transition(
+        model,
+        Model.Phase.PUBLISHED,
+        actor=actor,
+        message=f"Checked: {report.file_count} files, engine {report.engine}.",
+        detail={"next": ""},
+        **fields,
+    )
