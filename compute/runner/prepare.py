@@ -33,6 +33,8 @@ def prepare(spec: RunSpec, layout: Layout, identity: Identity) -> SandboxSpec:
         layout.own(identity.uid, identity.gid)
         if spec.socket_dir:
             os.chown(spec.socket_dir, identity.uid, identity.gid)
+        if not layout.isolated:
+            open_to_identity(spec, layout)
     return SandboxSpec(
         argv=layout.argv(spec),
         cwd=layout.cwd(spec),
@@ -44,6 +46,23 @@ def prepare(spec: RunSpec, layout: Layout, identity: Identity) -> SandboxSpec:
         uid=identity.uid,
         gid=identity.gid,
     )
+
+
+def open_to_identity(spec: RunSpec, layout: Layout) -> None:
+    """Without isolation nothing is bound: the job's identity must reach its files by itself.
+
+    Raises Failure SANDBOX_FAILED naming the directory that bars the way.
+    """
+    for directory in (layout.directory, layout.directory.parent):
+        directory.chmod(0o711)
+    for path in (layout.work, Path(spec.engine or "/usr")):
+        for parent in path.resolve().parents:
+            if not parent.stat().st_mode & 0o001:
+                raise Failure(
+                    "SANDBOX_FAILED",
+                    f"Without bubblewrap the job's own user cannot enter {parent}. Install "
+                    "bubblewrap, or set MODELYARD_VAR to a directory that every user can enter.",
+                )
 
 
 def check_boot_file(spec: RunSpec, layout: Layout) -> None:

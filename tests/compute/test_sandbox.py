@@ -115,7 +115,7 @@ def test_network_refused_even_to_the_platform_itself(lab: Lab) -> None:
     )
     assert seen.state["reason_code"] == "USER_CODE"
     assert "URLError" in seen.state["detail"]["exception"]
-    assert not any("prefix=&marker=" == path[-15:] for _, path in lab.storage.requests)
+    assert not any(path[-15:] == "prefix=&marker=" for _, path in lab.storage.requests)
 
 
 def test_fork_bomb_stays_inside_its_limit(lab: Lab) -> None:
@@ -160,8 +160,9 @@ def test_one_file_and_tmp_are_bounded(lab: Lab) -> None:
     seen = lab.run("open('big', 'wb').write(bytes(9 << 20))\n", limits=SMALL)
     assert seen.state["reason_code"] == "DISK_FULL"
     assert "8 MB" in seen.state["message"]
-    seen = lab.run("open('/tmp/a','wb').write(bytes(7<<20)); open('/tmp/b','wb').write(bytes(7<<20))",
-                   limits=SMALL)  # fmt: skip
+    seen = lab.run(
+        "for name in 'ab': open(f'/tmp/{name}', 'wb').write(bytes(7 << 20))", limits=SMALL
+    )
     assert seen.state["reason_code"] == "DISK_FULL"
     assert "/tmp holds 8 MB" in seen.state["message"]
 
@@ -261,10 +262,12 @@ def test_platform_without_root_isolates_as_well(tmp_path: Path) -> None:
         f"home = Path({str(home)!r})\n"
         "backend = LocalBackend(home / 'var', runtime=home / 'run')\n"
         "backend.launch(RunSpec('plain', argv=('/usr/bin/python3', '-c',\n"
-        "  'import os; print(os.getuid(), os.path.exists(\"/etc/shadow\"), sorted(os.listdir(\"/home\")))'),\n"
+        "  'import os; print(os.getuid(), os.path.exists(\"/etc/shadow\"),'\n"
+        "  'sorted(os.listdir(\"/home\")))'),\n"
         "  limits=Limits(pids=32)))\n"
         "deadline = time.monotonic() + 15\n"
-        "while not backend.observe('plain').final and time.monotonic() < deadline: time.sleep(.05)\n"
+        "while not backend.observe('plain').final and time.monotonic() < deadline:\n"
+        "    time.sleep(0.05)\n"
         "seen = backend.observe('plain')\n"
         "print(json.dumps([seen.state, backend.logs('plain').data.decode()]))\n"
         "backend.remove('plain')\n"
@@ -290,7 +293,7 @@ def test_missing_bubblewrap_names_the_command(monkeypatch: pytest.MonkeyPatch) -
     report = capabilities()
     assert report.isolation == "none"
     assert "bubblewrap" in report.fix
-    with pytest.raises(SandboxUnavailable, match="install.*bubblewrap.*ALLOW_WEAK_SANDBOX=1"):
+    with pytest.raises(SandboxUnavailable, match=r"install.*bubblewrap.*ALLOW_WEAK_SANDBOX=1"):
         report.require()
     monkeypatch.setenv("MODELYARD_ALLOW_WEAK_SANDBOX", "1")
     assert capabilities().isolation == "weak"
@@ -377,15 +380,15 @@ def processes_of(uid: int) -> list[str]:
     return [
         entry.name
         for entry in os.scandir("/proc")
-        if entry.name.isdigit() and os.path.exists(entry.path) and owner(entry.path) == uid
+        if entry.name.isdigit() and owner_is(entry.path, uid)
     ]
 
 
-def owner(path: str) -> int:
+def owner_is(path: str, uid: int) -> bool:
     try:
-        return os.stat(path).st_uid
+        return os.stat(path).st_uid == uid
     except FileNotFoundError:
-        return -1
+        return False
 
 
 def descendants(pid: int) -> dict[int, int]:
@@ -399,5 +402,3 @@ def descendants(pid: int) -> dict[int, int]:
             found[child] = process_start(child) or 0
             waiting.append(child)
     return found
-
-

@@ -1,0 +1,133 @@
+"""The engine catalogue and the builder, with a real (empty) environment and a broken one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from compute.engines import build, manage
+from compute.engines.catalogue import ENGINES, Engine, engine_types
+from tests.compute.helpers import until
+
+TINY = Engine("tiny", "Tiny", "Nothing but Python.", "3.11", (), (), ("json",), 1)
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    monkeypatch.setitem(ENGINES, "tiny", TINY)
+    return TINY
+
+
+def test_every_engine_is_pinned_and_named_after_what_it_holds() -> None:
+    for name, engine in ENGINES.items():
+        assert name == engine.name
+        assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", pin) for pin in engine.packages), name
+        names = [pin.split("==")[0] for pin in engine.packages]
+        assert len(names) == len(set(names))
+        assert {"uvicorn", "starlette", "python-multipart"} <= set(names)
+    torch = ENGINES["pytorch_2.13-cpu-py_3.11"]
+    assert "torch==2.13.0" in torch.packages
+    assert engine_types() == {
+        "Scikit_Learn": ("python_3.11-sklearn-cpu",),
+        "PyTorch": ("pytorch_2.13-cpu-py_3.11",),
+    }
+
+
+def test_digest_changes_with_the_packages_only() -> None:
+    changed = Engine("tiny", "T", "d", "3.11", ("x==1",), (), (), 1)
+    renamed = Engine("tiny", "Other title", "d", "3.11", (), (), (), 9)
+    assert TINY.digest != changed.digest
+    assert TINY.digest == renamed.digest
+
+
+def test_build_is_complete_readable_and_atomic(
+    tiny: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "engines"
+    assert manage.status(root, "tiny").phase == "absent"
+    assert build.main(["tiny", str(root / "tiny")]) == 0
+    status = manage.status(root, "tiny")
+    assert (status.phase, status.percent, status.usable) == ("ready", 100, True)
+    assert status.path is not None
+    assert (status.path / "bin/python").resolve().as_posix().startswith("/usr/bin/")
+    assert status.manifest["digest"] == tiny.digest
+    assert re.fullmatch(r"3\.\d+\.\d+", status.manifest["python"])
+    for top, directories, files in os.walk(status.path):
+        for name in (*directories, *files):
+            mode = os.stat(os.path.join(top, name)).st_mode
+            assert mode & stat.S_IROTH, name
+    assert [entry.name for entry in (root / ".builds").iterdir()] == [status.path.name]
+
+    # Unchanged: nothing is built again. Changed: the link moves, the old directory stays in use.
+    built = status.manifest["built_at"]
+    assert build.main(["tiny", str(root / "tiny")]) == 0
+    assert manage.status(root, "tiny").manifest["built_at"] == built
+    newer = Engine("tiny", "Tiny", "d", "3.11", (), (), ("json", "csv"), 1)
+    monkeypatch.setattr(Engine, "digest", property(lambda self: "f" * 64))
+    monkeypatch.setitem(ENGINES, "tiny", newer)
+    assert manage.status(root, "tiny").phase == "stale"
+    assert manage.status(root, "tiny").usable
+    assert build.main(["tiny", str(root / "tiny")]) == 0
+    assert status.path.exists()
+    assert manage.status(root, "tiny").path != status.path
+    assert manage.prune(root, in_use=[status.path]) == []
+    assert manage.prune(root) == [status.path]
+    assert manage.status(root, "tiny").phase == "ready"
+
+
+def test_failed_build_says_why_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Engine("tiny", "T", "d", "3.11", (), (), ("no_such_module_here",), 1)
+    monkeypatch.setitem(ENGINES, "tiny", broken)
+    root = tmp_path / "engines"
+    assert build.main(["tiny", str(root / "tiny")]) == 1
+    status = manage.status(root, "tiny")
+    assert status.phase == "failed"
+    assert "no_such_module_here" in status.message
+    assert not status.usable
+    assert list((root / ".builds").iterdir()) == []
+
+
+def test_unknown_engine_and_second_builder_are_refused(tiny: Engine, tmp_path: Path) -> None:
+    import fcntl
+
+    assert build.main(["none", str(tmp_path / "none")]) == 2
+    lock = os.open(tmp_path / "tiny.build.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    assert build.main(["tiny", str(tmp_path / "tiny")]) == 3
+    os.close(lock)
+    with pytest.raises(KeyError):
+        manage.launch_build(tmp_path, "none")
+
+
+def test_interrupted_build_is_not_called_running(tiny: Engine, tmp_path: Path) -> None:
+    report = {"phase": "installing", "percent": 40, "message": "", "log": "", "pid": os.getpid(),
+              "pid_start": 1, "digest": tiny.digest}  # fmt: skip
+    (tmp_path / "tiny.build.json").write_text(json.dumps(report))
+    assert manage.status(tmp_path, "tiny").phase == "failed"
+    assert "interrupted" in manage.status(tmp_path, "tiny").message
+
+
+def test_sources_of_pip_are_passed_on() -> None:
+    options = build.uv_sources({"PIP_FIND_LINKS": "/a /b", "PIP_INDEX_URL": "https://i/simple"})
+    assert options == [
+        "--default-index", "https://i/simple", "--find-links", "/a", "--find-links", "/b",
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_real_engine_is_built_in_the_background(tmp_path: Path) -> None:
+    """The scikit-learn engine, as a task starts it: detached, with progress, usable at the end."""
+    root = tmp_path / "engines"
+    manage.launch_build(root, "python_3.11-sklearn-cpu")
+    until(lambda: manage.status(root, "python_3.11-sklearn-cpu").phase == "building", 20)
+    until(lambda: manage.status(root, "python_3.11-sklearn-cpu").phase in ("ready", "failed"), 300)
+    status = manage.status(root, "python_3.11-sklearn-cpu")
+    assert status.phase == "ready", status.message
+    assert status.manifest["packages"]["scikit-learn"] == "1.9.1"
