@@ -78,6 +78,8 @@ def gateway(host: str, port: int) -> Program:
         "--port", str(port),
         "--loop", "uvloop",
         "--http", "httptools",
+        # Its counters are started and written there; "auto" would hide a failure of it.
+        "--lifespan", "on",
         "--no-server-header",
         "--timeout-graceful-shutdown", "5",
     )  # fmt: skip
