@@ -119,6 +119,9 @@ def main() -> None:
     parser.add_argument("--log-interval", type=int, default=10)
     args = parser.parse_args()
 
+    # One thread is as fast for pictures this small, and on busy cores ten times faster than several
+    # that wait for each other.
+    torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     raw = unpack(args.data_url)
     x_train, y_train = load(raw, "train")

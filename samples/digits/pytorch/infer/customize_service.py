@@ -40,6 +40,7 @@ class Net(nn.Module):
 class DigitService(PTServingBaseService):
     def __init__(self, model_name, model_path):
         super().__init__(model_name, model_path)
+        torch.set_num_threads(1)  # The server already answers several requests at once.
         self.model = Net()
         self.model.load_state_dict(torch.load(model_path, map_location="cpu", weights_only=True))
         self.model.eval()
