@@ -38,6 +38,7 @@ from compute.sandbox.cgroups import JobGroup
 SETSID = "/usr/bin/setsid"
 PROJECT = Path(__file__).resolve().parents[2]
 LAUNCH_SECONDS = 15.0
+EXIT_SECONDS = 2.0
 SOCKET_LIMIT = 107
 
 
@@ -78,7 +79,7 @@ class LocalBackend:
     def retry_upload(self, attempt: str) -> None:
         """Upload the kept outputs again, after UPLOAD_FAILED. Raises BackendError."""
         layout = self._known(attempt)
-        seen = self.observe(attempt)
+        seen = self._ended(attempt)
         if seen.alive:
             return
         if seen.state.get("reason_code") != "UPLOAD_FAILED":
@@ -160,7 +161,7 @@ class LocalBackend:
     def remove(self, attempt: str) -> None:
         directory = self._directory(attempt)
         seen = self.observe(attempt)
-        if seen.alive:
+        if seen.alive and not seen.final:
             raise BackendError(f"Attempt {attempt} is still {seen.phase}; stop it before removing.")
         group = job_group(seen.state)
         if group is not None:
@@ -199,6 +200,15 @@ class LocalBackend:
         if not directory.is_dir():
             raise UnknownAttempt(f"No attempt {attempt} on this host.")
         return Layout(directory)
+
+    def _ended(self, attempt: str) -> Observation:
+        """The observation once a runner that reported its end has left, too (a moment later)."""
+        deadline = time.monotonic() + EXIT_SECONDS
+        seen = self.observe(attempt)
+        while seen.alive and seen.phase == "exited" and time.monotonic() < deadline:
+            time.sleep(0.01)
+            seen = self.observe(attempt)
+        return seen
 
     def _adoptable(self, spec: RunSpec, layout: Layout) -> None:
         present = RunSpec.load(layout.spec)

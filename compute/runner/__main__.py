@@ -13,6 +13,7 @@ from pathlib import Path
 from compute.runner.failures import Failure
 from compute.runner.run import AlreadyRunning, Runner
 from compute.runner.spec import RunSpec, SpecError
+from compute.sandbox.process import adopt_orphans
 
 
 def main(arguments: list[str]) -> int:
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     os.umask(0o022)
+    adopt_orphans()
     try:
         spec = RunSpec.load(Path(paths[0]))
         runner = Runner(spec)

@@ -187,7 +187,10 @@ class Runner:
         pump.start()
         began = time.monotonic()
         sync = self._uploads.periodic()
-        disk = DiskWatch(self.layout.work, self.spec.limits.disk_mb * MIB)
+        disk = DiskWatch(
+            [self.layout.work, *map(Path, filter(None, [self.spec.socket_dir]))],
+            self.spec.limits.disk_mb * MIB,
+        )
         stop: Stopped | None = None
         try:
             job.wait_set_up()

@@ -34,11 +34,11 @@ class Pump(threading.Thread):
 
 
 class DiskWatch(threading.Thread):
-    """Adds up what lies below a directory, again and again; `exceeded` when it passes `limit`."""
+    """Adds up what lies below directories, again and again; `exceeded` when it passes `limit`."""
 
-    def __init__(self, directory: Path, limit: int, seconds: float = 5.0) -> None:
+    def __init__(self, directories: list[Path], limit: int, seconds: float = 5.0) -> None:
         super().__init__(name="disk-watch", daemon=True)
-        self._directory = directory
+        self._directories = directories
         self._limit = limit
         self._seconds = seconds
         self._ending = threading.Event()
@@ -56,14 +56,15 @@ class DiskWatch(threading.Thread):
     def measure(self) -> None:
         """One pass. Blocks on disk count, not apparent sizes: a sparse file costs what it holds."""
         total = 0
-        with contextlib.suppress(OSError):
-            for _, directories, files, descriptor in os.fwalk(self._directory):
-                for name in (*directories, *files):
-                    with contextlib.suppress(OSError):
-                        status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                        total += status.st_blocks * 512
-                if self._ending.is_set():
-                    return
+        for directory in self._directories:
+            with contextlib.suppress(OSError):
+                for _, directories, files, descriptor in os.fwalk(directory):
+                    for name in (*directories, *files):
+                        with contextlib.suppress(OSError):
+                            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                            total += status.st_blocks * 512
+                    if self._ending.is_set():
+                        return
         self.used = total
         if self._limit and total > self._limit:
             self.exceeded = True

@@ -157,10 +157,10 @@ class SandboxProcess:
             if not entry.name.isdigit():
                 continue
             with contextlib.suppress(OSError, ValueError):
-                if (self._uid and entry.stat().st_uid == self._uid) or (
-                    os.getpgid(int(entry.name)) == self.pid and not _zombie(entry.name)
-                ):
-                    found.add(int(entry.name))
+                pid = int(entry.name)
+                ours = self._uid and entry.stat().st_uid == self._uid
+                if (ours or os.getpgid(pid) == self.pid) and not _zombie(entry.name):
+                    found.add(pid)
         return found - {os.getpid()}
 
     def _main_pid(self) -> int:
@@ -186,6 +186,15 @@ class SandboxProcess:
         return bool(data)
 
 
+def adopt_orphans() -> None:
+    """Let orphans of the jobs come to this process; a supervisor calls it once.
+
+    Otherwise they go to the host's process 1, which in a container may never collect them: they
+    would count against the job identity's limit for ever.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def start(
     spec: SandboxSpec, report: SandboxReport, output: int, group: JobGroup | None = None
 ) -> SandboxProcess:
@@ -195,9 +204,6 @@ def start(
     started the child. Raises SandboxUnavailable, OSError (with what could not be prepared).
     """
     report.require()
-    # Orphans of the job come to this process instead of the host's process 1, which in a container
-    # may never collect them: they would count against the job identity's limit for ever.
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     controllers = group.controllers if group is not None else ()
     joins = [
         os.open(path, os.O_WRONLY | os.O_CLOEXEC)

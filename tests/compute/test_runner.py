@@ -7,12 +7,14 @@ import json
 import os
 import socket
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from compute.runner.classify import Evidence, classify
 from compute.runner.spec import Fetch, Input, Limits, Output, RunSpec, SpecError, is_safe_relative
+from compute.runner.watch import DiskWatch
 from compute.sandbox import capabilities
 from tests.compute.helpers import Lab, until
 
@@ -239,6 +241,25 @@ def test_time_limit_stops_and_keeps_outputs(lab: Lab) -> None:
     )
     assert (seen.state["outcome"], seen.state["reason_code"]) == ("stopped", "MAX_DURATION")
     assert lab.storage.objects["out", "t/x"] == b"1"
+
+
+def test_disk_of_the_whole_attempt_is_bounded(lab: Lab, tmp_path: Path) -> None:
+    """Many files that each stay below their limit: counted together, and a sparse one is cheap."""
+    for number in range(3):
+        (tmp_path / f"f{number}").write_bytes(bytes(400_000))
+    with (tmp_path / "sparse").open("wb") as handle:
+        handle.truncate(1 << 30)
+    watch = DiskWatch([tmp_path], 1 << 20)
+    watch.measure()
+    assert watch.exceeded
+    assert 1_200_000 <= watch.used < 2_000_000
+    small = Limits(memory_mb=256, disk_mb=4)
+    seen = lab.run(
+        "import time\nfor n in range(8): open(f'f{n}', 'wb').write(bytes(1 << 20))\n" + HOLD,
+        limits=small,
+    )
+    assert seen.state["reason_code"] == "DISK_FULL"
+    assert "4 MB" in seen.state["message"]
 
 
 def test_newer_attempt_fences_the_older(lab: Lab) -> None:
