@@ -45,7 +45,7 @@ def pick(source: Any, name: str, default: Any = None) -> Any:
 def icon(name: str, label: str = "", css: str = "") -> SafeString:
     """Icon of the sprite. Decoration unless `label` names it for a screen reader."""
     if name not in ICONS:
-        log.warning("Icon `%s` is not in the sprite; add it to console/ui/icons.py.", name)
+        log.warning("Icon `%s` is not in the sprite; add it to console/ui/icons.txt.", name)
         name = FALLBACK
     speech = (
         format_html('role="img" aria-label="{}"', label)

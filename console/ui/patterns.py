@@ -339,7 +339,8 @@ def example_context() -> dict[str, Any]:
         "wrong_form": wrong,
         "problems": [
             {
-                "field": "id_code", "label": _("Code"),
+                "field": "id_code",
+                "label": _("Code"),
                 "text": _("The archive has no file train.py."),
                 "next": _("Put train.py at its top level, or name another start file."),
             }

@@ -47,7 +47,7 @@ function axes(data, colours) {
       axisLine: { lineStyle: { color: colours.line } },
       axisTick: { show: false },
       splitLine: { show: false },
-      boundaryGap: data.kind === "bar",
+      boundaryGap: data.kind === "bar" || data.kind === "heatmap",
       min: kind === "category" ? undefined : "dataMin",
       max: kind === "category" ? undefined : "dataMax",
     },
@@ -146,7 +146,7 @@ function option(data) {
   made.grid = { left: 4, right: 16, top: data.marks?.length ? 28 : 14, bottom: foot, containLabel: true };
   Object.assign(made, axes(data, colours));
   if (data.kind === "heatmap") {
-    made.yAxis = { ...made.xAxis, data: data.y, name: data.y_label, nameGap: 40 };
+    made.yAxis = { ...made.xAxis, data: data.y, name: data.y_label, nameGap: 28 };
     made.grid = { left: data.y_label ? 28 : 4, right: 8, top: 8, bottom: data.x_label ? 24 : 4, containLabel: true };
     const top = Math.max(1, ...data.series[0].data.map((cell) => cell[2]));
     made.visualMap = { show: false, min: 0, max: top, inRange: { color: [colours.low, colours.high] } };

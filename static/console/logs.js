@@ -3,6 +3,7 @@
 import { make } from "./dom.js";
 
 const KEEP = 20_000; // lines in the page; older ones are in the download
+const LONG = 2000; // lines from which those out of sight are not laid out
 const IDLE = 2000; // milliseconds between questions while nothing new comes
 const ERROR = /\b(error|exception|fatal|traceback|panic|killed)\b/i;
 const WARN = /\bwarn(ing)?\b/i;
@@ -91,6 +92,7 @@ export function startLog(root) {
       fresh.append(openNode);
     }
     body.append(fresh);
+    body.classList.toggle("is-long", body.childElementCount > LONG);
     while (body.childElementCount > KEEP) body.firstElementChild.remove();
     count.textContent = `${number.toLocaleString(document.documentElement.lang)} ${count.dataset.word}`;
     if (location.hash.startsWith(`#${root.id}-L`)) {

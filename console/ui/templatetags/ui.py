@@ -23,7 +23,7 @@ register = template.Library()
 
 register.simple_tag(html.icon, name="icon")
 register.simple_tag(html.time, name="time")
-register.simple_tag(html.size, name="bytes")
+register.simple_tag(html.size, name="size")
 register.simple_tag(html.duration, name="duration")
 register.simple_tag(html.status_chip, name="status_chip")
 register.simple_tag(html.chip, name="chip")
