@@ -1,7 +1,7 @@
 """Django application of this room."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_delete, post_migrate
 
 
 class SharingConfig(AppConfig):
@@ -12,7 +12,15 @@ class SharingConfig(AppConfig):
 
     def ready(self) -> None:
         from core import grants as kernel
-        from sharing import grants
+        from core import shell
+        from sharing import frame, grants, tidy
+        from sharing.invitation import expiry  # noqa: F401 registers its reconciler
+        from sharing.permission import system
+        from sharing.unit import reconcile  # noqa: F401 registers its reconciler
 
+        system.load()
         kernel.register(grants.Provider())
+        shell.add_banners(frame.banners)
+        shell.add_badges(frame.badges)
         post_migrate.connect(grants.sync_permissions, sender=self)
+        post_delete.connect(tidy.forget_object, dispatch_uid="sharing.forget_object")

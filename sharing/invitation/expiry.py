@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from core import actor as actors
-from core import states
+from core import reconcile, states
 from core.errors import StaleState
 from sharing.invitation.models import Invitation
-from sharing.unit.models import Association, ShareUnit, UnitPrincipal
+from sharing.unit.models import UnitPrincipal
 
 
 def lapse(**lookup: Any) -> int:
@@ -28,8 +28,6 @@ def lapse(**lookup: Any) -> int:
 def expire(invitation: Invitation) -> bool:
     """PENDING -> EXPIRED and the principal with it. False when somebody answered meanwhile."""
     with transaction.atomic():
-        # the unit's row is locked first everywhere in this room, so nobody waits in a circle
-        ShareUnit.objects.unscoped("lock").select_for_update().get(pk=invitation.unit_id)
         try:
             states.transition(
                 invitation,
@@ -41,10 +39,20 @@ def expire(invitation: Invitation) -> bool:
         except StaleState:
             return False
         UnitPrincipal.objects.filter(
-            invitation=invitation, state=Association.State.ASSOCIATING
+            invitation=invitation, state=UnitPrincipal.State.ASSOCIATING
         ).update(
-            state=Association.State.DISASSOCIATED,
+            state=UnitPrincipal.State.DISASSOCIATED,
             status_message="Nobody answered within 7 days.",
             changed_at=timezone.now(),
         )
     return True
+
+
+@reconcile.reconciler(Invitation)
+def look(invitation: Invitation) -> float | None:
+    """Expire it when its time has come, else come back then."""
+    left = (invitation.expires_at - timezone.now()).total_seconds()
+    if left > 0:
+        return left
+    expire(invitation)
+    return None

@@ -110,3 +110,27 @@ class Invitation(Stateful, Resource):
     def is_late(self) -> bool:
         """Whether the time to answer is over, whatever the stored phase says."""
         return self.expires_at <= timezone.now()
+
+    @property
+    def is_in_force(self) -> bool:
+        """Accepted, and neither left nor taken back since (``secondary`` says which)."""
+        return self.phase == self.Phase.ACCEPTED and not self.secondary
+
+    @property
+    def access_context(self) -> Mapping[str, Any]:
+        """For policies that name the owners whose shares one may accept."""
+        return {"ram:ShareOwnerAccountId": self.owner_account_id}
+
+
+class Ended(models.TextChoices):
+    """``secondary`` of an accepted invitation whose association is over."""
+
+    LEFT = "LEFT", _("Left")
+    REMOVED = "REMOVED", _("Removed")
+
+
+def end_association(invitation_id: Any, how: str) -> None:
+    """Note on an accepted invitation that its association is over; its phase is final."""
+    Invitation.objects.unscoped("the association of an answered invitation ends").filter(
+        pk=invitation_id, phase=Invitation.Phase.ACCEPTED
+    ).update(secondary=how, version=models.F("version") + 1, updated_at=timezone.now())

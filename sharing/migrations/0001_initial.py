@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField(auto_now=True)),
                 ('resource_type', models.CharField(max_length=64)),
                 ('resource_id', models.UUIDField()),
-                ('resource_name', models.CharField(max_length=64)),
+                ('resource_name', models.CharField(max_length=128)),
                 ('unit', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='resources', to='sharing.shareunit')),
             ],
         ),

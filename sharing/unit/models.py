@@ -112,7 +112,7 @@ class UnitResource(Association):
     unit = models.ForeignKey(ShareUnit, on_delete=models.CASCADE, related_name="resources")
     resource_type = models.CharField(max_length=64)  # "registry.model"
     resource_id = models.UUIDField()
-    resource_name = models.CharField(max_length=64)  # as it was called when it was added
+    resource_name = models.CharField(max_length=128)  # as it was called when it was added
 
     class Meta:
         constraints = [

@@ -1,0 +1,79 @@
+"""What other rooms may ask and must ask: is this shared, with whom, may it go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from core import registry
+from core.errors import Conflict
+from core.models import Resource
+from sharing.unit.models import ShareUnit, UnitPermission, UnitPrincipal, UnitResource
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """One account that uses, or is asked to use, an object through one unit."""
+
+    account_id: str
+    unit_id: str
+    unit_name: str
+    state: str  # ASSOCIATING (has not answered) or ASSOCIATED
+    permission: str
+
+    def __str__(self) -> str:
+        return f"{self.account_id} (share unit “{self.unit_name}”)"
+
+
+def consumers_of(obj: Resource) -> list[Consumer]:
+    """Everybody outside the owner's account who can reach ``obj`` or was invited to; three
+    queries whatever the number. For the owner's eyes."""
+    kind = obj._meta.label_lower
+    units = {
+        row.pk: row
+        for row in ShareUnit.objects.unscoped("consumers of one's own object").filter(
+            pk__in=_live(obj).values("unit_id"), phase=ShareUnit.Phase.ACTIVE
+        )
+        if not row.is_over
+    }
+    principals = UnitPrincipal.objects.filter(unit_id__in=units, state__in=UnitPrincipal.LIVE)
+    rows = UnitPermission.objects.filter(unit_id__in=units, resource_type=kind)
+    chosen = dict(rows.values_list("unit_id", "permission"))
+    return [
+        Consumer(
+            row.account_id,
+            str(row.unit_id),
+            units[row.unit_id].name,
+            row.state,
+            chosen.get(row.unit_id, ""),
+        )
+        for row in principals.order_by("account_id", "unit_id")
+    ]
+
+
+def is_shared(obj: Resource) -> bool:
+    """Whether somebody outside uses ``obj`` or was asked to."""
+    return bool(consumers_of(obj))
+
+
+def require_unshared(obj: Resource) -> None:
+    """For deletes of shareable things. Raises Conflict naming the units and accounts."""
+    consumers = consumers_of(obj)
+    if not consumers:
+        return
+    units = sorted({c.unit_name for c in consumers})
+    accounts = sorted({c.account_id for c in consumers})
+    label = registry.spec_of(obj).label if registry.has_spec(obj) else obj._meta.verbose_name
+    raise Conflict(
+        f"{label} “{obj}” is shared with {', '.join(accounts)} through share unit "
+        f"{', '.join(f'“{name}”' for name in units)}.",
+        code="SHARED",
+        hint="Remove it from the share unit, or delete the unit, and try again.",
+        extra={"share_units": sorted({c.unit_id for c in consumers}), "accounts": accounts},
+    )
+
+
+def _live(obj: Resource) -> Any:
+    return UnitResource.objects.filter(
+        resource_type=obj._meta.label_lower, resource_id=obj.pk, state__in=UnitResource.LIVE
+    )

@@ -1,0 +1,44 @@
+"""What goes when something else goes: a shared object, or a whole account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from core import registry
+from sharing import grants
+from sharing.invitation.models import Invitation
+from sharing.unit.models import ShareUnit, UnitResource
+
+
+def forget_object(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """A shareable row was deleted: its grants went by foreign key, its associations end here."""
+    if not registry.has_spec(sender) or not registry.spec_of(sender).shareable:
+        return
+    UnitResource.objects.filter(
+        resource_type=sender._meta.label_lower,
+        resource_id=instance.pk,
+        state__in=UnitResource.LIVE,
+    ).update(
+        state=UnitResource.State.DISASSOCIATED,
+        status_message="Deleted by its owner.",
+        changed_at=timezone.now(),
+    )
+
+
+def forget_account(account_id: str) -> None:
+    """Remove every trace of an account that is about to be deleted: what it shared, what it was
+    given, and its group. Call it inside the deleting transaction, before the account's row goes."""
+    with transaction.atomic():
+        Invitation.objects.unscoped("an account is deleted").filter(
+            Q(account_id=account_id) | Q(owner_account_id=account_id)
+        ).delete()
+        ShareUnit.objects.unscoped("an account is deleted").filter(account_id=account_id).delete()
+        name = grants.group_name(account_id)
+        for spec in grants.shareable_specs():
+            grants.grant_model(spec).objects.filter(group__name=name).delete()
+        Group.objects.filter(name=name).delete()

@@ -1,0 +1,45 @@
+"""One event, two trails: what one account does to a share stands in both accounts' audit trails.
+
+The other side learns which account acted and what changed, not who there, from where or how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from core import audit
+from core.actor import Actor
+
+
+def someone_of(actor: Actor) -> Actor:
+    """The actor as the other account may see it."""
+    if not actor.is_user:
+        return actor
+    return replace(
+        actor, user_id=None, username="someone", account_name="", source_ip="", user_agent="",
+        request_id="", agency_id=None,
+    )  # fmt: skip
+
+
+def tell(
+    actor: Actor,
+    account_id: str,
+    *,
+    event: str,
+    action: str,
+    target: Any,
+    message: str = "",
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the other side's row in the caller's transaction."""
+    audit.record(
+        someone_of(actor),
+        event=event,
+        action=action,
+        account_id=account_id,
+        target=target,
+        message=message,
+        after=after,
+    )

@@ -1,0 +1,171 @@
+"""API of share units."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
+from core import services
+from core.actor import Actor
+from sharing import words
+from sharing.permission import catalog
+from sharing.unit import impact
+from sharing.unit.models import ShareUnit, UnitPrincipal
+
+
+class ItemField(serializers.Serializer[Any]):
+    """One resource: ``type`` is ``registry.model`` or ``models``, ``id`` its UUID."""
+
+    type = serializers.CharField(max_length=64)
+    id = serializers.UUIDField()
+
+
+class UnitInput(ResourceInput):
+    """Everything a new unit holds, in one call."""
+
+    name = serializers.CharField(max_length=50)
+    region = serializers.CharField(max_length=32, required=False)
+    valid_until = serializers.DateTimeField(required=False, allow_null=True)
+    resources = ItemField(many=True)
+    permissions = serializers.DictField(
+        child=serializers.CharField(max_length=64),
+        required=False,
+        help_text="Resource type -> name of a share permission; the type's default where absent.",
+    )
+    principals = serializers.ListField(
+        child=serializers.CharField(max_length=32), required=False, help_text="Account ids."
+    )
+
+
+class UnitChanges(ResourceInput):
+    """What to change, take out and put in; out before in."""
+
+    name = serializers.CharField(max_length=50)
+    valid_until = serializers.DateTimeField(allow_null=True)
+    add_resources = ItemField(many=True)
+    remove_resources = ItemField(many=True)
+    permissions = serializers.DictField(child=serializers.CharField(max_length=64))
+    add_principals = serializers.ListField(child=serializers.CharField(max_length=32))
+    remove_principals = serializers.ListField(child=serializers.CharField(max_length=32))
+
+
+class RightSerializer(serializers.Serializer[Any]):
+    """One right in a permission."""
+
+    action = serializers.CharField()
+    words = serializers.CharField()
+
+
+class PermissionSerializer(serializers.Serializer[Any]):
+    """One version of a share permission."""
+
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    type = serializers.CharField()
+    type_label = serializers.CharField()
+    title = serializers.CharField()
+    may = RightSerializer(many=True)
+    never = serializers.CharField(allow_blank=True)
+    default = serializers.BooleanField()
+
+
+class UnitResourceSerializer(serializers.Serializer[Any]):
+    """One resource of a unit; removed ones stay as history."""
+
+    type = serializers.CharField(source="resource_type")
+    id = serializers.UUIDField(source="resource_id")
+    name = serializers.CharField(source="resource_name")
+    state = serializers.CharField()
+    status_message = serializers.CharField()
+
+
+class UnitPrincipalSerializer(serializers.Serializer[Any]):
+    """One account of a unit. ``external`` is true for every account but the owner's."""
+
+    account_id = serializers.CharField()
+    state = serializers.CharField()
+    status_message = serializers.CharField()
+    invitation_id = serializers.UUIDField(allow_null=True)
+    external = serializers.SerializerMethodField()
+
+    def get_external(self, row: UnitPrincipal) -> bool:
+        return True
+
+
+class UnitPermissionSerializer(serializers.Serializer[Any]):
+    """The permission of one type in one unit."""
+
+    type = serializers.CharField(source="resource_type")
+    name = serializers.CharField(source="permission")
+    version = serializers.IntegerField(source="permission_version")
+
+
+class UnitSerializer(StatefulSerializer):
+    """A unit with what is in it."""
+
+    valid_until = serializers.DateTimeField(allow_null=True)
+    resources = UnitResourceSerializer(many=True, source="resources.all")
+    permissions = UnitPermissionSerializer(many=True, source="permissions.all")
+    principals = UnitPrincipalSerializer(many=True, source="principals.all")
+
+
+class ShareUnitViewSet(ResourceViewSet):
+    """Share units of one's own account."""
+
+    serializer_class = UnitSerializer
+    input_class = UnitInput
+    update_class = UnitChanges
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """The page's members in three queries, however many units it shows."""
+        from django.db.models import prefetch_related_objects
+
+        page = super().paginate_queryset(queryset)
+        if page:
+            prefetch_related_objects(page, "resources", "permissions", "principals")
+        return page
+
+
+class LossSerializer(serializers.Serializer[Any]):
+    """What one account would lose if the unit were deleted now."""
+
+    account_id = serializers.CharField()
+    waiting = serializers.BooleanField()
+    resources = serializers.ListField(child=serializers.CharField(), source="names")
+    rights = serializers.SerializerMethodField()
+    uses = serializers.ListField(child=serializers.CharField())
+
+    def get_rights(self, loss: impact.Loss) -> list[dict[str, str]]:
+        return [{"type": kind, "id": pk, "action": action} for kind, pk, action in loss.rights]
+
+
+class ImpactView(APIView):
+    """Who would lose what if this unit were deleted now."""
+
+    declared: ClassVar[dict[str, str]] = {"get": "resource:get"}
+    serializer_class = LossSerializer
+
+    def get(self, request: Request, pk: str) -> Response:
+        unit = services.visible(ShareUnit, _actor(request), pk=pk)
+        return Response({"items": LossSerializer(impact.losses(unit), many=True).data})
+
+
+class PermissionsView(APIView):
+    """The share permissions on offer, newest version of each."""
+
+    declared: ClassVar[dict[str, str]] = {"get": "resource_share:permission:list"}
+    serializer_class = PermissionSerializer
+
+    def get(self, request: Request) -> Response:
+        kind = request.query_params.get("type") or None
+        found = [words.permission_words(one) for one in catalog.latest(kind)]
+        return Response({"items": PermissionSerializer(found, many=True).data})
+
+
+def _actor(request: Request) -> Actor:
+    return request._request.actor  # type: ignore[attr-defined,no-any-return]

@@ -1,0 +1,185 @@
+"""The form of a share unit: what, with which permission, with whom. One form, then a confirmation
+that says in words what will be granted; nothing typed is lost on the way back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any, ClassVar
+
+from django import forms
+from django.core import signing
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from console.forms import Fieldset, ResourceForm
+from core import registry
+from sharing import grants, words
+from sharing.permission import catalog
+from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource, validate_unit_name
+from sharing.unit.plan import GONE
+
+CHOICES = 200  # rows of one type that the form offers, newest first
+_SEPARATORS = re.compile(r"[\s,;，；、]+")
+
+
+class UnitForm(ResourceForm):
+    """Create and edit. On an edit, what is unticked is removed and what is ticked is added."""
+
+    FIELDSETS: ClassVar[tuple[Fieldset, ...]] = (
+        (_("1. What to share"), _("Only your own resources, all of one region."),
+         ("name", "description", "resources")),
+        (_("2. Permission"), _("One per type. It cannot be changed while something uses it."), ()),
+        (_("3. With whom"), _("Each account is invited and has 7 days to accept."),
+         ("principals", "valid_until")),
+    )  # fmt: skip
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=50,
+        validators=[validate_unit_name],
+        help_text=_("1 to 50 letters, digits, Chinese characters, “.”, “_” or “-”."),
+    )
+    description = forms.CharField(label=_("Description"), max_length=255, required=False)
+    resources = forms.MultipleChoiceField(
+        label=_("Resources"), widget=forms.CheckboxSelectMultiple, required=False
+    )
+    principals = forms.CharField(
+        label=_("Account ids"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        required=False,
+        max_length=2000,
+        help_text=_("10 digits each, separated by blanks, commas or line breaks."),
+    )
+    valid_until = forms.DateTimeField(
+        label=_("Ends at (UTC)"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("Empty: until you delete the share unit."),
+    )
+
+    instance: ShareUnit | None
+
+    def setup(self) -> None:
+        field = self.fields["resources"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        choices: list[tuple[str, str]] = []
+        for spec in grants.shareable_specs():
+            rows = self._rows(spec)
+            choices += rows
+            if rows or self._bound(spec.type_label):
+                self._add_permission(spec)
+        have = {value for value, _text in choices}
+        for row in self._inside():  # beyond the newest, or no longer the caller's to read
+            value = f"{row.resource_type}:{row.resource_id}"
+            if value not in have:
+                choices.append((value, row.resource_name))
+        field.choices = choices
+        field.required = self.instance is None
+        if not choices:
+            kinds = ", ".join(str(s.label_plural).lower() for s in grants.shareable_specs())
+            field.help_text = _now(
+                "You have nothing to share in region %(region)s yet. "
+                "These can be shared: %(kinds)s."
+            ) % {"region": self.region, "kinds": kinds or "–"}
+
+    @property
+    def region(self) -> str:
+        return self.instance.region if self.instance is not None else self.actor.region
+
+    def initial_from(self, instance: ShareUnit) -> dict[str, Any]:
+        rows = instance.resources.filter(state__in=UnitResource.LIVE)
+        people = instance.principals.filter(state__in=UnitPrincipal.LIVE).order_by("account_id")
+        return {
+            "name": instance.name,
+            "description": instance.description,
+            "valid_until": instance.valid_until,
+            "resources": [f"{row.resource_type}:{row.resource_id}" for row in rows],
+            "principals": "\n".join(people.values_list("account_id", flat=True)),
+        }
+
+    def clean_principals(self) -> list[str]:
+        found = _SEPARATORS.split(self.cleaned_data["principals"])
+        return list(dict.fromkeys(text for text in found if text))
+
+    def data_for_service(self) -> dict[str, Any]:
+        """What ``services.create`` or ``services.update`` takes."""
+        data = self.cleaned_data
+        shared = {k: data[k] for k in ("name", "description", "valid_until")}
+        shared["permissions"] = {
+            name.removeprefix("permission-"): value
+            for name, value in data.items()
+            if name.startswith("permission-") and value
+        }
+        if self.instance is None:
+            items = [_item(value) for value in data["resources"]]
+            return {**shared, "resources": items, "principals": data["principals"]}
+        before = self.initial_from(self.instance)
+        had, accounts = list(before["resources"]), before["principals"].split()
+        return {
+            **shared,
+            "add_resources": [_item(v) for v in data["resources"] if v not in had],
+            "remove_resources": [_item(v) for v in had if v not in data["resources"]],
+            "add_principals": [a for a in data["principals"] if a not in accounts],
+            "remove_principals": [a for a in accounts if a not in data["principals"]],
+        }
+
+    def seal(self) -> str:
+        """Signature of what was asked: the confirmation holds for exactly this and this user."""
+        text = json.dumps(self.data_for_service(), sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return signing.Signer(salt="sharing.unit.confirm").sign(f"{self.actor.user_id}.{digest}")
+
+    def _rows(self, spec: registry.ResourceSpec) -> list[tuple[str, str]]:
+        rows = spec.model.objects.own(self.actor, spec.model.READ_VERB)
+        if spec.regional:
+            rows = rows.filter(region=self.region)
+        return [
+            (f"{spec.type_label}:{obj.pk}", f"{spec.label} · {obj}")
+            for obj in rows.order_by("-created_at")[:CHOICES]
+            if getattr(obj, "phase", "") not in GONE
+        ]
+
+    def _inside(self) -> list[UnitResource]:
+        if self.instance is None:
+            return []
+        return list(self.instance.resources.filter(state__in=UnitResource.LIVE))
+
+    def _bound(self, kind: str) -> bool:
+        return any(row.resource_type == kind for row in self._inside())
+
+    def _add_permission(self, spec: registry.ResourceSpec) -> None:
+        """A radio per permission of the type; none where the unit uses one already."""
+        if self._bound(spec.type_label):
+            return
+        offered = list(catalog.latest(spec.type_label))
+        if not offered:
+            return
+        name = f"permission-{spec.type_label}"
+        self.fields[name] = forms.ChoiceField(
+            label=_now("Permission on %(things)s") % {"things": str(spec.label_plural).lower()},
+            choices=[
+                (p.name, f"{p.title}. {words.may_sentence(words.permission_words(p))}")
+                for p in offered
+            ],
+            initial=catalog.default_of(spec.type_label).name,
+            widget=forms.RadioSelect,
+            required=False,
+        )
+
+    def fieldsets(self) -> list[dict[str, Any]]:
+        names = tuple(name for name in self.fields if name.startswith("permission-"))
+        sets: list[Any] = [list(one) for one in type(self).FIELDSETS]
+        sets[1][2] = names
+        drawn = []
+        for title, text, fields in sets:
+            bound = [self[name] for name in fields if name in self.fields]
+            if bound:
+                drawn.append({"title": title, "help": text, "fields": bound})
+        return drawn
+
+
+def _item(value: str) -> dict[str, str]:
+    kind, _sep, pk = value.partition(":")
+    return {"type": kind, "id": pk}

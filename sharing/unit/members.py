@@ -1,0 +1,244 @@
+"""Putting resources and accounts into a unit and taking them out, inside the caller's transaction.
+
+The caller holds the lock on the unit's row. Every step leaves grants that match the associations.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from core import registry, states
+from core.actor import Actor
+from core.errors import Conflict, QuotaExceeded, StaleState, ValidationFailed
+from sharing import grants
+from sharing.invitation.models import LIFETIME, Ended, Invitation, end_association
+from sharing.permission import catalog
+from sharing.permission.catalog import SharePermission
+from sharing.trail import someone_of, tell
+from sharing.unit.models import ShareUnit, UnitPermission, UnitPrincipal, UnitResource
+from sharing.unit.plan import MAX_PRINCIPALS, MAX_RESOURCES, Plan
+
+State = UnitResource.State
+#: unanswered invitations an account may have sent; there is no limit on those received
+MAX_PENDING_SENT = 200
+UPDATE = "resource_share:unit:update"
+
+
+def add(actor: Actor, unit: ShareUnit, plan: Plan) -> None:
+    """Put everything of the plan into the unit.
+
+    Raises:
+        ValidationFailed: it is in already, or the unit would be too large. QuotaExceeded.
+    """
+    _add_resources(actor, unit, plan)
+    for account_id in plan.principals:
+        _add_principal(actor, unit, account_id)
+    if plan.principals:
+        _check_pending(unit)
+
+
+def _add_resources(actor: Actor, unit: ShareUnit, plan: Plan) -> None:
+    for kind, permission in plan.permissions.items():
+        _bind(unit, kind, permission)
+    by_type: dict[str, list[Any]] = defaultdict(list)
+    for obj in plan.resources:
+        kind = registry.spec_of(obj).type_label
+        row, made = UnitResource.objects.get_or_create(
+            unit=unit,
+            resource_type=kind,
+            resource_id=obj.pk,
+            defaults={"state": State.ASSOCIATED, "resource_name": str(obj)[:128]},
+        )
+        if not made and row.state in UnitResource.LIVE:
+            raise ValidationFailed.of(
+                "resources", f"“{obj}” is in this share unit already.", code="DUPLICATE"
+            )
+        if not made:
+            row.state, row.status_message, row.resource_name = State.ASSOCIATED, "", str(obj)[:128]
+            row.save()
+        by_type[kind].append(obj)
+    if unit.resources.filter(state__in=UnitResource.LIVE).count() > MAX_RESOURCES:
+        raise ValidationFailed.of(
+            "resources", f"A share unit holds at most {MAX_RESOURCES} resources.", code="LIMIT"
+        )
+    if not by_type:
+        return
+    for principal in unit.principals.filter(state=State.ASSOCIATED):
+        give_all(unit, principal.account_id, {k: [o.pk for o in v] for k, v in by_type.items()})
+        tell(
+            actor,
+            principal.account_id,
+            event="associateResourceShare",
+            action=UPDATE,
+            target=unit,
+            message=f"Added to share unit “{unit}”, which this account has accepted.",
+            after={"resources": [str(o) for o in plan.resources]},
+        )
+
+
+def _bind(unit: ShareUnit, kind: str, permission: SharePermission) -> None:
+    """Set the permission of a type; it cannot move while something in the unit uses it."""
+    row = unit.permissions.filter(resource_type=kind).first()
+    if row is None:
+        row = UnitPermission(unit=unit, resource_type=kind)
+    elif (row.permission, row.permission_version) == (permission.name, permission.version):
+        return
+    elif unit.resources.filter(resource_type=kind, state__in=UnitResource.LIVE).exists():
+        raise StaleState(
+            f"“{unit}” got another permission for {kind} meanwhile.", hint="Reload and try again."
+        )
+    row.permission, row.permission_version = permission.name, permission.version
+    row.save()
+
+
+def give_all(unit: ShareUnit, account_id: str, ids: dict[str, list[Any]] | None = None) -> int:
+    """Write the grants of one account on ``ids`` (type -> ids), by default on everything live."""
+    if ids is None:
+        ids = defaultdict(list)
+        for row in unit.resources.filter(state=State.ASSOCIATED):
+            ids[row.resource_type].append(row.resource_id)
+    chosen = {row.resource_type: row for row in unit.permissions.all()}
+    written = 0
+    for kind, wanted in ids.items():
+        row, spec = chosen[kind], registry.spec_by_type(kind)
+        permission = catalog.find(kind, row.permission, row.permission_version)
+        # rows deleted since they were added must not fail the foreign key
+        there = spec.model.objects.unscoped("grants on own rows of a unit").filter(
+            pk__in=wanted, account_id=unit.account_id
+        )
+        pks = there.values_list("pk", flat=True)
+        written += grants.give(unit, spec, pks, account_id, catalog.actions(permission))
+    return written
+
+
+def _add_principal(actor: Actor, unit: ShareUnit, account_id: str) -> None:
+    principal, made = UnitPrincipal.objects.get_or_create(
+        unit=unit, account_id=account_id, defaults={"state": State.ASSOCIATING}
+    )
+    if not made and principal.state in UnitPrincipal.LIVE:
+        word = "has accepted" if principal.state == State.ASSOCIATED else "is invited to"
+        raise ValidationFailed.of(
+            "principals", f"Account {account_id} {word} this share unit already.", code="DUPLICATE"
+        )
+    if unit.principals.filter(state__in=UnitPrincipal.LIVE).count() > MAX_PRINCIPALS:
+        raise ValidationFailed.of(
+            "principals", f"A share unit has at most {MAX_PRINCIPALS} principals.", code="LIMIT"
+        )
+    principal.state, principal.status_message = State.ASSOCIATING, ""
+    principal.invitation = _invite(unit, account_id)
+    principal.save()
+    tell(
+        actor,
+        account_id,
+        event="inviteResourceShare",
+        action=UPDATE,
+        target=principal.invitation,
+        message=f"Account {unit.account_id} invites this account to share unit “{unit}”.",
+    )
+
+
+def _invite(unit: ShareUnit, account_id: str) -> Invitation:
+    invitation = Invitation(
+        account_id=account_id,
+        region=unit.region,
+        name=unit.name,
+        unit=unit,
+        owner_account_id=unit.account_id,
+        expires_at=timezone.now() + LIFETIME,
+    )
+    states.start(invitation, Invitation.Phase.PENDING)
+    invitation.next_look_at = invitation.expires_at
+    try:
+        with transaction.atomic():
+            invitation.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict(
+            f"Account {account_id} has an open invitation to this share unit.",
+            hint="Reload the page to see it.",
+        ) from error
+    return invitation
+
+
+def _check_pending(unit: ShareUnit) -> None:
+    sent = (
+        Invitation.objects.unscoped("limit on invitations sent")
+        .filter(
+            owner_account_id=unit.account_id,
+            phase=Invitation.Phase.PENDING,
+            expires_at__gt=timezone.now(),
+        )
+        .count()
+    )
+    if sent > MAX_PENDING_SENT:
+        raise QuotaExceeded(
+            f"Your account may have {MAX_PENDING_SENT} unanswered share invitations.",
+            hint="Wait for answers, or remove accounts that do not answer.",
+            extra={"quota": "share_invitations_sent", "limit": MAX_PENDING_SENT},
+        )
+
+
+def remove_resources(
+    actor: Actor, unit: ShareUnit, rows: Iterable[UnitResource], why: str = ""
+) -> None:
+    """End the association of some resources and every grant this unit gave on them."""
+    rows = list(rows)
+    by_type: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_type[row.resource_type].append(row.resource_id)
+        row.state, row.status_message = State.DISASSOCIATED, why
+        row.save()
+    for kind, ids in by_type.items():
+        grants.take(unit, spec=registry.spec_by_type(kind), object_ids=ids)
+    for principal in unit.principals.filter(state=State.ASSOCIATED) if rows else ():
+        tell(
+            actor,
+            principal.account_id,
+            event="disassociateResourceShare",
+            action=UPDATE,
+            target=unit,
+            message=f"Removed from share unit “{unit}”; it can no longer be used through it.",
+            after={"resources": [row.resource_name for row in rows]},
+        )
+
+
+def remove_principals(
+    actor: Actor, unit: ShareUnit, rows: Iterable[UnitPrincipal], why: str
+) -> None:
+    """End some accounts' association: open invitations are cancelled, grants go."""
+    for row in rows:
+        waiting = row.state == State.ASSOCIATING
+        row.state, row.status_message = State.DISASSOCIATED, why
+        row.save()
+        grants.take(unit, account_id=row.account_id)
+        if waiting and row.invitation_id is not None:
+            cancel(actor, row.invitation_id, why)
+        elif row.invitation_id is not None:
+            end_association(row.invitation_id, Ended.REMOVED)
+        tell(
+            actor,
+            row.account_id,
+            event="disassociateResourceShare",
+            action=UPDATE,
+            target=unit,
+            message=why,
+        )
+
+
+def cancel(actor: Actor, invitation_id: Any, why: str) -> None:
+    """PENDING -> CANCELLED. The caller holds the invitation's lock; an answered one stays."""
+    rows = Invitation.objects.unscoped("the owner takes an invitation back")
+    invitation = rows.get(pk=invitation_id)
+    if invitation.phase == Invitation.Phase.PENDING:
+        states.transition(
+            invitation,
+            Invitation.Phase.CANCELLED,
+            actor=someone_of(actor),
+            reason="OWNER",
+            message=why,
+            answered_at=timezone.now(),
+        )

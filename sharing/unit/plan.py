@@ -1,0 +1,262 @@
+"""What a caller wants to put into a unit, read and checked before anything is written."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+
+from core import access, registry
+from core.actor import Actor
+from core.errors import AccessDenied, Problem, ValidationFailed
+from core.models import Resource
+from sharing import grants
+from sharing.permission import catalog
+from sharing.permission.catalog import SharePermission
+from sharing.unit.models import ShareUnit, UnitPermission, UnitResource
+
+ACCOUNT_ID = re.compile(r"[0-9]{10}", re.ASCII)
+MAX_RESOURCES = 100  # per unit
+MAX_PRINCIPALS = 50  # per unit
+GONE = frozenset({"DELETING", "DELETED"})  # phases of things that can no longer be given
+
+
+@dataclass(slots=True)
+class Plan:
+    """Own rows, one permission per type among them, and accounts that exist."""
+
+    resources: list[Resource] = field(default_factory=list)
+    permissions: dict[str, SharePermission] = field(default_factory=dict)
+    principals: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def check(self) -> Plan:
+        """Itself, or ValidationFailed with everything that is wrong."""
+        if self.problems:
+            raise ValidationFailed(self.problems[0].text, problems=self.problems)
+        return self
+
+
+def read(
+    actor: Actor,
+    region: str,
+    *,
+    resources: Iterable[Mapping[str, Any]] = (),
+    permissions: Mapping[str, str] | None = None,
+    principals: Iterable[str] = (),
+    unit: ShareUnit | None = None,
+) -> Plan:
+    """Turn input into a plan; ``unit`` is the one that grows, None for a new one.
+
+    Raises:
+        AccessDenied: an object belongs to somebody else, or the caller does not himself hold a
+        right that the permission would give.
+        ValidationFailed: everything else that is wrong, all at once.
+    """
+    plan = Plan()
+    _resources(actor, region, resources, plan)
+    _permissions(permissions or {}, unit, plan)
+    _principals(actor, principals, plan)
+    plan.check()
+    for obj in plan.resources:
+        for action in catalog.actions(plan.permissions[registry.spec_of(obj).type_label]):
+            _must_hold(actor, action, obj)
+    return plan
+
+
+def spec_of_type(text: str) -> registry.ResourceSpec | None:
+    """The shareable type called ``registry.model`` or ``models``; None when there is none."""
+    for spec in grants.shareable_specs():
+        if text in (spec.type_label, spec.slug):
+            return spec
+    return None
+
+
+def type_names() -> str:
+    return ", ".join(f"“{spec.type_label}”" for spec in grants.shareable_specs()) or "none"
+
+
+def object_key(item: Mapping[str, Any]) -> tuple[registry.ResourceSpec, uuid.UUID] | None:
+    """(type, id) of ``{"type", "id"}``, or None where either is malformed."""
+    spec = spec_of_type(str(item.get("type", "")))
+    try:
+        return (spec, uuid.UUID(str(item.get("id", "")))) if spec else None
+    except ValueError:
+        return None
+
+
+def _resources(
+    actor: Actor, region: str, given: Iterable[Mapping[str, Any]], plan: Plan
+) -> None:  # fmt: skip
+    seen: set[uuid.UUID] = set()
+    for item in given:
+        spec = spec_of_type(str(item.get("type", "")))
+        if spec is None:
+            plan.problems.append(
+                Problem(
+                    "resources",
+                    f"“{item.get('type', '')}” is no type that can be shared.",
+                    "TYPE_UNKNOWN",
+                    f"Types that can be shared: {type_names()}.",
+                )
+            )
+            continue
+        key = object_key(item)
+        rows = spec.model.objects.for_action(actor, spec.model.READ_VERB)
+        obj = rows.filter(pk=key[1]).first() if key else None
+        if obj is None:
+            plan.problems.append(
+                Problem(
+                    "resources",
+                    f"There is no {spec.label} with the id “{item.get('id', '')}” in your account.",
+                    "NOT_FOUND",
+                    "Copy the id from its page.",
+                )
+            )
+        elif obj.account_id != actor.account_id:
+            raise AccessDenied(_not_yours(spec, obj), target=obj)
+        elif obj.pk not in seen:
+            seen.add(obj.pk)
+            _shareable(spec, obj, region, plan)
+    if len(plan.resources) > MAX_RESOURCES:
+        plan.problems.append(
+            Problem("resources", f"A share unit holds at most {MAX_RESOURCES} resources.", "LIMIT")
+        )
+
+
+def _shareable(spec: registry.ResourceSpec, obj: Resource, region: str, plan: Plan) -> None:
+    if spec.regional and obj.region != region:
+        plan.problems.append(
+            Problem(
+                "resources",
+                f"{spec.label} “{obj}” is in `{obj.region}`; this share unit is in `{region}`.",
+                "REGION",
+                "Make a share unit in that region for it.",
+            )
+        )
+    elif getattr(obj, "phase", "") in GONE:
+        plan.problems.append(
+            Problem("resources", f"{spec.label} “{obj}” is being deleted.", "GONE")
+        )
+    else:
+        plan.resources.append(obj)
+
+
+def _not_yours(spec: registry.ResourceSpec, obj: Resource) -> access.Decision:
+    return access.Decision(
+        False,
+        "resource_share:unit:create",
+        "share",
+        f"{spec.label} “{obj}” was shared with you by another account. Only its owner can share "
+        "it; ask him to invite the other account himself.",
+    )
+
+
+def _must_hold(actor: Actor, action: str, obj: Resource) -> None:
+    decision = access.decide(actor, action, obj)
+    if not decision.allowed:
+        raise AccessDenied(
+            access.Decision(
+                False,
+                action,
+                decision.step,
+                f"Nobody can give away a right he lacks: sharing “{obj}” with this permission "
+                f"gives `{action}`. {decision.reason}",
+                decision.trace,
+                missing=decision.missing,
+                statement=decision.statement,
+            ),
+            target=obj,
+        )
+
+
+def _permissions(given: Mapping[str, str], unit: ShareUnit | None, plan: Plan) -> None:
+    bound = {row.resource_type: row for row in _bound(unit)}
+    chosen = {}
+    for text, name in given.items():
+        spec = spec_of_type(text)
+        if spec is None:
+            plan.problems.append(
+                Problem("permissions", f"“{text}” is no type that can be shared.", "TYPE_UNKNOWN")
+            )
+        elif name:
+            chosen[spec.type_label] = name
+    for kind in dict.fromkeys(registry.spec_of(obj).type_label for obj in plan.resources):
+        row, name = bound.get(kind), chosen.get(kind)
+        if row is not None and name not in (None, row.permission):
+            plan.problems.append(
+                Problem(
+                    "permissions",
+                    f"This unit gives {row.permission} on its {kind}; a unit has one permission "
+                    "per type.",
+                    "PERMISSION_BOUND",
+                    "Make another share unit for the other permission.",
+                )
+            )
+            continue
+        try:
+            if row is not None:
+                plan.permissions[kind] = catalog.find(kind, row.permission, row.permission_version)
+            elif name is not None:
+                plan.permissions[kind] = catalog.find(kind, name)
+            else:
+                plan.permissions[kind] = catalog.default_of(kind)
+        except KeyError:
+            offered = ", ".join(one.name for one in catalog.latest(kind)) or "none"
+            plan.problems.append(
+                Problem(
+                    "permissions",
+                    f"There is no share permission “{name or ''}” for {kind}.",
+                    "PERMISSION_UNKNOWN",
+                    f"Choose one of: {offered}.",
+                )
+            )
+
+
+def _bound(unit: ShareUnit | None) -> Iterable[UnitPermission]:
+    """Permissions that something in the unit uses; others may still be replaced."""
+    if unit is None:
+        return ()
+    live = unit.resources.filter(state__in=UnitResource.LIVE).values("resource_type")
+    return unit.permissions.filter(resource_type__in=live)
+
+
+def _principals(actor: Actor, given: Iterable[str], plan: Plan) -> None:
+    wanted = list(dict.fromkeys(str(text).strip() for text in given if str(text).strip()))
+    accounts = apps.get_model(settings.MODELYARD_ACCOUNT_MODEL)
+    there = set(
+        accounts._default_manager.filter(
+            pk__in=[w for w in wanted if ACCOUNT_ID.fullmatch(w)], is_active=True
+        ).values_list("pk", flat=True)
+    )
+    for text in wanted:
+        if text == actor.account_id:
+            plan.problems.append(
+                Problem(
+                    "principals",
+                    "This is your own account; it owns these resources already.",
+                    "SELF",
+                    "Give users of your own account rights with a policy.",
+                )
+            )
+        elif text not in there:
+            # the same words for malformed, unknown and suspended: this is no directory of accounts
+            plan.problems.append(
+                Problem(
+                    "principals",
+                    f"“{text}” is not the id of an account you can share with.",
+                    "ACCOUNT",
+                    "Ask the other side for its account id: 10 digits, in the menu at the top.",
+                )
+            )
+        else:
+            plan.principals.append(text)
+    if len(plan.principals) > MAX_PRINCIPALS:
+        plan.problems.append(
+            Problem("principals", f"A share unit has at most {MAX_PRINCIPALS} principals.", "LIMIT")
+        )

@@ -1,0 +1,103 @@
+"""Declaration of share units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from core import registry
+from core.actor import Actor
+from core.registry import Column, Item, Panel, ResourceSpec, Tab
+from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource
+
+
+def panels(unit: ShareUnit, actor: Actor) -> list[Panel]:
+    resources = unit.resources.filter(state__in=UnitResource.LIVE).count()
+    states = list(unit.principals.values_list("state", flat=True))
+    items = (
+        Item(_("Resources"), resources),
+        Item(_("Accounts that accepted"), states.count(UnitPrincipal.State.ASSOCIATED)),
+        Item(_("Accounts that have not answered"), states.count(UnitPrincipal.State.ASSOCIATING)),
+        Item(_("Ends"), unit.valid_until or _("when you delete it")),
+    )
+    return [Panel(_("Share"), items, icon="share")]
+
+
+def _resources(request: Any, unit: ShareUnit) -> dict[str, Any]:
+    from sharing.unit.pages import resource_rows
+
+    return {"share_resources": resource_rows(unit)}
+
+
+def _principals(request: Any, unit: ShareUnit) -> dict[str, Any]:
+    from sharing.unit.pages import principal_rows
+
+    return {"share_principals": principal_rows(unit)}
+
+
+def _permissions(request: Any, unit: ShareUnit) -> dict[str, Any]:
+    from sharing.words import contents
+
+    return {"share_contents": contents(unit)}
+
+
+SPEC = registry.register(
+    ResourceSpec(
+        model=ShareUnit,
+        slug="share-units",
+        iam="resource_share:unit",
+        label=_("Share unit"),
+        label_plural=_("Shared by me"),
+        icon="share",
+        section="sharing",
+        order=10,
+        description=_("Resources of this account that other accounts may use."),
+        empty_title=_("Nothing is shared"),
+        empty_text=_(
+            "A share unit says what is shared, what may be done with it, and with which accounts. "
+            "They use it after they have accepted."
+        ),
+        actions={
+            "list": "list",
+            "get": "get",
+            "create": "create",
+            "update": "update",
+            "delete": "delete",
+        },
+        events={
+            "create": "createResourceShare",
+            "update": "updateResourceShare",
+            "delete": "deleteResourceShare",
+        },
+        columns=(
+            Column("name", _("Name"), sort="name"),
+            Column("phase", _("Status"), lambda unit: ShareUnit.Phase(unit.phase).label),
+            Column("region", _("Region")),
+            Column("valid_until", _("Valid until"), lambda unit: unit.valid_until or "–"),
+            Column("created_at", _("Created"), sort="created_at"),
+        ),
+        filters=("phase",),
+        search=("name", "description"),
+        tabs=(
+            Tab("resources", _("Resources"), "sharing/unit/resources.html", _resources,
+                count=lambda unit: unit.resources.filter(state__in=UnitResource.LIVE).count()),
+            Tab("principals", _("Principals"), "sharing/unit/principals.html", _principals,
+                count=lambda unit: unit.principals.filter(state__in=UnitPrincipal.LIVE).count()),
+            Tab("permission", _("Permission"), "sharing/unit/permission.html", _permissions),
+        ),
+        panels=panels,
+        form="sharing.unit.forms.UnitForm",
+        edit_form="sharing.unit.forms.UnitForm",
+        viewset="sharing.unit.api.ShareUnitViewSet",
+        services="sharing.unit.services",
+        inventory="sharing.unit.impact.inventory",
+        quota=("share_units", 100),
+        views={
+            "list": "sharing.unit.pages.UnitList",
+            "create": "sharing.unit.pages.CreateUnit",
+            "edit": "sharing.unit.pages.EditUnit",
+            "detail": "sharing.unit.pages.UnitDetail",
+        },
+    )
+)  # fmt: skip

@@ -1,0 +1,266 @@
+"""The sole writers of share units."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+
+from core import access, audit, services, states
+from core.actor import Actor
+from core.errors import Problem, StaleState, ValidationFailed
+from core.models import Resource
+from sharing import grants
+from sharing.invitation.expiry import lapse
+from sharing.invitation.models import Invitation
+from sharing.unit import members, plan
+from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource
+
+Phase = ShareUnit.Phase
+COLUMNS = ("name", "description", "tags", "valid_until")
+
+
+def create(actor: Actor, data: Mapping[str, Any]) -> ShareUnit:
+    """Make a unit and invite its principals, all or nothing.
+
+    ``data``: name, description, tags, valid_until, resources [{"type", "id"}],
+    permissions {type: name}, principals [account ids].
+
+    Raises:
+        AccessDenied, ValidationFailed (everything wrong at once), QuotaExceeded.
+    """
+    region = data.get("region") or actor.region
+    accounts = [str(text) for text in data.get("principals", ())]
+    _ask(actor, "resource_share:unit:create", access.Target(actor.account_id), accounts)
+    if not data.get("resources"):
+        raise ValidationFailed.of(
+            "resources", "Choose at least one resource to share.", code="REQUIRED"
+        )
+    wanted = plan.read(
+        actor,
+        region,
+        resources=data["resources"],
+        permissions=data.get("permissions"),
+        principals=accounts,
+    )
+    unit = ShareUnit(region=region, **{k: data[k] for k in COLUMNS if k in data})
+    states.start(unit, Phase.ACTIVE)
+    unit.next_look_at = None  # nothing goes on in an active unit, so nobody needs to look
+    return services.create(actor, unit, after_save=lambda saved: members.add(actor, saved, wanted))
+
+
+def update(
+    actor: Actor,
+    unit: ShareUnit,
+    data: Mapping[str, Any],
+    *,
+    expected_version: int | None = None,
+) -> ShareUnit:
+    """Change columns, then remove, then add; one transaction.
+
+    ``data``: any of name, description, tags, valid_until, add_resources, remove_resources,
+    permissions (for types that are new in the unit), add_principals, remove_principals.
+
+    Raises:
+        AccessDenied, ValidationFailed, PreconditionFailed, Conflict (the unit is no longer active).
+    """
+    accounts = [str(text) for text in data.get("add_principals", ())]
+    _ask(actor, members.UPDATE, unit, accounts)
+    _must_be_active(unit)
+    wanted = plan.read(
+        actor,
+        unit.region,
+        resources=data.get("add_resources", ()),
+        permissions=data.get("permissions"),
+        principals=accounts,
+        unit=unit,
+    )
+    lapse(unit_id=unit.pk)
+    leaving = [str(text) for text in data.get("remove_principals", ())]
+    with transaction.atomic():
+        locked = _lock_pending(unit, leaving)
+        columns = {k: data[k] for k in COLUMNS if k in data}
+        fresh = services.update(actor, unit, columns, expected_version=expected_version)
+        _must_be_active(fresh)
+        _nothing_new(unit, locked, leaving)
+        if "valid_until" in columns:
+            grants.move_window(fresh)
+        gone = _resource_rows(fresh, data.get("remove_resources", ()))
+        members.remove_resources(actor, fresh, gone)
+        out = _principal_rows(fresh, leaving)
+        members.remove_principals(
+            actor, fresh, out, f"Account {fresh.account_id} removed this account from the share."
+        )
+        members.add(actor, fresh, wanted)
+        _note(actor, fresh, wanted, gone, out)
+    return fresh
+
+
+def delete(actor: Actor, obj: ShareUnit, *, expected_version: int | None = None) -> None:
+    """End the unit: invitations are cancelled and grants gone when this returns; the row stays as
+    a tombstone. What was shared stays with its owner.
+
+    Raises:
+        AccessDenied, PreconditionFailed, Conflict (not active any more).
+    """
+    decision = access.authorize(actor, "resource_share:unit:delete", obj)
+    lapse(unit_id=obj.pk)
+    with transaction.atomic():
+        locked = _lock_pending(obj)
+        unit = services.lock(obj)
+        services.check_version(unit, expected_version)
+        _must_be_active(unit)
+        _nothing_new(unit, locked)
+        before = audit.snapshot(unit)
+        states.transition(unit, Phase.DELETING, actor=actor, desired="deleted")
+        clear(actor, unit)
+        states.transition(unit, Phase.DELETED, actor=actor)
+        audit.record(
+            actor,
+            event="deleteResourceShare",
+            action="resource_share:unit:delete",
+            target=unit,
+            decision_id=decision.id,
+            before=before,
+        )
+
+
+def clear(actor: Actor, unit: ShareUnit) -> None:
+    """Take everybody and everything out of a unit that ends. Safe to run twice."""
+    why = f"Account {unit.account_id} deleted share unit “{unit}”."
+    live = unit.principals.filter(state__in=UnitPrincipal.LIVE).order_by("account_id")
+    members.remove_principals(actor, unit, live, why)
+    things = UnitResource.State
+    unit.resources.filter(state__in=UnitResource.LIVE).update(state=things.DISASSOCIATED)
+    grants.take(unit)
+
+
+def revoke(actor: Actor, obj: Resource) -> int:
+    """Take one own object out of every live unit, e.g. before it is deleted. Returns how many.
+
+    Raises:
+        AccessDenied: the caller may not change one of the units.
+    """
+    rows = UnitResource.objects.filter(
+        resource_type=obj._meta.label_lower,
+        resource_id=obj.pk,
+        state__in=UnitResource.LIVE,
+        unit__phase=Phase.ACTIVE,
+    )
+    units = ShareUnit.objects.unscoped("units of one's own object").filter(
+        pk__in=rows.values("unit_id"), account_id=actor.account_id
+    )
+    item = {"type": obj._meta.label_lower, "id": str(obj.pk)}
+    with transaction.atomic():
+        for unit in units.order_by("pk"):
+            update(actor, unit, {"remove_resources": [item]})
+        return len(units)
+
+
+def _ask(actor: Actor, action: str, target: Any, accounts: Iterable[str]) -> None:
+    """Once for the unit and once per account, for policies that name whom one may share with."""
+    access.authorize(actor, action, target)
+    for account_id in accounts:
+        access.authorize(actor, action, target, {"ram:PrincipalAccountId": account_id})
+
+
+def _must_be_active(unit: ShareUnit) -> None:
+    if unit.phase != Phase.ACTIVE:
+        raise states.conflict(
+            unit,
+            f"Share unit “{unit}” is {unit.phase}; only an active one can be changed.",
+            hint="Make a new share unit.",
+        )
+
+
+def _lock_pending(unit: ShareUnit, accounts: Iterable[str] | None = None) -> set[uuid.UUID]:
+    """Lock the open invitations before the unit: whoever answers locks in the same order, so
+    nobody waits in a circle. ``accounts`` None = all of them."""
+    rows = Invitation.objects.unscoped("lock what the owner is about to cancel").filter(
+        unit_id=unit.pk, phase=Invitation.Phase.PENDING
+    )
+    if accounts is not None:
+        rows = rows.filter(account_id__in=list(accounts))
+    return set(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
+
+
+def _nothing_new(
+    unit: ShareUnit, locked: set[uuid.UUID], accounts: Iterable[str] | None = None
+) -> None:
+    rows = Invitation.objects.unscoped("lock what the owner is about to cancel").filter(
+        unit_id=unit.pk, phase=Invitation.Phase.PENDING
+    )
+    if accounts is not None:
+        rows = rows.filter(account_id__in=list(accounts))
+    if set(rows.values_list("pk", flat=True)) - locked:
+        raise StaleState(
+            f"Somebody was invited to “{unit}” meanwhile.", hint="Reload and try again."
+        )
+
+
+def _resource_rows(unit: ShareUnit, given: Iterable[Mapping[str, Any]]) -> list[UnitResource]:
+    found: dict[uuid.UUID, UnitResource] = {}
+    for item in given:
+        key = plan.object_key(item)
+        row = (
+            unit.resources.filter(
+                resource_type=key[0].type_label,
+                resource_id=key[1],
+                state__in=UnitResource.LIVE,
+            ).first()
+            if key
+            else None
+        )
+        if row is None:
+            raise ValidationFailed.of(
+                "remove_resources",
+                f"“{item.get('id', '')}” is not in this share unit.",
+                code="NOT_FOUND",
+            )
+        found[row.pk] = row
+    return list(found.values())
+
+
+def _principal_rows(unit: ShareUnit, given: Iterable[str]) -> list[UnitPrincipal]:
+    wanted = set(given)
+    rows = list(
+        unit.principals.filter(account_id__in=wanted, state__in=UnitPrincipal.LIVE).order_by(
+            "account_id"
+        )
+    )
+    strangers = sorted(wanted - {row.account_id for row in rows})
+    if strangers:
+        problems = [
+            Problem("remove_principals", f"Account {text} is not in this share unit.", "NOT_FOUND")
+            for text in strangers
+        ]
+        raise ValidationFailed(problems[0].text, problems=problems)
+    return rows
+
+
+def _note(
+    actor: Actor,
+    unit: ShareUnit,
+    wanted: plan.Plan,
+    gone: list[UnitResource],
+    out: list[UnitPrincipal],
+) -> None:
+    """The owner's own trail: who and what came and went."""
+    for event, things, accounts in (
+        ("associateResourceShare", [str(o) for o in wanted.resources], wanted.principals),
+        (
+            "disassociateResourceShare",
+            [row.resource_name for row in gone],
+            [row.account_id for row in out],
+        ),
+    ):
+        if things or accounts:
+            audit.record(
+                actor,
+                event=event,
+                action=members.UPDATE,
+                target=unit,
+                after={"resources": things, "principals": accounts},
+            )
