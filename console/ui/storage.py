@@ -1,15 +1,21 @@
-"""Storage of the static files: hashed names, compressed, ES modules included."""
+"""Storage of the static files: hashed names, compressed, our ES modules included."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):
-    """WhiteNoise's storage that also rewrites `import "./x.js"` in our modules.
+    """WhiteNoise's storage that also rewrites `import "./x.js"` in static/console.
 
     Without it a module would import its siblings by names that never change, so a browser could
-    mix the modules of two releases.
+    mix the modules of two releases. Django's own switch for this rewrites every script, and
+    stumbles over the word "import" inside libraries that are already bundled.
     """
 
-    support_js_module_import_aggregation = True
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _extension, rules = self._js_module_import_aggregation_patterns
+        self.patterns = (*self.patterns, ("console/*.js", rules))
+        super().__init__(*args, **kwargs)
