@@ -1,0 +1,92 @@
+"""The other ways to run: with network egress, and without isolation by the operator's choice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from compute.runner.spec import Input, Output
+from compute.sandbox import capabilities
+from tests.compute.helpers import Lab, Storage
+
+REPORT = capabilities()
+PROJECT = Path(__file__).parents[2]
+WITHOUT_BUBBLEWRAP = (
+    "import sys\n"
+    "from compute.sandbox import report\n"
+    "report.find_bwrap = lambda: None\n"
+    "from compute.runner.__main__ import main\n"
+    "sys.exit(main(sys.argv[1:]))\n"
+)
+
+
+@pytest.mark.skipif(REPORT.isolation != "full", reason=f"no isolation here: {REPORT.fix}")
+def test_egress_opens_the_network_and_nothing_else(lab: Lab) -> None:
+    lab.storage.files["/ping"] = b"pong"
+    seen = lab.run(
+        "import os, urllib.request\n"
+        f"call = urllib.request.Request('{lab.storage.url}/ping',\n"
+        "                              headers={'Authorization': 'Bearer my_test-credential'})\n"
+        "print(urllib.request.urlopen(call).read(), os.path.exists('/etc/resolv.conf'),\n"
+        "      os.path.exists('/etc/shadow'))\n",
+        network="egress",
+    )
+    assert seen.state["outcome"] == "succeeded", seen.state["message"]
+    assert "b'pong' True False" in lab.log(seen.attempt)
+
+
+def run_without_bubblewrap(lab: Lab, allowed: str) -> tuple[dict[str, object], Path]:
+    """One attempt by a runner that finds no bubblewrap; returns its state and directory."""
+    base = Path(tempfile.mkdtemp(prefix="my-t-weak-"))  # reachable for other users, unlike tmp_path
+    base.chmod(0o755)
+    engine = shutil.copytree(lab.engine, base / "engine", symlinks=True)
+    directory = base / "attempts" / "a"
+    directory.mkdir(parents=True, mode=0o700)
+    lab.storage.put("data", "d/x.txt", "content")
+    spec = lab.spec(
+        "import os, sys\n"
+        "text = open(sys.argv[1].split('=')[1] + '/x.txt').read()\n"
+        "open(sys.argv[2].split('=')[1] + '/y.txt', 'w').write(text + ' ' + str(os.getuid()))\n"
+        "print(sorted(os.environ))\n",
+        inputs=(Input("data_url", "data", "d"),),
+        outputs=(Output("train_url", "out", "w"),),
+    )
+    spec = replace(spec, directory=str(directory), engine=str(engine))
+    (directory / "spec.json").write_text(spec.to_json())
+    (directory / "token").write_text("1")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_BUBBLEWRAP, str(directory / "spec.json")],
+        cwd=PROJECT, capture_output=True, text=True, timeout=30, check=False,
+        env={"PATH": "/usr/bin:/bin", "MODELYARD_ALLOW_WEAK_SANDBOX": allowed},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads((directory / "state.json").read_text()), base
+
+
+def test_without_bubblewrap_nothing_runs(lab: Lab) -> None:
+    """The default: the attempt fails and names the command that repairs the machine."""
+    state, base = run_without_bubblewrap(lab, allowed="")
+    shutil.rmtree(base)
+    assert (state["outcome"], state["reason_code"]) == ("failed", "SANDBOX_FAILED")
+    assert "bubblewrap" in str(state["message"])
+    assert state["exit_code"] is None
+
+
+def test_operator_may_allow_limits_without_isolation(lab: Lab, storage: Storage) -> None:
+    """A whole attempt on host paths; never as root, and the state says that it was not isolated."""
+    state, base = run_without_bubblewrap(lab, allowed="1")
+    shutil.rmtree(base)
+    assert state["outcome"] == "succeeded", state
+    assert state["isolation"] == "weak"
+    text, uid = storage.objects["out", "w/y.txt"].decode().split()
+    assert text == "content"
+    assert int(uid) == (state["uid"] or os.geteuid())
+    assert int(uid) != 0
