@@ -7,3 +7,6 @@ class ServingConfig(AppConfig):
     """Services and the gateway."""
 
     name = "serving"
+
+    def ready(self) -> None:
+        from serving.service import reconcile, uses  # noqa: F401 register themselves

@@ -16,7 +16,7 @@ import uvicorn
 from .app import App
 from .loader import load_config, load_service
 from .predict import Predictor
-from .status import LOAD_FAILED, Progress, describe, emit
+from .status import LOAD_FAILED, Progress, describe, emit, hint
 
 EXIT_SERVER = 70  # the server itself could not start (EX_SOFTWARE)
 EXIT_LOAD = 78  # the package could not be loaded (EX_CONFIG)
@@ -111,14 +111,17 @@ def _drain(
     progress: Progress,
     options: argparse.Namespace,
 ) -> int:
-    """Keep answering for ``linger`` s and close each connection after its answer, then finish.
+    """Take no new connection, answer the open ones for ``linger`` s more, then finish.
 
-    Without the pause a request that the gateway has just sent on an open connection would be lost.
+    The socket's name goes first: who connects now is refused and asks another instance, while
+    closing the listening socket at once would reset connections that wait to be accepted. Without
+    the pause a request just sent on an open connection would be lost.
     """
     if not thread.is_alive():
         sys.stderr.write("The server stopped by itself.\n")
         return EXIT_SERVER
     progress.enter("draining")
+    options.socket.unlink(missing_ok=True)
     thread.join(options.linger)
     server.should_exit = True
     thread.join(options.drain + 5)
@@ -129,5 +132,8 @@ def _drain(
 def _load_failed(error: BaseException, model_dir: Path, progress: Progress) -> int:
     traceback.print_exception(error)
     sys.stderr.flush()
-    emit(LOAD_FAILED, {"stage": progress.stage, **describe(error, model_dir)})
+    emit(
+        LOAD_FAILED,
+        {"stage": progress.stage, **describe(error, model_dir), **hint(error)},
+    )
     return EXIT_LOAD

@@ -62,6 +62,20 @@ def describe(error: BaseException, model_dir: Path) -> dict[str, object]:
     return found
 
 
+def hint(error: BaseException) -> dict[str, str]:
+    """``reason`` (NO_MODULE, PACKAGE or USER_CODE) and, where one is known, the next step."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return {
+            "reason": "NO_MODULE",
+            "hint": f"The package `{package}` is missing in this engine. List it under "
+            "`dependencies` in config.json, choose an engine that has it, or drop the import.",
+        }
+    if type(error).__name__ == "PackageError":
+        return {"reason": "PACKAGE"}
+    return {"reason": "USER_CODE"}
+
+
 def sentence(place: dict[str, object]) -> str:
     """``ValueError: bad picture (customize_service.py:42)``."""
     where = f" ({place['file']}:{place['line']})" if "file" in place else ""

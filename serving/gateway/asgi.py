@@ -1,0 +1,15 @@
+"""Entry of the gateway process: ``uvicorn serving.gateway.asgi:app --lifespan on``."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+django.setup()
+
+from serving.gateway.app import create_app  # noqa: E402 settings come first
+from serving.gateway.protocol import Settings  # noqa: E402
+from serving.gateway.resolver import DjangoResolver  # noqa: E402
+
+_resolver = DjangoResolver()
+app = create_app(_resolver, _resolver.store, Settings(report_every=5.0))

@@ -1,0 +1,151 @@
+"""The gateway's answers from the platform's database and its one decision function."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from django.db import close_old_connections, transaction
+
+from accounts.actors import actor_of
+from accounts.token.services import authenticate_bearer
+from accounts.user.models import User
+from compute import local
+from core import access, audit
+from core.actor import Actor, acting
+from core.errors import NotAuthenticated
+from serving.gateway.protocol import Batch, Instance, Refusal, Target
+from serving.service import pass_on
+from serving.service.models import Instance as InstanceRow
+from serving.service.models import Service, Traffic
+
+THREADS = 8
+T = TypeVar("T")
+
+
+class DjangoResolver:
+    """Implements ``Resolver``: token, service, decision and ready instances, asked per request."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolver")
+
+    async def authorize(
+        self, service_id: str, authorization: str | None, method: str, request_id: str
+    ) -> Target | Refusal:
+        return await self._run(lambda: resolve(service_id, authorization or "", request_id))
+
+    async def store(self, batch: Batch) -> None:
+        """Sink of the counters."""
+        await self._run(lambda: store(batch))
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _fresh, work)
+
+
+def _fresh(work: Callable[[], T]) -> T:
+    close_old_connections()
+    return work()
+
+
+def resolve(service_id: str, authorization: str, request_id: str) -> Target | Refusal:
+    """One request: who is it, may he, where does it go."""
+    try:
+        actor = _actor(authorization, request_id)
+    except NotAuthenticated as error:
+        return Refusal(
+            401,
+            error.code,
+            error.message,
+            extra={"hint": error.hint},
+            headers={"www-authenticate": 'Bearer realm="modelyard"'},
+        )
+    with acting(actor):
+        return _target(actor, service_id)
+
+
+def _actor(authorization: str, request_id: str) -> Actor:
+    scheme, _space, bearer = authorization.partition(" ")
+    page = pass_on.read(bearer.strip()) if scheme.lower() == "bearer" else None
+    if page is None:
+        return authenticate_bearer(authorization, request_id=request_id)
+    user_id, ip = page
+    rows = User.objects.unscoped("user behind a page's call").select_related("account")
+    user = rows.filter(pk=user_id, is_active=True, account__is_active=True).first()
+    if user is None:
+        raise NotAuthenticated("Sign in first.")
+    return actor_of(user, via="console", source_ip=ip, request_id=request_id)
+
+
+def _target(actor: Actor, service_id: str) -> Target | Refusal:
+    service = _service(actor, service_id)
+    if service is None:
+        return Refusal(404, "NOT_FOUND", "Not found.")
+    decision = access.decide(actor, "modelarts:service:infer", service)
+    if not decision.allowed:
+        audit.record_denial(actor, decision, service)
+        return Refusal(
+            403, "ACCESS_DENIED", decision.reason, extra={"explanation": decision.explanation()}
+        )
+    rows = InstanceRow.objects.filter(service=service, state=InstanceRow.State.READY)
+    ready = tuple(
+        Instance(str(pk), str(local.current().socket_path(str(pk))))
+        for pk in rows.values_list("pk", flat=True)
+    )
+    if not ready:
+        return Refusal(
+            503,
+            "NO_READY_INSTANCE",
+            f"Service “{service.name}” is {service.phase}; no instance is ready.",
+            extra={"phase": service.phase, "hint": service.message},
+            headers={"retry-after": "2"},
+        )
+    return Target(service_id=str(service.pk), instances=ready)
+
+
+def _service(actor: Actor, service_id: str) -> Service | None:
+    """The service, if the actor may at least see or call it: else as if it did not exist."""
+    try:
+        pk = uuid.UUID(service_id)
+    except ValueError:
+        return None
+    for verb in ("infer", "get"):
+        found: Service | None = Service.objects.for_action(actor, verb).filter(pk=pk).first()
+        if found is not None:
+            return found
+    return None
+
+
+def store(batch: Batch) -> None:
+    """Write what a gateway counted; counts of services that are gone are dropped."""
+    wanted: dict[uuid.UUID, list[tuple[int, int, float, list[int]]]] = {}
+    for (service_id, _revision, status), count in batch.counts.items():
+        try:
+            pk = uuid.UUID(service_id)
+        except ValueError:
+            continue
+        wanted.setdefault(pk, []).append(
+            (status, count.requests, count.seconds, list(count.histogram))
+        )
+    at = dt.datetime.fromtimestamp(batch.ended_at, dt.UTC)
+    length = max(batch.ended_at - batch.started_at, 0.001)
+    with transaction.atomic():
+        rows = Service.objects.unscoped("traffic report")
+        known = set(rows.filter(pk__in=wanted).values_list("pk", flat=True))
+        Traffic.objects.bulk_create(
+            Traffic(
+                service_id=pk,
+                at=at,
+                seconds=length,
+                status=status,
+                requests=requests,
+                busy=busy,
+                histogram=histogram,
+            )
+            for pk, entries in wanted.items()
+            if pk in known
+            for status, requests, busy, histogram in entries
+        )

@@ -1,0 +1,247 @@
+"""Starting, watching and ending the instances of one service."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import behalf
+from compute import environment, local
+from compute.backends.base import Observation, UnknownAttempt
+from compute.catalog.flavors import FLAVORS
+from compute.runner.spec import Fetch, Mount, RunSpec
+from compute.slot import services as slots
+from core import states
+from core.models import Event
+from registry.model.models import ModelFile
+from serving.service import probe
+from serving.service.models import Instance, Service
+
+MODEL_SERVER = Path(__file__).resolve().parent.parent / "modelserver"
+INSIDE = "/opt/modelserver"
+CREDENTIAL_LIFETIME = dt.timedelta(hours=1)  # only to fetch the model
+UNHEALTHY_AFTER = 3  # missed health checks in a row
+GRACE_SECONDS = 60.0  # vendor: hold up to 60 s after SIGTERM
+State = Instance.State
+
+
+def living(service: Service) -> list[Instance]:
+    """Instances that have not ended, oldest first."""
+    return list(Instance.objects.filter(service=service, ended_at=None))
+
+
+def add(service: Service) -> Instance | None:
+    """Take a slot and record a new instance; None while the pool is full."""
+    last = Instance.objects.filter(service=service).order_by("-number").first()
+    instance = Instance(service=service, number=(last.number if last else 0) + 1)
+    with transaction.atomic():
+        if slots.take(service.pool, service.flavor, instance.pk, service) is None:
+            return None
+        instance.save(force_insert=True)
+    return instance
+
+
+def launch(service: Service, instance: Instance) -> None:
+    """Start the process of a recorded instance. Idempotent by its id.
+
+    Raises: Conflict (AUTHORISATION_LOST), BackendError, SpecError.
+    """
+    bearer = behalf.issue(
+        user_id=service.started_by_id,
+        agency_id=service.agency_id,
+        bound_to=bound_to(service),
+        lifetime=CREDENTIAL_LIFETIME,
+    )
+    credential = local.write_credential(str(instance.pk), bearer)
+    local.current().launch(run_spec(service, instance, credential))
+
+
+def bound_to(service: Service) -> str:
+    """Label that a credential of this service carries."""
+    return f"serving.service:{service.pk}"
+
+
+def run_spec(service: Service, instance: Instance, credential: Path) -> RunSpec:
+    """What the runner needs to bring one model server up."""
+    files = ModelFile.objects.filter(model_id=service.model_id)
+    return RunSpec(
+        attempt=str(instance.pk),
+        kind="service",
+        token=instance.number,
+        api_url=local.api_url(),
+        credential_file=str(credential),
+        fetch=tuple(
+            Fetch(
+                "url",
+                file.path,
+                url=f"/models/{service.model_id}/files/{quote(file.path)}",
+                sha256=file.sha256,
+            )
+            for file in files
+        ),
+        argv=(
+            "/opt/engine/bin/python",
+            "-u",
+            f"{INSIDE}/main.py",
+            "--model-dir",
+            "/home/mind/model",
+            "--socket",
+            "/run/modelyard/server.sock",
+            "--model-name",
+            service.name,
+        ),
+        engine=str(environment.path(service.engine)),
+        mounts=(Mount(str(MODEL_SERVER), INSIDE),),
+        limits=FLAVORS[service.flavor].limits(),
+        grace_seconds=GRACE_SECONDS,
+    )
+
+
+def watch(service: Service, instance: Instance) -> Instance:
+    """Look at one instance and write what was seen. One that ended is closed with its reason."""
+    seen = local.current().observe(str(instance.pk))
+    if seen.phase == "missing":
+        launch(service, instance)
+    elif seen.final:
+        close(service, instance, seen)
+    elif instance.state == State.ENDING:
+        pass
+    elif seen.phase == "running":
+        _check(service, instance)
+    else:
+        _save(instance, stage=seen.state.get("stage") or seen.phase, seen_at=timezone.now())
+    return instance
+
+
+def _check(service: Service, instance: Instance) -> None:
+    socket = local.current().socket_path(str(instance.pk))
+    answer = probe.health(socket)
+    if not answer.ok:
+        if instance.state == State.READY:
+            misses = instance.misses + 1
+            state = State.UNREADY if misses >= UNHEALTHY_AFTER else State.READY
+            _save(instance, misses=misses, state=state, message=answer.text[:500])
+        else:
+            _save(instance, stage=answer.stage or "starting", message="")
+        return
+    if instance.state == State.STARTING:
+        _first_inference(service, instance, socket)
+    else:
+        _save(instance, state=State.READY, misses=0, seen_at=timezone.now(), message="")
+
+
+def _first_inference(service: Service, instance: Instance, socket: Path) -> None:
+    """An instance is routed only after one real request was answered well."""
+    answer = probe.inference(socket, service.config)
+    if answer.ok:
+        local.forget_credential(str(instance.pk))
+        _save(
+            instance,
+            state=State.READY,
+            stage="ready",
+            ready_at=timezone.now(),
+            seen_at=timezone.now(),
+            message=answer.text[:500],
+            misses=0,
+        )
+        states.note(service, "INSTANCE_READY", f"Instance {instance.number}: {answer.text}")
+        return
+    misses = instance.misses + 1
+    _save(
+        instance,
+        stage="first inference",
+        misses=misses,
+        message=answer.text[:500],
+        reason="FIRST_INFERENCE",
+    )
+    if misses >= UNHEALTHY_AFTER:
+        end(instance)
+
+
+def end(instance: Instance) -> None:
+    """Ask an instance to drain and end. Asking twice is fine."""
+    if instance.state != State.ENDING:
+        _save(instance, state=State.ENDING)
+    try:
+        local.current().stop(str(instance.pk))
+    except UnknownAttempt:
+        _save(instance, state=State.ENDED, ended_at=timezone.now())
+        slots.release(instance.pk)
+
+
+def kill(instance: Instance) -> None:
+    """End an instance now."""
+    local.current().kill(str(instance.pk))
+
+
+def close(service: Service, instance: Instance, seen: Observation) -> None:
+    """Write why an instance is no more, keep its last lines, give its slot back."""
+    report = seen.state
+    asked = instance.state == State.ENDING and not instance.reason
+    reason = (
+        ""
+        if asked
+        else (
+            instance.reason
+            or report.get("reason_code")
+            or ("INSTANCE_LOST" if seen.phase == "lost" else "EXITED")
+        )
+    )
+    detail = report.get("detail") or {}
+    message = instance.message if instance.reason else str(report.get("message") or "")
+    failure = _load_failure(detail)
+    if failure and not asked:
+        reason, message = "LOAD_FAILED", failure
+    with transaction.atomic():
+        _save(
+            instance,
+            state=State.ENDED,
+            ended_at=timezone.now(),
+            reason=reason,
+            message=message[:500],
+            stage="",
+            detail={
+                "exit_code": report.get("exit_code"),
+                "oom": bool(report.get("oom")),
+                "log_tail": _lines(detail.get("log_tail")),
+            },
+        )
+        slots.release(instance.pk)
+        if reason:
+            states.note(
+                service,
+                reason,
+                f"Instance {instance.number} ended: {message or reason}",
+                level=Event.Level.WARNING,
+            )
+    local.forget_credential(str(instance.pk))
+
+
+def _lines(tail: Any) -> list[str]:
+    lines = tail.splitlines() if isinstance(tail, str) else list(tail or [])
+    return [str(line)[:500] for line in lines[-50:]]
+
+
+def _load_failure(detail: dict[str, Any]) -> str:
+    """The sentence of MODELYARD_LOAD_FAILED in the last lines, "" where there is none."""
+    import json
+
+    for line in reversed(_lines(detail.get("log_tail"))):
+        if line.startswith("MODELYARD_LOAD_FAILED "):
+            try:
+                found = json.loads(line.partition(" ")[2])
+            except ValueError:
+                return line
+            return str(found.get("error") or found.get("message") or line)
+    return ""
+
+
+def _save(instance: Instance, **fields: Any) -> None:
+    for name, value in fields.items():
+        setattr(instance, name, value)
+    instance.save(update_fields=list(fields))

@@ -1,0 +1,149 @@
+"""Special pages of a service: log, plots, and the call behind the Predict tab."""
+
+from __future__ import annotations
+
+import datetime as dt
+import http.client
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from console.pages.base import ResourcePage
+from core import access
+from core.errors import AppError, Unavailable
+from serving.gateway.protocol import BUCKETS
+from serving.service import pass_on, services
+from serving.service.models import Traffic
+
+MAX_BODY = 12 * 1024 * 1024
+WAIT_SECONDS = 65
+WINDOW = dt.timedelta(hours=1)
+
+
+class LogPage(ResourcePage):
+    """``?offset=&instance=`` -> {"text", "next", "eof"}."""
+
+    verb = "logs"
+
+    def get(self, request: HttpRequest, pk: Any) -> JsonResponse:
+        service = self.object(pk)
+        access.authorize(self.actor, self.spec.action("logs"), service)
+        text = request.GET.get("offset", "0")
+        offset = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+        return JsonResponse(
+            services.log_chunk(service, request.GET.get("instance", ""), offset, 256 * 1024)
+        )
+
+
+class PredictPage(ResourcePage):
+    """POST of the Predict tab: passed on to the gateway as this user, the answer passed back."""
+
+    verb = "infer"
+
+    def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        service = self.object(pk)
+        access.authorize(self.actor, self.spec.action("infer"), service)
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdigit() or int(length) > MAX_BODY:
+            error = AppError("At most 12 MiB can be sent at once.", code="BODY_TOO_LARGE")
+            error.status = 413
+            raise error
+        body = request.META["wsgi.input"].read(int(length))
+        gateway = urlsplit(settings.GATEWAY_URL)
+        connection = http.client.HTTPConnection(
+            gateway.hostname or "127.0.0.1", gateway.port or 80, timeout=WAIT_SECONDS
+        )
+        try:
+            connection.request(
+                "POST",
+                f"/v1/infers/{service.pk}/",
+                body=body,
+                headers={
+                    "Authorization": f"Bearer {pass_on.make(self.actor)}",
+                    "Content-Type": request.META.get("CONTENT_TYPE", ""),
+                    "X-Request-Id": self.actor.request_id,
+                },
+            )
+            answer = connection.getresponse()
+            return HttpResponse(
+                answer.read(MAX_BODY),
+                status=answer.status,
+                content_type=answer.headers.get("Content-Type", "application/json"),
+            )
+        except (OSError, http.client.HTTPException) as broken:
+            raise Unavailable(
+                "The gateway does not answer.",
+                hint="Try again in a moment; if it stays so, the "
+                "operator looks at the gateway's log.",
+            ) from broken
+        finally:
+            connection.close()
+
+
+class TrafficPage(ResourcePage):
+    """Plots of the last hour: ``?plot=rate`` requests by status, ``?plot=latency`` p50 and p95."""
+
+    verb = "get"
+
+    def get(self, request: HttpRequest, pk: Any) -> JsonResponse:
+        service = self.object(pk)
+        rows = list(
+            Traffic.objects.filter(service=service, at__gte=timezone.now() - WINDOW).order_by("at")
+        )
+        plot = _latency if request.GET.get("plot") == "latency" else _rate
+        return JsonResponse(
+            {
+                "kind": "line",
+                "x_kind": "time",
+                "empty": not rows,
+                "done": service.is_settled,
+                **plot(rows),
+            }
+        )
+
+
+def _millis(row: Traffic) -> int:
+    return int(row.at.timestamp() * 1000)
+
+
+def _rate(rows: list[Traffic]) -> dict[str, Any]:
+    series: dict[str, list[list[float]]] = {}
+    for row in rows:
+        per_second = round(row.requests / max(row.seconds, 0.001), 3)
+        series.setdefault(str(row.status), []).append([_millis(row), per_second])
+    return {
+        "unit": "/s",
+        "series": [{"name": _("status %s") % n, "data": d} for n, d in sorted(series.items())],
+    }
+
+
+def _latency(rows: list[Traffic]) -> dict[str, Any]:
+    """Percentiles from the summed histograms of each period; a bucket's upper bound is shown."""
+    periods: dict[int, list[int]] = {}
+    for row in rows:
+        if row.status >= 400:
+            continue
+        summed = periods.setdefault(_millis(row), [0] * (len(BUCKETS) + 1))
+        for number, count in enumerate(row.histogram[: len(summed)]):
+            summed[number] += count
+    lines = []
+    for share, name in ((0.5, "p50"), (0.95, "p95")):
+        data = [
+            [at, quantile(histogram, share) * 1000] for at, histogram in sorted(periods.items())
+        ]
+        lines.append({"name": name, "data": data})
+    return {"unit": "ms", "series": lines}
+
+
+def quantile(histogram: list[int], share: float) -> float:
+    """Upper bound in seconds of the bucket that holds the ``share`` quantile; 0.0 when empty."""
+    total, seen = sum(histogram), 0
+    for number, count in enumerate(histogram):
+        seen += count
+        if total and seen >= share * total:
+            return BUCKETS[min(number, len(BUCKETS) - 1)]
+    return 0.0

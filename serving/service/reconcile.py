@@ -1,0 +1,259 @@
+"""The reconciler of services: stop surplus, look after what runs, start what is missing."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.utils import timezone
+
+from compute import environment, local
+from compute.backends.base import BackendError
+from compute.runner.spec import SpecError
+from compute.slot import services as slots
+from core import actor as actors
+from core import states
+from core.errors import AppError
+from core.reconcile import reconciler
+from serving.service import instances
+from serving.service.models import Instance, Service
+
+Phase = Service.Phase
+State = Instance.State
+
+FIRST_TRIES = 3  # instances that may fail before a first deploy counts as failed
+CRASHES = 5  # in CRASH_WINDOW: then nothing is started again by itself
+CRASH_WINDOW = dt.timedelta(minutes=10)
+BACKOFF = (1.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)  # seconds between restarts
+
+
+@reconciler(Service)
+def reconcile(service: Service) -> float | None:
+    """One step. Returns seconds until the next look."""
+    if service.phase == Phase.STOPPING or service.desired == "stopped":
+        return _stopping(service)
+    if service.is_settled:
+        return None
+    if service.phase in (Phase.PENDING, Phase.WAITING):
+        return _pending(service)
+    return _serving(service)
+
+
+def _system() -> actors.Actor:
+    return actors.system("serving")
+
+
+def _move(service: Service, to: str, message: str, *, reason: str = "", next: str = "") -> None:
+    states.transition(
+        service,
+        to,
+        actor=_system(),
+        reason=reason,
+        message=message,
+        detail={"next": next},
+        observed_at=timezone.now(),
+    )
+
+
+def _pending(service: Service) -> float | None:
+    engine = environment.ensure(service.engine)
+    if engine.failed:
+        _move(
+            service,
+            Phase.FAILED,
+            f"Engine {service.engine} could not be built: {engine.message}",
+            reason="ENGINE_FAILED",
+            next="The operator finds the build log under Compute → Engines.",
+        )
+        return None
+    if not engine.ready:
+        text = f"Engine {service.engine} is being prepared: {engine.percent} %, {engine.message}"
+        if service.reason != "ENGINE_BUILDING":
+            states.transition(
+                service, service.phase, actor=_system(), reason="ENGINE_BUILDING", message=text
+            )
+        else:
+            states.observed(service, message=text[:500])
+        return 0.5
+    if instances.living(service) or _grow(service):
+        _move(service, Phase.DEPLOYING, "Bringing the model server up.")
+        return _serving(service)
+    if service.deadline_at and timezone.now() > service.deadline_at:
+        _move(
+            service,
+            Phase.FAILED,
+            slots.shortage(service.pool, service.flavor) or "No room.",
+            reason="NO_CAPACITY",
+            next="Choose a smaller flavor or stop something else.",
+        )
+        return None
+    shortage = slots.shortage(service.pool, service.flavor)
+    if service.phase == Phase.PENDING:
+        _move(service, Phase.WAITING, shortage, reason="NO_CAPACITY")
+    else:
+        states.observed(service, message=shortage)
+    return 1.0
+
+
+def _grow(service: Service) -> bool:
+    """Start one more instance; False while the pool is full."""
+    instance = instances.add(service)
+    if instance is None:
+        return False
+    _launch(service, instance)
+    return True
+
+
+def _launch(service: Service, instance: Instance) -> None:
+    try:
+        instances.launch(service, instance)
+    except (AppError, BackendError, SpecError) as error:
+        code = getattr(error, "code", "LAUNCH_FAILED")
+        Instance.objects.filter(pk=instance.pk).update(
+            state=State.ENDED, ended_at=timezone.now(), reason=code, message=str(error)[:500]
+        )
+        slots.release(instance.pk)
+
+
+def _serving(service: Service) -> float | None:
+    for instance in instances.living(service):
+        try:
+            instances.watch(service, instance)
+        except (AppError, BackendError, SpecError) as error:
+            states.note(service, "WATCH_FAILED", str(error), level="warning")
+    living = instances.living(service)
+    wanted = [i for i in living if i.state != State.ENDING]
+    for surplus in wanted[service.replicas :]:
+        instances.end(surplus)
+    for sick in [i for i in wanted if i.state == State.UNREADY]:
+        instances.end(sick)  # replaced below, by the rule for what is missing
+    wanted = [i for i in wanted[: service.replicas] if i.state != State.ENDING]
+    ready = [i for i in wanted if i.state == State.READY]
+    missing = service.replicas - len(wanted)
+    if missing > 0 and not _give_up(service, ready):
+        _restart(service, missing)
+    return _judge(service, len(ready))
+
+
+def _crashes(service: Service) -> list[Instance]:
+    since = timezone.now() - CRASH_WINDOW
+    ended = Instance.objects.filter(service=service, ended_at__gt=since).exclude(reason="")
+    if service.phase_since and service.phase == Phase.DEPLOYING:
+        ended = ended.filter(ended_at__gte=service.phase_since)
+    return list(ended.order_by("-number"))
+
+
+def _give_up(service: Service, ready: list[Instance]) -> bool:
+    """Whether restarting has been tried often enough."""
+    limit = FIRST_TRIES if service.phase == Phase.DEPLOYING else CRASHES
+    return not ready and len(_crashes(service)) >= limit
+
+
+def _restart(service: Service, missing: int) -> None:
+    crashed = _crashes(service)
+    if crashed:
+        wait = BACKOFF[min(len(crashed) - 1, len(BACKOFF) - 1)]
+        ended = crashed[0].ended_at
+        if ended and timezone.now() < ended + dt.timedelta(seconds=wait):
+            return
+    for _one in range(missing):
+        if not _grow(service):
+            states.observed(service, message=slots.shortage(service.pool, service.flavor))
+            return
+
+
+def _judge(service: Service, ready: int) -> float | None:
+    """The phase that follows from how many instances are ready."""
+    if ready >= service.replicas:
+        if service.phase != Phase.RUNNING:
+            started = {} if service.started_at else {"started_at": timezone.now()}
+            states.transition(
+                service,
+                Phase.RUNNING,
+                actor=_system(),
+                observed_at=timezone.now(),
+                message=f"{ready} of {service.replicas} instances ready.",
+                detail={"next": ""},
+                **started,
+            )
+        else:
+            states.observed(service)
+        return 2.0
+    if not ready and _give_up(service, []):
+        _fail(service)
+        return None
+    late = service.deadline_at is not None and timezone.now() > service.deadline_at
+    if service.phase == Phase.DEPLOYING and late and not ready:
+        _fail(service, "HEALTH_STARTUP")
+        return None
+    if service.phase in (Phase.RUNNING, Phase.CONCERNING) or (
+        service.phase == Phase.DEPLOYING and ready
+    ):
+        if service.phase != Phase.CONCERNING:
+            _move(
+                service,
+                Phase.CONCERNING,
+                f"{ready} of {service.replicas} instances ready.",
+                reason="INSTANCES_MISSING",
+            )
+        else:
+            states.observed(service, message=f"{ready} of {service.replicas} instances ready.")
+        return 0.5
+    states.observed(service)
+    return 0.3
+
+
+def _fail(service: Service, reason: str = "") -> None:
+    crashed = _crashes(service)
+    last = crashed[0] if crashed else Instance.objects.filter(service=service).last()
+    for instance in instances.living(service):
+        instances.end(instance)
+    code = reason or (last.reason if last else "") or "ALL_DOWN"
+    text = (last.message if last else "") or "No instance became ready."
+    states.transition(
+        service,
+        Phase.FAILED,
+        actor=_system(),
+        reason=code,
+        message=text,
+        detail={
+            "next": NEXT.get(code, "Read the instance's log; mend the package; deploy again."),
+            "log_tail": (last.detail or {}).get("log_tail", []) if last else [],
+            "exit_code": (last.detail or {}).get("exit_code") if last else None,
+        },
+    )
+
+
+NEXT = {
+    "LOAD_FAILED": "Mend customize_service.py or the weights, register a new version, deploy it.",
+    "FIRST_INFERENCE": "The model loads but does not answer its own example request; compare "
+    "`apis` in config.json with the code.",
+    "HEALTH_STARTUP": "The model did not load in time; look at the log, or use a larger flavor.",
+    "OOM_HOST": "Choose a flavor with more memory.",
+    "AUTHORISATION_LOST": "Check the agency, the share and the rights of who deployed it; then "
+    "start it again.",
+    "INPUT_DENIED": "The model may not be fetched any more: its share has ended, or a right is "
+    "missing.",
+}
+
+
+def _stopping(service: Service) -> float | None:
+    if service.phase == Phase.STOPPED:
+        return None
+    if service.phase != Phase.STOPPING:
+        if service.phase == Phase.FAILED and not instances.living(service):
+            _move(service, Phase.STOPPING, "Stopping.")
+            _move(service, Phase.STOPPED, "Stopped.")
+            return None
+        _move(service, Phase.STOPPING, "Open requests are finished, then the instances end.")
+    for instance in instances.living(service):
+        instances.end(instance)
+        seen = local.current().observe(str(instance.pk))
+        if seen.final:
+            instances.close(service, instance, seen)
+    if not instances.living(service):
+        _move(service, Phase.STOPPED, "Stopped; start it again at any time.")
+        return None
+    if service.deadline_at and timezone.now() > service.deadline_at:
+        for instance in instances.living(service):
+            instances.kill(instance)
+    return 0.3

@@ -1,0 +1,224 @@
+"""Declaration of services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Sum
+from django.utils.translation import gettext_lazy as _
+
+from console.pages.base import status_of
+from console.ui.html import copyable, status_chip, time
+from core import access, registry
+from core.actor import Actor
+from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
+from serving.service.api import address
+from serving.service.models import Instance, Service, Traffic
+
+AT_WORK = frozenset({"Pending", "Waiting", "Deploying", "Running", "Concerning"})
+
+
+def ready(service: Service) -> str:
+    """Ready and wanted instances, as 1/1."""
+    count = Instance.objects.filter(service=service, state=Instance.State.READY).count()
+    return f"{count}/{service.replicas}"
+
+
+def panels(service: Service, actor: Actor) -> list[Panel]:
+    """Overview: address, what runs, how often it was called."""
+    calls = Traffic.objects.filter(service=service).aggregate(n=Sum("requests"))["n"] or 0
+    own_model = service.model_account_id == service.account_id
+    return [
+        Panel(
+            _("Endpoint"),
+            (
+                Item(_("Address"), address(service), copy=address(service)),
+                Item(_("Authentication"), _("API token in the header Authorization: Bearer")),
+                Item(_("Requests so far"), calls),
+            ),
+            icon="api",
+        ),
+        Panel(
+            _("Deployment"),
+            (
+                Item(_("Model"), service.model_label),
+                Item(
+                    _("Owner of the model"),
+                    _("this account") if own_model else service.model_account_id,
+                ),
+                Item(_("Engine"), service.engine),
+                Item(_("Flavor"), service.flavor),
+                Item(_("Resource pool"), service.pool),
+                Item(_("Ready instances"), ready(service)),
+            ),
+            icon="rocket",
+        ),
+        Panel(
+            _("Instances"),
+            template="serving/service/instances.html",
+            icon="server",
+            span=12,
+            context={
+                "instances": Instance.objects.filter(service=service).order_by("-number")[:20]
+            },
+        ),
+    ]
+
+
+def predict_context(request: Any, service: Service) -> dict[str, Any]:
+    """What the Predict tab needs: the form's field from the model's own interface."""
+    apis = service.config.get("apis") or [{}]
+    sent = apis[0].get("request") or {}
+    kind = sent.get("Content-type", "application/json")
+    properties = (sent.get("data") or {}).get("properties") or {}
+    field = next((n for n, p in properties.items() if p.get("type") == "file"), "")
+    multipart = kind.startswith("multipart/") or not sent
+    return {
+        "kind": "file" if multipart else "json",
+        "field": field or "image",
+        "example": _example(service) if not multipart else "",
+        "curl": curl(service, field or "image", multipart),
+        "callable": service.phase in ("Running", "Concerning"),
+    }
+
+
+def _example(service: Service) -> str:
+    from registry.package import build_example
+
+    example = build_example(service.config)
+    return example.body.decode("utf-8", "replace") if example else "{}"
+
+
+def curl(service: Service, field: str, multipart: bool) -> str:
+    """The call as a shell command, with the token left to the reader's environment."""
+    data = (
+        f"-F '{field}=@digit.png'"
+        if multipart
+        else ("-H 'Content-Type: application/json' -d @request.json")
+    )
+    return (
+        f'curl -X POST "{address(service)}" \\\n'
+        f'  -H "Authorization: Bearer $MODELYARD_TOKEN" \\\n  {data}'
+    )
+
+
+def log_context(request: Any, service: Service) -> dict[str, Any]:
+    return {
+        "instances": Instance.objects.filter(service=service).order_by("-number")[:20],
+        "chosen": request.GET.get("instance", ""),
+        "live": not service.is_settled,
+    }
+
+
+def traffic_context(request: Any, service: Service) -> dict[str, Any]:
+    return {
+        "called": Traffic.objects.filter(service=service).exists(),
+        "live": not service.is_settled,
+    }
+
+
+def live_token(service: Service) -> str:
+    """Moves when an instance changes, so that an open page refreshes."""
+    rows = Instance.objects.filter(service=service).order_by("-number")
+    return "-".join(
+        f"{n}{state[:2]}{stage[:4]}"
+        for n, state, stage in rows.values_list("number", "state", "stage")[:4]
+    ).replace(" ", "")
+
+
+def may_predict(service: Service, actor: Actor) -> bool:
+    return access.decide(actor, "modelarts:service:infer", service).allowed
+
+
+SPEC = registry.register(
+    ResourceSpec(
+        model=Service,
+        slug="services",
+        iam="modelarts:service",
+        label=_("Service"),
+        label_plural=_("Services"),
+        icon="rocket",
+        section="models",
+        order=20,
+        description=_("Models that answer requests, health-checked and reached by one address."),
+        empty_title=_("No service yet"),
+        empty_text=_("Deploy a model and call it with an API token."),
+        actions={
+            "list": "list",
+            "get": "get",
+            "create": "create",
+            "update": "update",
+            "delete": "delete",
+            "logs": "getLogs",
+            "infer": "infer",
+        },
+        columns=(
+            Column("name", _("Name"), sort="name"),
+            Column("phase", _("Status"), render=lambda s: status_chip(status_of(s)), sort="phase"),
+            Column("model_label", _("Model"), sort="model_label"),
+            Column("ready", _("Ready"), render=ready, align="end"),
+            Column("flavor", _("Flavor")),
+            Column("address", _("Address"), render=lambda s: copyable(address(s))),
+            Column(
+                "created_at", _("Created"), render=lambda s: time(s.created_at), sort="created_at"
+            ),
+        ),
+        filters=("phase", "engine", "flavor"),
+        search=("name", "model_label"),
+        verbs=(
+            Verb(
+                "stop",
+                "modelarts:service:action",
+                _("Stop"),
+                "serving.service.services.stop",
+                icon="player-stop",
+                tone="warning",
+                phases=AT_WORK,
+                confirm=_(
+                    "Open requests are finished, new ones are refused. The configuration is kept."
+                ),
+                event="stopService",
+            ),
+            Verb(
+                "start",
+                "modelarts:service:action",
+                _("Start"),
+                "serving.service.services.start",
+                icon="player-play",
+                tone="primary",
+                phases=frozenset({"Stopped", "Failed"}),
+                event="startService",
+            ),
+        ),
+        tabs=(
+            Tab(
+                "predict",
+                _("Predict"),
+                "serving/service/predict.html",
+                predict_context,
+                action="modelarts:service:infer",
+            ),
+            Tab("monitoring", _("Monitoring"), "serving/service/monitoring.html", traffic_context),
+            Tab(
+                "logs",
+                _("Logs"),
+                "serving/service/logs.html",
+                log_context,
+                action="modelarts:service:getLogs",
+            ),
+        ),
+        panels=panels,
+        form="serving.service.forms.ServiceForm",
+        edit_form="serving.service.forms.ServiceEditForm",
+        viewset="serving.service.api.ServiceViewSet",
+        services="serving.service.services",
+        events={"create": "createService", "delete": "deleteService", "update": "updateService"},
+        quota=("services", 20),
+        live_token=live_token,
+        views={
+            "extra:log": "serving.service.pages.LogPage",
+            "extra:predict-call": "serving.service.pages.PredictPage",
+            "extra:traffic": "serving.service.pages.TrafficPage",
+        },
+    )
+)

@@ -1,0 +1,205 @@
+"""Sole writers of services."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from accounts import behalf
+from compute import local
+from compute.catalog.flavors import DEFAULT_FLAVOR, FLAVORS, pools
+from core import access, services, states
+from core.actor import Actor
+from core.errors import NotFound, Problem, ValidationFailed
+from registry.model import services as models
+from registry.model.models import Model
+from serving.service.models import Instance, Service
+
+DEPLOY = "modelarts:model:deploy"
+
+
+def create(actor: Actor, data: Mapping[str, Any]) -> Service:
+    """Deploy a model: one's own, or one that a live share lets this account deploy.
+
+    ``data``: name, model (id), flavor, pool, replicas, description, tags.
+
+    Raises: ValidationFailed, AccessDenied (naming the missing side), Conflict, QuotaExceeded.
+    """
+    model = deployable(actor, data.get("model"))
+    spec = {
+        "flavor": data.get("flavor") or DEFAULT_FLAVOR,
+        "pool": data.get("pool") or "public",
+        "replicas": data.get("replicas") or 1,
+    }
+    agency = behalf.agency_for(actor)
+    problems = _problems(actor, spec, agency, model)
+    if problems:
+        raise ValidationFailed(problems[0].text, problems=problems)
+    service = Service(
+        name=str(data.get("name") or "").strip(),
+        description=str(data.get("description") or ""),
+        tags=dict(data.get("tags") or {}),
+        model=model,
+        model_label=str(model),
+        model_account_id=model.account_id,
+        engine=model.engine,
+        config=model.config,
+        agency_id=agency.pk if agency else None,
+        started_by_id=actor.user_id,
+        **spec,
+    )
+    states.start(service, Service.Phase.PENDING)
+    return services.create(actor, service)
+
+
+def deployable(actor: Actor, model_id: Any) -> Model:
+    """The model, if the actor may deploy it now.
+
+    Raises: ValidationFailed (none given), AccessDenied, NotFound, Conflict (not published).
+    """
+    try:
+        wanted = uuid.UUID(str(model_id))
+    except ValueError:
+        raise ValidationFailed.of("model", "Choose a model.", code="REQUIRED") from None
+    try:
+        model: Model = services.visible(Model, actor, pk=wanted)
+    except NotFound:
+        past = _once_deployed(actor, wanted)
+        if past is None:
+            raise
+        # It was shared with this account and is no more: who deployed it before already knows
+        # that it exists, so he gets the explanation instead of the 404 that strangers get.
+        access.authorize(actor, DEPLOY, past)
+        raise
+    access.authorize(actor, DEPLOY, model)
+    models.require_deployable(model)
+    return model
+
+
+def _once_deployed(actor: Actor, model_id: uuid.UUID) -> Model | None:
+    used = (
+        Service.objects.unscoped("a model this account deployed before")
+        .filter(account_id=actor.account_id, model_id=model_id)
+        .select_related("model")
+        .first()
+    )
+    return used.model if used else None
+
+
+def _problems(actor: Actor, spec: Mapping[str, Any], agency: Any, model: Model) -> list[Problem]:
+    found = []
+    if spec["flavor"] not in FLAVORS:
+        found.append(Problem("flavor", f"No flavor “{spec['flavor']}”.", "FLAVOR_UNKNOWN"))
+    if spec["pool"] not in pools():
+        found.append(Problem("pool", f"No resource pool “{spec['pool']}”.", "POOL_UNKNOWN"))
+    if agency is None:
+        found.append(
+            Problem(
+                "",
+                "No agency lets the platform fetch the model on your behalf.",
+                "AGENCY_MISSING",
+                "The account's main user creates one under Access control → Agencies.",
+            )
+        )
+    else:
+        decision = access.decide(behalf.on_behalf(actor, agency), DEPLOY, model)
+        if not decision.allowed:
+            found.append(
+                Problem(
+                    "model",
+                    f"The service will need {DEPLOY}. {decision.reason}",
+                    "AGENCY_DENIED",
+                    decision.missing,
+                )
+            )
+    return found
+
+
+def update(
+    actor: Actor, obj: Service, data: Mapping[str, Any], *, expected_version: int | None = None
+) -> Service:
+    """Words and the number of instances may change; another model is another service."""
+    changes = {k: v for k, v in data.items() if k in ("description", "tags", "replicas")}
+    refused = sorted(set(data) - set(changes))
+    if refused:
+        raise ValidationFailed.of(
+            refused[0], "This cannot change on a service.", next="Deploy a new service."
+        )
+    if "replicas" in changes and obj.phase == Service.Phase.DEPLOYING:
+        raise states.conflict(obj, f"Service “{obj}” is being deployed.", hint="Wait for it.")
+    fresh = services.update(actor, obj, changes, expected_version=expected_version)
+    if "replicas" in changes and not fresh.is_settled:
+        states.desire(fresh, "running", actor=actor)
+    return fresh
+
+
+def delete(actor: Actor, obj: Service, *, expected_version: int | None = None) -> None:
+    """Delete a service that is stopped or failed. Raises Conflict otherwise."""
+
+    def only_at_rest(service: Service) -> None:
+        if service.phase not in Service.SETTLED or _living(service):
+            raise states.conflict(
+                service, f"Service “{service}” is {service.phase}.", hint="Stop it first."
+            )
+        for pk in Instance.objects.filter(service=service).values_list("pk", flat=True):
+            local.current().remove(str(pk))
+
+    services.delete(actor, obj, expected_version=expected_version, before_delete=only_at_rest)
+
+
+def _living(service: Service) -> bool:
+    return Instance.objects.filter(service=service, ended_at=None).exists()
+
+
+def stop(actor: Actor, obj: Service, data: Mapping[str, Any]) -> Service:
+    """End the instances after their open requests; the configuration is kept. Verb ``stop``."""
+    return states.desire(obj, "stopped", actor=actor)
+
+
+def start(actor: Actor, obj: Service, data: Mapping[str, Any]) -> Service:
+    """Deploy again; the right to deploy the model is asked again. Verb ``start``."""
+    model = deployable(actor, obj.model_id)
+    agency = behalf.agency_for(actor)
+    problems = _problems(actor, {"flavor": obj.flavor, "pool": obj.pool}, agency, model)
+    if problems:
+        raise ValidationFailed(problems[0].text, problems=problems)
+    return states.transition(
+        obj,
+        Service.Phase.PENDING,
+        actor=actor,
+        message="Starting again.",
+        desired="running",
+        generation=obj.generation + 1,
+        started_by_id=actor.user_id,
+        agency_id=agency.pk if agency else None,
+        config=model.config,
+        engine=model.engine,
+    )
+
+
+def log_chunk(service: Service, instance_id: str, offset: int, limit: int) -> dict[str, Any]:
+    """Part of an instance's log; the newest instance where none is named."""
+    from compute.backends.base import UnknownAttempt
+
+    rows = Instance.objects.filter(service=service)
+    if instance_id:
+        try:
+            row = rows.filter(pk=uuid.UUID(instance_id)).first()
+        except ValueError:
+            row = None
+        if row is None:
+            raise NotFound()
+    else:
+        row = rows.last()
+    if row is None:
+        return {"text": "", "next": 0, "eof": service.is_settled}
+    try:
+        chunk = local.current().logs(str(row.pk), offset, limit)
+    except UnknownAttempt:
+        return {"text": "", "next": offset, "eof": row.ended_at is not None}
+    return {
+        "text": chunk.data.decode("utf-8", "replace"),
+        "next": chunk.next_offset,
+        "eof": chunk.eof and row.ended_at is not None,
+    }
