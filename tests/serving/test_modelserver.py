@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 
+import aiohttp
 import pytest
 
 from tests.serving.modelserver import HEAD, ModelServer, form, write_package
@@ -325,6 +326,10 @@ def test_a_package_that_cannot_load_ends_the_process_with_a_named_reason(
     [found] = server.lines("MODELYARD_LOAD_FAILED")
     assert (found["type"], found.get("file"), found.get("line")) == (kind, file, line)
     assert found["error"] and "Traceback" in server.output()
+    reasons = {"ModuleNotFoundError": "NO_MODULE", "PackageError": "PACKAGE"}
+    assert found["reason"] == reasons.get(kind, "USER_CODE")
+    if found["reason"] == "NO_MODULE":
+        assert "is missing in this engine" in found["hint"]
     assert "ready" not in server.stages() and not server.socket.exists()
     if config == {"model_type": "TensorFlow"}:
         assert "TensorFlow is not installed in this engine" in found["error"]
@@ -335,22 +340,24 @@ def test_sigterm_drains_what_runs_and_closes_connections(start, tmp_path):
     until = tmp_path / "go"
 
     async def go():
-        async with server.session() as session:
+        async with server.session() as busy, server.session() as idle:
+            async with idle.post("http://model/", json={"x": 1}) as answer:
+                assert answer.status == 200
             running = asyncio.ensure_future(
-                session.post("http://model/", json={"do": "wait", "until": str(until)})
+                busy.post("http://model/", json={"do": "wait", "until": str(until)})
             )
-            while True:
-                async with session.get("http://model/health") as answer:
-                    if (await answer.json())["active"] == 1:
-                        break
+            active = 0
+            while not active:
+                async with idle.get("http://model/health") as answer:
+                    active = (await answer.json())["active"]
             server.process.send_signal(signal.SIGTERM)
-            while True:
-                async with session.get("http://model/health") as answer:
-                    if (await answer.json())["stage"] == "draining":
-                        break
-            # Still answered, and told to go elsewhere.
-            async with session.post("http://model/", json={"x": 1}) as answer:
+            while server.socket.exists():
+                await asyncio.sleep(0.005)
+            # An open connection is still answered, and told to go elsewhere; new ones are refused.
+            async with idle.post("http://model/", json={"x": 1}) as answer:
                 late = answer.status, answer.headers["connection"]
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await idle.get("http://model/health")
             until.touch()
             async with await running as answer:
                 return answer.status, late
