@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts import engine
 from accounts.agency.models import Agency
@@ -127,12 +127,19 @@ def agency_policies(account_id: str, agency_id: UUID) -> list[engine.Policy]:
     return _policies(account_id, Q(agency=agency_id))
 
 
+def documents_of(attached: QuerySet[PolicyAttachment]) -> list[engine.PolicyDocument]:
+    """The documents of attachments, for asking what they would give."""
+    return [policy.document for policy in _compiled(attached)]
+
+
 def _policies(account_id: str, attached: Q) -> list[engine.Policy]:
-    rows: Iterable[tuple[str, UUID | None, str | None, int | None, Any]] = (
-        PolicyAttachment.objects.filter(attached, account_id=account_id)
-        .values_list("system", "policy", "policy__name", "policy__revision", "policy__document")
-        .order_by("id")
-    )
+    return _compiled(PolicyAttachment.objects.filter(attached, account_id=account_id))
+
+
+def _compiled(attached: QuerySet[PolicyAttachment]) -> list[engine.Policy]:
+    rows: Iterable[tuple[str, UUID | None, str | None, int | None, Any]] = attached.order_by(
+        "id"
+    ).values_list("system", "policy", "policy__name", "policy__revision", "policy__document")
     found: dict[str, engine.Policy] = {}
     for system, policy_id, name, revision, document in rows:
         if system:

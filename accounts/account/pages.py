@@ -1,0 +1,94 @@
+"""Accounts of the installation, for its operator."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.account import services
+from accounts.signin.forms import ProblemForm
+from console.pages.base import Page
+from core.errors import AccessDenied, AppError, NotFound
+from core.shell import NavLink, add_link
+
+
+class AccountForm(ProblemForm):
+    """A new account."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Account name"),
+        max_length=64,
+        help_text=gettext_lazy("4 to 64 letters, digits, “_” or “-”, starting with a letter."),
+    )
+
+
+class AccountsPage(Page):
+    """List and create. The root user's temporary password is shown once."""
+
+    action = "iam:accounts:listAccounts"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show(AccountForm())
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = AccountForm(request.POST)
+        if not form.is_valid():
+            return self.show(form, status=400)
+        try:
+            account, password = services.create_account(self.actor, form.cleaned_data["name"])
+        except AccessDenied:
+            raise
+        except AppError as error:
+            form.add_app_error(error)
+            return self.show(form, status=error.status)
+        return self.show(AccountForm(), made=(account, password), status=201)
+
+    def show(
+        self, form: AccountForm, *, made: tuple[object, str] | None = None, status: int = 200
+    ) -> HttpResponse:
+        return self.render(
+            "accounts/account/list.html",
+            {
+                "title": _("Accounts"),
+                "form": form,
+                "accounts": services.all_accounts(self.actor),
+                "made": made[0] if made else None,
+                "password": made[1] if made else "",
+            },
+            status=status,
+        )
+
+
+class AccountStatePage(Page):
+    """POST ``active`` = on or off."""
+
+    action = "iam:accounts:suspendAccount"
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        active = request.POST.get("active") == "on"
+        try:
+            account = services.set_active(self.actor, pk, active)
+        except (AccessDenied, NotFound):
+            raise
+        except AppError as error:
+            messages.error(request, f"{error.message} {error.hint}".strip())
+        else:
+            text = _("“%(name)s” was resumed.") if active else _("“%(name)s” was suspended.")
+            messages.success(request, text % {"name": account.name})
+        return HttpResponseRedirect(reverse("accounts:accounts"))
+
+
+add_link(
+    NavLink(
+        "iam",
+        gettext_lazy("Accounts"),
+        "accounts:accounts",
+        "building",
+        action="iam:accounts:listAccounts",
+        order=90,
+    )
+)

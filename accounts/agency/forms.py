@@ -1,0 +1,89 @@
+"""Forms of agencies."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.agency.models import MAX_DAYS, Agency
+from accounts.policy.services import choices
+from accounts.user.models import User
+from console.forms import Fieldset, NamedForm, ResourceChoiceField
+from core.models.resource import validate_name
+
+
+class AgencyEditForm(NamedForm):
+    """For whom and until when; a change of the duration counts from now."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=64, validators=[validate_name], required=False
+    )
+    grantee = ResourceChoiceField(
+        User,
+        label=_("User"),
+        required=False,
+        empty_label=_("All users, including those made later"),
+    )
+    duration = forms.ChoiceField(label=_("Duration"), choices=Agency.Duration.choices)
+    days = forms.IntegerField(
+        label=_("Days"),
+        min_value=1,
+        max_value=MAX_DAYS,
+        required=False,
+        help_text=_("1 to 365, for the duration “a number of days”."),
+    )
+
+    FIELDSETS: ClassVar[tuple[Fieldset, ...]] = (
+        (_("Agency"), "", ("name", "description")),
+        (_("Delegation"), "", ("grantee", "duration", "days", "policies")),
+    )
+
+    def setup(self) -> None:
+        field: Any = self.fields["grantee"]
+        field.for_actor(self.actor)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if (data.get("duration") == Agency.Duration.DAYS) != (data.get("days") is not None):
+            self.add_error(
+                "days", _("Give the days with the duration “a number of days”, else none.")
+            )
+        return data
+
+    def data_for_service(self) -> dict[str, Any]:
+        data = super().data_for_service()
+        if self.instance is not None and all(
+            data[k] == getattr(self.instance, k) for k in ("duration", "days")
+        ):
+            del data["duration"], data["days"]  # saving another field must not prolong the agency
+        if self.instance is not None and not data["name"]:
+            del data["name"]
+        return data
+
+
+class AgencyForm(AgencyEditForm):
+    """A new agency with its policies."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=64,
+        validators=[validate_name],
+        required=False,
+        help_text=_("Empty: modelarts_agency_ with the user's name and random letters."),
+    )
+    policies = forms.MultipleChoiceField(
+        label=_("Policies"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        initial=["ModelArts CommonOperations", "OBS OperateAccess"],
+        help_text=_(
+            "What background work may do, at most; the user must hold the right himself as well."
+        ),
+    )
+
+    def setup(self) -> None:
+        super().setup()
+        field: Any = self.fields["policies"]
+        field.choices = choices(self.actor)

@@ -1,0 +1,168 @@
+"""The sole writers of agencies, and how the platform works on a user's behalf."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts import facts
+from accounts.actors import actor_of
+from accounts.agency.models import Agency
+from accounts.policy import services as policies
+from accounts.user.models import User
+from core import access, services
+from core.access import Decision
+from core.actor import Actor
+from core.errors import AccessDenied
+
+CREATE = "iam:agencies:createAgency"
+
+
+def default_name(username: str) -> str:
+    """``modelarts_agency_<user>_<random>``, as the vendor names them (best practices 2.3.1)."""
+    return f"modelarts_agency_{username[:30]}_{secrets.token_hex(4)}"
+
+
+def create(actor: Actor, data: Mapping[str, Any]) -> Agency:
+    """An agency of the actor's account, with the policies named in ``data["policies"]`` attached.
+
+    ``data["grantee"]`` is a user of the account or None for all users, present and future.
+
+    Raises:
+        AccessDenied: only the main account configures agencies.
+        ValidationFailed, QuotaExceeded (50 per account), Conflict, NotFound (a policy).
+    """
+    access.authorize(actor, CREATE)
+    _main_account_only(actor, CREATE)
+    grantee = _own_user(actor, data.get("grantee"))
+    agency = Agency(
+        name=data.get("name") or default_name(grantee.name if grantee else actor.username),
+        description=data.get("description", ""),
+        tags=data.get("tags", {}),
+        duration=data.get("duration") or Agency.Duration.FOREVER,
+        days=data.get("days"),
+        grantee=grantee,
+    )
+    agency.expires_at = agency.end_of(timezone.now())
+    with transaction.atomic():
+        agency = services.create(actor, agency, after_save=lambda a: facts.bump(a.account_id))
+        for policy in data.get("policies") or ():
+            policies.attach(actor, policy, agency)
+    return agency
+
+
+def update(
+    actor: Actor, agency: Agency, data: Mapping[str, Any], *, expected_version: int | None = None
+) -> Agency:
+    """Change name, text, user or duration; a new duration counts from now."""
+    _main_account_only(actor, "iam:agencies:updateAgency")
+    changes = {
+        k: data[k]
+        for k in ("name", "description", "tags", "duration", "days", "grantee")
+        if k in data
+    }
+    if "grantee" in changes:
+        changes["grantee"] = _own_user(actor, changes["grantee"])
+    if "duration" in changes:
+        changes.setdefault("days", None)
+        changed = Agency(duration=changes["duration"], days=changes["days"])
+        changes["expires_at"] = changed.end_of(timezone.now())
+    with transaction.atomic():
+        agency = services.update(actor, agency, changes, expected_version=expected_version)
+        facts.bump(agency.account_id)
+    return agency
+
+
+def delete(actor: Actor, agency: Agency, *, expected_version: int | None = None) -> None:
+    """Delete an agency; work that still runs on it loses its authorisation at once."""
+    _main_account_only(actor, "iam:agencies:deleteAgency")
+    services.delete(
+        actor,
+        agency,
+        expected_version=expected_version,
+        before_delete=lambda a: facts.bump(a.account_id),
+    )
+
+
+def revoke(actor: Actor, agency: Agency, _data: Mapping[str, Any]) -> Agency:
+    """Verb handler: end the agency now and for good; the row stays for the trail."""
+    _main_account_only(actor, "iam:agencies:updateAgency")
+    now = timezone.now()
+    Agency.objects.unscoped("revoke").filter(pk=agency.pk, revoked_at=None).update(
+        revoked_at=now, version=F("version") + 1, updated_at=now
+    )
+    facts.bump(agency.account_id)
+    agency.refresh_from_db()
+    return agency
+
+
+def agency_for(user: User) -> Agency | None:
+    """The agency that carries background work of ``user`` now: his own before the account's,
+    the newest first. None where there is none."""
+    now = timezone.now()
+    rows = (
+        Agency.objects.unscoped("agency of a user")
+        .filter(Q(grantee=user) | Q(grantee=None), account_id=user.account_id, revoked_at=None)
+        .filter(Q(expires_at=None) | Q(expires_at__gt=now))
+        .order_by(F("grantee").asc(nulls_last=True), "-created_at")
+    )
+    found = rows.first()
+    return found if isinstance(found, Agency) else None
+
+
+def on_behalf(user: User, agency: Agency, *, bound_to: str = "", region: str = "") -> Actor:
+    """The platform working for ``user`` through ``agency``: rights are those of both."""
+    return actor_of(user, via="platform", agency_id=agency.pk, bound_to=bound_to, region=region)
+
+
+def preflight(
+    actor: Actor, questions: Iterable[tuple[str, object]], agency: Agency | None = None
+) -> list[Decision]:
+    """Which of (action, target) background work of this user would be refused; [] is good.
+
+    Asked before submission, so that a job does not fail an hour later (trap T5).
+    """
+    if agency is None:
+        user = User.objects.unscoped("pre-flight").filter(pk=actor.user_id).first()
+        agency = agency_for(user) if user is not None else None
+    if agency is None:
+        action = next(iter(questions), ("modelarts:*:*", None))[0]
+        return [
+            Decision(
+                False,
+                action,
+                "agency",
+                "No agency lets the platform work for you. The main account can make one under "
+                "Access control, Agencies.",
+                missing="an agency",
+            )
+        ]
+    behalf = actor.with_request(agency_id=agency.pk)
+    found = (access.decide(behalf, action, target) for action, target in questions)
+    return [decision for decision in found if not decision.allowed]
+
+
+def _main_account_only(actor: Actor, action: str) -> None:
+    if not actor.is_root or actor.agency_id is not None:
+        raise AccessDenied(
+            Decision(
+                False,
+                action,
+                "main_account",
+                "Only the main account configures agencies, because an agency may hold any right "
+                "of the account. Sign in as the main account.",
+            )
+        )
+
+
+def _own_user(actor: Actor, user: User | UUID | None) -> User | None:
+    """A user of the actor's account, by row or id; None stays "all users"."""
+    if user is None:
+        return None
+    return services.visible(User, actor, pk=user.pk if isinstance(user, User) else user)

@@ -1,0 +1,95 @@
+"""What pages and API are built from: groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.group import services
+from accounts.group.models import Group, Membership
+from accounts.policy.pages import policies_tab
+from accounts.user.models import User
+from core import access
+from core.actor import Actor
+from core.registry import Column, InventoryGroup, ResourceSpec, Tab, register
+
+
+def _members(request: HttpRequest, group: Group) -> dict[str, Any]:
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    there = services.members(group)
+    others = (
+        User.objects.for_action(actor, "list")
+        .exclude(pk__in=[u.pk for u in there])
+        .filter(is_root=False)
+        .order_by("name")[:500]
+    )
+    return {
+        "members": there,
+        "others": others,
+        "can_add": access.decide(actor, services.ADD, group).allowed,
+        "can_remove": access.decide(actor, services.REMOVE, group).allowed,
+        "members_url": reverse("groups:members", kwargs={"pk": group.pk}),
+    }
+
+
+def inventory(_actor: Actor, group: Group) -> list[InventoryGroup]:
+    """Who loses rights when the group is deleted."""
+    items = tuple(
+        (u.name, reverse("users:detail", kwargs={"pk": u.pk})) for u in services.members(group)
+    )
+    return [InventoryGroup(_("They lose the group's policies at once"), items)] if items else []
+
+
+SPEC = register(
+    ResourceSpec(
+        model=Group,
+        slug="groups",
+        iam="iam:groups",
+        label=_("Group"),
+        label_plural=_("Groups"),
+        description=_("Users that get the same policies."),
+        actions={
+            "list": "listGroups",
+            "get": "getGroup",
+            "create": "createGroup",
+            "update": "updateGroup",
+            "delete": "deleteGroup",
+        },
+        icon="users-group",
+        section="iam",
+        order=20,
+        empty_title=_("No groups yet"),
+        empty_text=_("Give policies to groups rather than to single users: one place to change."),
+        columns=(
+            Column("name", _("Name"), sort="name"),
+            Column("description", _("Description")),
+            Column("created_at", _("Created"), sort="created_at"),
+        ),
+        search=("name", "description"),
+        tabs=(
+            Tab(
+                "members",
+                _("Members"),
+                "accounts/tabs/members.html",
+                _members,
+                count=lambda g: Membership.objects.filter(group=g).count(),
+            ),
+            policies_tab(),
+        ),
+        form="console.forms.NamedForm",
+        viewset="accounts.group.api.GroupViewSet",
+        services="accounts.group.services",
+        inventory="accounts.group.resource.inventory",
+        events={"create": "createGroup", "update": "updateGroup", "delete": "deleteGroup"},
+        quota=("groups", 50),
+        regional=False,
+        views={
+            "extra:members": "accounts.group.pages.MembersPage",
+            "extra:attach": "accounts.policy.pages.AttachPage",
+            "extra:detach": "accounts.policy.pages.DetachPage",
+        },
+    )
+)

@@ -1,0 +1,122 @@
+"""Attaching policies to users, groups and agencies; the list of system policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.policy import services
+from accounts.policy.system import system_policies
+from console.pages.base import Page, ResourcePage
+from core import access, registry
+from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
+from core.registry import Tab
+
+
+def policies_tab() -> Tab:
+    """The tab "Policies" of whatever policies can be attached to."""
+    return Tab(
+        "policies",
+        gettext_lazy("Policies"),
+        "accounts/tabs/policies.html",
+        _context,
+        action="iam:policies:listPolicies",
+    )
+
+
+def _context(request: HttpRequest, obj: Any) -> dict[str, Any]:
+    actor = request.actor  # type: ignore[attr-defined]
+    slug = registry.spec_of(obj).slug
+    root = bool(getattr(obj, "is_root", False))
+    return {
+        "attachments": services.attachments(obj),
+        "is_root_user": root,
+        "policy_choices": services.choices(actor),
+        "can_attach": not root and access.decide(actor, services.ATTACH, obj).allowed,
+        "can_detach": access.decide(actor, services.DETACH, obj).allowed,
+        "attach_url": reverse(f"{slug}:attach", kwargs={"pk": obj.pk}),
+        "detach_url": reverse(f"{slug}:detach", kwargs={"pk": obj.pk}),
+    }
+
+
+class PrincipalPage(ResourcePage):
+    """Does one thing to the policies of an object and goes back to its tab."""
+
+    abstract = True
+
+    def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        obj = self.object(pk)
+        try:
+            text = self.act(request, obj)
+        except (AccessDenied, NotAuthenticated, NotFound):
+            raise
+        except AppError as error:
+            messages.error(request, f"{error.message} {error.hint}".strip())
+        else:
+            messages.success(request, text)
+        return HttpResponseRedirect(self.url("tab", pk=obj.pk, tab="policies"))
+
+    def act(self, request: HttpRequest, obj: Any) -> str:
+        raise NotImplementedError
+
+
+class AttachPage(PrincipalPage):
+    """POST ``policy``: attach it."""
+
+    verb = "get"
+
+    def act(self, request: HttpRequest, obj: Any) -> str:
+        row = services.attach(self.actor, request.POST.get("policy", ""), obj)
+        return _("Policy “%(name)s” was attached.") % {"name": row.policy_name}
+
+
+class DetachPage(PrincipalPage):
+    """POST ``attachment``: take it away."""
+
+    verb = "get"
+
+    def act(self, request: HttpRequest, obj: Any) -> str:
+        row = services.attachment_of(self.actor, request.POST.get("attachment", ""))
+        if row.principal.pk != obj.pk:
+            raise NotFound()
+        services.detach(self.actor, row)
+        return _("Policy “%(name)s” was detached.") % {"name": row.policy_name}
+
+
+class SystemPoliciesPage(Page):
+    """What the platform ships."""
+
+    action = "iam:policies:listPolicies"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        rows = [
+            {"policy": p, "document": services.pretty(p.document)}
+            for p in system_policies().values()
+        ]
+        return self.render(
+            "accounts/policy/system.html", {"title": _("System policies"), "rows": rows}
+        )
+
+
+class RestorePage(ResourcePage):
+    """POST ``number``: bring an older version of a policy back."""
+
+    verb = "update"
+
+    def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        policy = self.object(pk)
+        number = request.POST.get("number", "")
+        try:
+            services.restore(self.actor, policy, int(number) if number.isdigit() else 0)
+        except (AccessDenied, NotAuthenticated, NotFound):
+            raise
+        except AppError as error:
+            messages.error(request, f"{error.message} {error.hint}".strip())
+        else:
+            messages.success(request, _("Version %(n)s is in force again.") % {"n": number})
+        return HttpResponseRedirect(self.url("tab", pk=policy.pk, tab="versions"))

@@ -1,0 +1,128 @@
+"""What pages and API are built from: policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.policy import services
+from accounts.policy.models import Policy, PolicyAttachment
+from core import registry
+from core.actor import Actor
+from core.registry import Column, InventoryGroup, Panel, ResourceSpec, Tab, register
+from core.shell import NavLink, add_link
+
+
+def panels(policy: Policy, _actor: Actor) -> list[Panel]:
+    """The document, and what is odd about it."""
+    return [
+        Panel(
+            _("Policy document"),
+            icon="file-code",
+            template="accounts/policy/document.html",
+            context={
+                "document": services.pretty(policy.document),
+                "warnings": services.warnings(policy.document),
+            },
+            span=12,
+        )
+    ]
+
+
+def _versions(request: HttpRequest, policy: Policy) -> dict[str, Any]:
+    rows = policy.versions.select_related("created_by")[:50]
+    return {
+        "versions": [{"row": v, "document": services.pretty(v.document)} for v in rows],
+        "restore_url": reverse("policies:restore", kwargs={"pk": policy.pk}),
+    }
+
+
+def _principals(policy: Policy) -> list[PolicyAttachment]:
+    rows = policy.attachments.select_related("user", "group", "agency").order_by("id")
+    return list(rows)
+
+
+def _url(obj: Any) -> str:
+    return reverse(f"{registry.spec_of(obj).slug}:detail", kwargs={"pk": obj.pk})
+
+
+def _used_by(_request: HttpRequest, policy: Policy) -> dict[str, Any]:
+    return {
+        "principals": [
+            {
+                "name": a.principal.name,
+                "kind": registry.spec_of(a.principal).label,
+                "url": _url(a.principal),
+                "since": a.created_at,
+            }
+            for a in _principals(policy)
+        ]
+    }
+
+
+def inventory(_actor: Actor, policy: Policy) -> list[InventoryGroup]:
+    """Who loses the policy when it is deleted."""
+    items = tuple((str(a.principal), _url(a.principal)) for a in _principals(policy))
+    return [InventoryGroup(_("They lose this policy at once"), items)] if items else []
+
+
+SPEC = register(
+    ResourceSpec(
+        model=Policy,
+        slug="policies",
+        iam="iam:policies",
+        label=_("Policy"),
+        label_plural=_("Policies"),
+        description=_("Custom policies of this account. System policies are listed apart."),
+        actions={
+            "list": "listPolicies",
+            "get": "getPolicy",
+            "create": "createPolicy",
+            "update": "updatePolicy",
+            "delete": "deletePolicy",
+        },
+        icon="file-certificate",
+        section="iam",
+        order=30,
+        empty_title=_("No custom policies"),
+        empty_text=_("System policies cover the common cases. Write your own to be exact."),
+        columns=(
+            Column("name", _("Name"), sort="name"),
+            Column("description", _("Description")),
+            Column("revision", _("Version"), align="end"),
+            Column("updated_at", _("Changed"), sort="updated_at"),
+        ),
+        search=("name", "description"),
+        tabs=(
+            Tab("versions", _("Versions"), "accounts/tabs/versions.html", _versions),
+            Tab("principals", _("Attached to"), "accounts/tabs/principals.html", _used_by),
+        ),
+        panels=panels,
+        form="accounts.policy.forms.PolicyForm",
+        viewset="accounts.policy.api.PolicyViewSet",
+        services="accounts.policy.services",
+        inventory="accounts.policy.resource.inventory",
+        events={
+            "create": "createPolicy",
+            "update": "updatePolicy",
+            "delete": "deletePolicy",
+        },
+        quota=("policies", 200),
+        regional=False,
+        views={"extra:restore": "accounts.policy.pages.RestorePage"},
+    )
+)
+
+add_link(
+    NavLink(
+        "iam",
+        _("System policies"),
+        "accounts:system-policies",
+        "certificate",
+        action="iam:policies:listPolicies",
+        order=31,
+    )
+)

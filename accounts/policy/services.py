@@ -1,0 +1,271 @@
+"""The sole writers of policies and attachments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from accounts import engine, facts
+from accounts.agency.models import Agency
+from accounts.group.models import Group
+from accounts.policy import delegation
+from accounts.policy.models import Policy, PolicyAttachment, PolicyVersion
+from accounts.policy.system import EXCLUSIVE, system_policies
+from accounts.user.models import User
+from core import access, audit, services
+from core.access import Decision
+from core.actor import Actor
+from core.errors import AccessDenied, Conflict, NotFound, Problem, ValidationFailed
+
+Principal = User | Group | Agency
+ATTACH = "iam:policies:attachPolicy"
+DETACH = "iam:policies:detachPolicy"
+
+
+def read_document(source: str | Mapping[str, Any]) -> dict[str, Any]:
+    """The policy as it will be stored: checked, and in normal spelling.
+
+    Raises:
+        ValidationFailed: with every problem at once, each naming its place, its rule and the fix.
+    """
+    checked = engine.validate(source)
+    if checked.source is None:
+        found = [
+            Problem("document", f"{p.path}: `{p.token}`: {p.rule}", p.code.upper(), p.fix)
+            for p in checked.errors
+        ]
+        raise ValidationFailed(
+            f"The policy has {len(found)} problem{'s' if len(found) > 1 else ''}.", problems=found
+        )
+    return checked.source
+
+
+def warnings(source: str | Mapping[str, Any]) -> list[str]:
+    """What is legal but probably does not mean what it says."""
+    return [str(p) for p in engine.validate(source).warnings]
+
+
+def create(actor: Actor, data: Mapping[str, Any]) -> Policy:
+    """A custom policy and its version 1.
+
+    Raises:
+        AccessDenied, ValidationFailed, QuotaExceeded, Conflict.
+    """
+    access.authorize(actor, "iam:policies:createPolicy")
+    policy = Policy(
+        name=data["name"],
+        description=data.get("description", ""),
+        tags=data.get("tags", {}),
+        document=read_document(data["document"]),
+    )
+    return services.create(actor, policy, after_save=lambda p: _keep_version(actor, p))
+
+
+def _keep_version(actor: Actor, policy: Policy) -> None:
+    PolicyVersion.objects.create(
+        policy=policy,
+        number=policy.revision,
+        document=policy.document,
+        created_by_id=actor.user_id,
+    )
+    facts.bump(policy.account_id)
+
+
+def update(
+    actor: Actor, policy: Policy, data: Mapping[str, Any], *, expected_version: int | None = None
+) -> Policy:
+    """Change a policy. Another document is a new version, in force at once wherever it is attached.
+
+    Raises:
+        AccessDenied: also when the policy is attached and would give what the actor lacks.
+    """
+    changes = {k: data[k] for k in ("name", "description", "tags") if k in data}
+    document = read_document(data["document"]) if "document" in data else policy.document
+    with transaction.atomic():
+        if document != policy.document:
+            access.authorize(actor, "iam:policies:updatePolicy", policy)
+            delegation.check_release(actor, "iam:policies:updatePolicy", _of(policy))
+            if policy.attachments.exists():
+                delegation.check(actor, "iam:policies:updatePolicy", [engine.load_stored(document)])
+            changes |= {"document": document, "revision": policy.revision + 1}
+        policy = services.update(actor, policy, changes, expected_version=expected_version)
+        if "document" in changes:
+            _keep_version(actor, policy)
+        else:
+            facts.bump(policy.account_id)  # decisions name the policy that decided
+    return policy
+
+
+def restore(actor: Actor, policy: Policy, number: int) -> Policy:
+    """Bring back what version ``number`` said, as a new version. Raises NotFound."""
+    kept = PolicyVersion.objects.filter(policy=policy, number=number).first()
+    if kept is None:
+        raise NotFound()
+    return update(actor, policy, {"document": kept.document})
+
+
+def delete(actor: Actor, policy: Policy, *, expected_version: int | None = None) -> None:
+    """Delete a policy with its attachments; who had it loses it on the next request."""
+    delegation.check_release(actor, "iam:policies:deletePolicy", _of(policy))
+    services.delete(
+        actor,
+        policy,
+        expected_version=expected_version,
+        before_delete=lambda p: facts.bump(p.account_id),
+    )
+
+
+def _of(policy: Policy) -> QuerySet[PolicyAttachment]:
+    return PolicyAttachment.objects.filter(policy=policy)
+
+
+def attach(actor: Actor, policy: str | UUID | Policy, principal: Principal) -> PolicyAttachment:
+    """Attach a policy (a custom one, its id or name; or a system policy's name).
+
+    Raises:
+        NotFound: no such policy in this account.
+        AccessDenied: not allowed, an agency and not the main account, or more than one holds.
+        Conflict: attached already, or excluded by another one (ModelArts FullAccess and
+            ModelArts CommonOperations never go together).
+    """
+    decision = access.authorize(actor, ATTACH, principal)
+    _reachable(actor, principal)
+    found = find(actor, policy)
+    if isinstance(principal, User) and principal.is_root:
+        raise Conflict(
+            "The main account holds every right; policies do not apply to it.",
+            hint="Attach the policy to a user, a group or an agency.",
+        )
+    name = found if isinstance(found, str) else found.name
+    document = (
+        system_policies()[found].compiled.document
+        if isinstance(found, str)
+        else engine.load_stored(found.document)
+    )
+    delegation.check(actor, ATTACH, [document])
+    column = _column(principal)
+    with transaction.atomic():
+        services.lock(principal)
+        _check_exclusive(name, principal, column)
+        try:
+            with transaction.atomic():
+                attachment = PolicyAttachment.objects.create(
+                    account_id=principal.account_id,
+                    policy=None if isinstance(found, str) else found,
+                    system=found if isinstance(found, str) else "",
+                    **{column: principal},
+                )
+        except IntegrityError:
+            raise Conflict(
+                f"Policy “{name}” is attached to “{principal}” already.",
+                hint="Nothing needs to be done.",
+            ) from None
+        facts.bump(principal.account_id)
+        audit.record(
+            actor,
+            event="attachPolicy",
+            action=ATTACH,
+            target=principal,
+            decision_id=decision.id,
+            after={"policy": name},
+        )
+    return attachment
+
+
+def detach(actor: Actor, attachment: PolicyAttachment) -> None:
+    """Take a policy away; holds on the next request."""
+    principal = attachment.principal
+    decision = access.authorize(actor, DETACH, principal)
+    _reachable(actor, principal)
+    delegation.check_release(actor, DETACH, PolicyAttachment.objects.filter(pk=attachment.pk))
+    with transaction.atomic():
+        PolicyAttachment.objects.filter(pk=attachment.pk).delete()
+        facts.bump(attachment.account_id)
+        audit.record(
+            actor,
+            event="detachPolicy",
+            action=DETACH,
+            target=principal,
+            decision_id=decision.id,
+            before={"policy": attachment.policy_name},
+        )
+
+
+def attachment_of(actor: Actor, attachment_id: str) -> PolicyAttachment:
+    """An attachment of the actor's own account. Raises NotFound."""
+    rows = PolicyAttachment.objects.select_related("policy", "user", "group", "agency")
+    found = (
+        rows.filter(pk=attachment_id, account_id=actor.account_id).first()
+        if str(attachment_id).isdigit()
+        else None
+    )
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def attachments(principal: Principal) -> list[PolicyAttachment]:
+    """What is attached to one principal itself, oldest first."""
+    rows = PolicyAttachment.objects.select_related("policy")
+    return list(rows.filter(**{_column(principal): principal}).order_by("id"))
+
+
+def find(actor: Actor, policy: str | UUID | Policy) -> str | Policy:
+    """A custom policy of the actor's account, or the name of a system policy. Raises NotFound."""
+    if isinstance(policy, Policy):
+        if policy.account_id != actor.account_id:
+            raise NotFound()
+        return policy
+    if str(policy) in system_policies():
+        return str(policy)
+    rows = Policy.objects.unscoped("naming a policy to attach").filter(account=actor.account_id)
+    try:
+        found = rows.filter(pk=UUID(str(policy))).first()
+    except ValueError:
+        found = rows.filter(name=str(policy)).first()
+    if found is None:
+        raise NotFound()
+    return found  # type: ignore[no-any-return]
+
+
+def choices(actor: Actor) -> list[tuple[str, str]]:
+    """(value, label) of every policy that could be attached: custom ones first."""
+    own = Policy.objects.for_action(actor, "list").order_by("name")
+    return [(str(p.pk), p.name) for p in own] + [(name, name) for name in system_policies()]
+
+
+def pretty(document: object) -> str:
+    """A document as people edit it."""
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _column(principal: Principal) -> str:
+    return type(principal).__name__.lower()
+
+
+def _check_exclusive(name: str, principal: Principal, column: str) -> None:
+    there = set(
+        PolicyAttachment.objects.filter(**{column: principal}).values_list("system", flat=True)
+    )
+    for pair in EXCLUSIVE:
+        clash = (pair - {name}) & there if name in pair else frozenset()
+        for other in clash:
+            raise Conflict(
+                f"“{name}” and “{other}” cannot both be attached.",
+                code="EXCLUSIVE_POLICIES",
+                hint=f"Detach “{other}” first.",
+            )
+
+
+def _reachable(actor: Actor, principal: Principal) -> None:
+    if principal.account_id != actor.account_id:
+        raise NotFound()
+    if isinstance(principal, Agency) and not actor.is_root:
+        raise AccessDenied(
+            Decision(False, ATTACH, "main_account", "Only the main account configures agencies.")
+        )

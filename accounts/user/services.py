@@ -1,0 +1,166 @@
+"""The sole writers of users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, ProtectedError
+from django.utils import timezone
+
+from accounts import facts
+from accounts.account.services import TEMPORARY_FOR
+from accounts.group import services as groups
+from accounts.group.models import Group
+from accounts.policy import delegation
+from accounts.policy.models import PolicyAttachment
+from accounts.principal import documents_of
+from accounts.session import services as sessions
+from accounts.signin import passwords
+from accounts.signin.services import set_password
+from accounts.token import services as tokens
+from accounts.user.models import User
+from core import services
+from core.access import Decision
+from core.actor import Actor
+from core.errors import AccessDenied, Conflict
+
+
+def create(actor: Actor, data: Mapping[str, Any]) -> User:
+    """A user with a temporary password, which is on ``initial_password`` of the result, this once.
+
+    Nobody chooses a password for somebody else. ``data["groups"]`` are groups to join.
+
+    Raises:
+        AccessDenied, ValidationFailed, QuotaExceeded, Conflict.
+    """
+    user = User(
+        name=data["name"],
+        description=data.get("description", ""),
+        tags=data.get("tags", {}),
+        email=data.get("email", ""),
+    )
+    password = passwords.temporary()
+    user.set_unusable_password()
+
+    def finish(made: User) -> None:
+        set_password(made, password, must_change=True, expires_in=TEMPORARY_FOR)
+
+    with transaction.atomic():
+        user = services.create(actor, user, after_save=finish)
+        for group in data.get("groups") or ():
+            groups.add_member(actor, _group(actor, group), user)
+    user.initial_password = password  # type: ignore[attr-defined]
+    return user
+
+
+def update(
+    actor: Actor, user: User, data: Mapping[str, Any], *, expected_version: int | None = None
+) -> User:
+    """Change name, text, e-mail or tags. The root user keeps the account's name."""
+    changes = {k: data[k] for k in ("name", "description", "tags", "email") if k in data}
+    if user.is_root and changes.get("name", user.name) != user.name:
+        raise Conflict("The root user carries the account's name.", hint="Leave the name as it is.")
+    with transaction.atomic():
+        user = services.update(actor, user, changes, expected_version=expected_version)
+        facts.bump(user.account_id)
+    return user
+
+
+def delete(actor: Actor, user: User, *, expected_version: int | None = None) -> None:
+    """Delete a user with sessions, tokens, memberships and attachments.
+
+    Raises:
+        Conflict: the root user, oneself, or a user whose things others still need.
+    """
+    _not_root(user, "deleted")
+    if user.pk == actor.user_id:
+        raise Conflict("You cannot delete yourself.", hint="Ask another administrator.")
+
+    def clear(row: User) -> None:
+        sessions.end_all(row)
+        facts.bump(row.account_id)
+
+    try:
+        services.delete(actor, user, expected_version=expected_version, before_delete=clear)
+    except ProtectedError as error:
+        kinds = sorted({str(o._meta.verbose_name) for o in error.protected_objects})
+        raise Conflict(
+            f"User “{user.name}” is still needed by: {', '.join(kinds)}.",
+            hint="Disable the user instead; that ends sessions and tokens at once.",
+        ) from None
+
+
+def reset_password(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
+    """Verb handler: a new temporary password (on ``initial_password``, this once); every session
+    and API token of the user ends.
+
+    Raises:
+        AccessDenied: the user holds more than the actor, who would thereby take it.
+    """
+    _not_beyond(actor, "iam:users:resetPassword", user)
+    password = passwords.temporary()
+    set_password(user, password, must_change=True, expires_in=TEMPORARY_FOR)
+    sessions.end_all(user)
+    tokens.revoke_all(user)
+    _touch(user)
+    user.initial_password = password  # type: ignore[attr-defined]
+    return user
+
+
+def disable(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
+    """Verb handler: the user can do nothing from the next request on, in any session or token."""
+    _not_root(user, "disabled")
+    if user.pk == actor.user_id:
+        raise Conflict("You cannot disable yourself.", hint="Ask another administrator.")
+    sessions.end_all(user)
+    _touch(user, is_active=False)
+    return user
+
+
+def enable(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
+    """Verb handler: the user may sign in again, with the rights he has now."""
+    _touch(user, is_active=True)
+    return user
+
+
+def end_sessions(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
+    """Verb handler: sign the user out everywhere."""
+    sessions.end_all(user)
+    return user
+
+
+def _touch(user: User, **values: Any) -> None:
+    rows = User.objects.unscoped("verb on a locked user").filter(pk=user.pk)
+    rows.update(version=F("version") + 1, updated_at=timezone.now(), **values)
+    facts.bump(user.account_id)
+    user.refresh_from_db()
+
+
+def _not_root(user: User, verb: str) -> None:
+    if user.is_root:
+        raise Conflict(
+            f"The root user of an account cannot be {verb}.",
+            hint="The operator can suspend the whole account.",
+        )
+
+
+def _not_beyond(actor: Actor, action: str, user: User) -> None:
+    """Who could take over a user would take his rights: refuse unless he holds them already."""
+    if actor.is_root or user.pk == actor.user_id:
+        return
+    if user.is_root:
+        raise AccessDenied(
+            Decision(False, action, "delegation", "Only the main account may do this to itself.")
+        )
+    attached = PolicyAttachment.objects.filter(user=user) | PolicyAttachment.objects.filter(
+        group__memberships__user=user
+    )
+    delegation.check(actor, action, documents_of(attached.distinct()))
+
+
+def _group(actor: Actor, group: Any) -> Group:
+    if isinstance(group, Group):
+        return group
+    return services.visible(Group, actor, pk=group)
