@@ -7,3 +7,10 @@ class DatasetsConfig(AppConfig):
     """Datasets and versions."""
 
     name = "datasets"
+
+    def ready(self) -> None:
+        from core import grants
+        from datasets.grants import VersionGrants
+        from datasets.version import reconcile, uses  # noqa: F401 registers itself
+
+        grants.register(VersionGrants())

@@ -210,6 +210,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "core.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "forget": {"task": "core.forget", "schedule": 3600.0},
+    "storage-sweep": {"task": "storage.sweep", "schedule": 3600.0},
 }
 
 # -- API

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import uuid
 from collections.abc import Iterable
 from typing import BinaryIO
 
 from django.db import IntegrityError, models, transaction
+from django.db.models import ManyToOneRel
+from django.utils import timezone
 
 from core.errors import AppError
 from storage.backends import StoreError, Written, store
@@ -86,7 +89,10 @@ def collect(blob_ids: Iterable[uuid.UUID]) -> int:
 def unreferenced(blob_ids: list[uuid.UUID]) -> list[uuid.UUID]:
     """Those of ``blob_ids`` that no row of any room points at."""
     free = set(blob_ids)
-    for relation in Blob._meta.related_objects:
+    # Hidden ones too: most rooms give their key no reverse name.
+    for relation in Blob._meta.get_fields(include_hidden=True):
+        if not isinstance(relation, ManyToOneRel):
+            continue
         if not free:
             break
         holder = relation.related_model._base_manager
@@ -96,7 +102,7 @@ def unreferenced(blob_ids: list[uuid.UUID]) -> list[uuid.UUID]:
 
 
 def sweep() -> tuple[int, int]:
-    """Remove files without a row and leftovers of broken uploads; returns both counts."""
+    """Remove bytes without a row or a reference, and leftovers of broken uploads; both counts."""
     place, orphans, batch = store(), 0, []
     for name in place.names(ORPHAN_AGE):
         batch.append(name)
@@ -104,7 +110,21 @@ def sweep() -> tuple[int, int]:
             orphans += _sweep(batch)
             batch = []
     orphans += _sweep(batch)
+    orphans += _sweep_rows()
     return orphans, place.sweep_partial(PARTIAL_AGE)
+
+
+def _sweep_rows() -> int:
+    """Blobs whose last reference went in a commit after which nobody came to collect them."""
+    old = timezone.now() - dt.timedelta(seconds=ORPHAN_AGE)
+    removed, last = 0, uuid.UUID(int=0)
+    while True:
+        rows = Blob.objects.filter(pk__gt=last, created_at__lt=old).order_by("pk")
+        ids = list(rows.values_list("pk", flat=True)[:500])
+        if not ids:
+            return removed
+        removed += collect(ids)
+        last = ids[-1]
 
 
 def _sweep(names: list[str]) -> int:

@@ -1,0 +1,1 @@
+"""Datasets: named data with numbered versions."""

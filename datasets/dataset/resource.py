@@ -1,0 +1,149 @@
+"""The declaration of datasets."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from console.ui.format import bytes_text, number_text
+from core import registry
+from core.actor import Actor
+from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
+from datasets import uses
+from datasets.dataset import tabs
+from datasets.dataset.models import Dataset
+
+
+def panels(dataset: Dataset, actor: Actor) -> list[Panel]:
+    """Format, the current version, and the next step."""
+    version = tabs.current(dataset)
+    facts = [Item(_("Format"), dataset.get_format_display())]
+    if dataset.format == Dataset.Format.IDX:
+        facts.append(Item(_("Classes"), number_text(dataset.classes)))
+    found = [Panel(_("Dataset"), tuple(facts), icon="photo")]
+    found.append(
+        Panel(
+            _("Current version"),
+            (
+                Item(_("Files"), number_text(version.file_count)),
+                Item(_("Size"), bytes_text(version.size)),
+            )
+            if version
+            else (),
+            icon="versions",
+            template="datasets/dataset/current.html",
+            context={
+                "version": version,
+                "own": dataset.account_id == actor.account_id,
+                "train_url": f"/training-jobs/new?dataset_version={version.pk}"
+                if version and version.is_usable
+                else "",
+            },
+        )
+    )
+    return found
+
+
+def live_token(dataset: Dataset) -> str:
+    """Changes when a version does."""
+    rows = tabs.versions_of(dataset).values_list("version", "secondary")
+    return ".".join(f"{version}{secondary}" for version, secondary in rows[:20])
+
+
+def _is_idx(dataset: Dataset, actor: Actor) -> bool:
+    return bool(dataset.format == Dataset.Format.IDX)
+
+
+SPEC = registry.register(
+    ResourceSpec(
+        model=Dataset,
+        slug="datasets",
+        iam="modelarts:dataset",
+        label=_("Dataset"),
+        label_plural=_("Datasets"),
+        icon="photo",
+        section="data",
+        order=20,
+        description=_("Data with numbered versions that never change, checked before use."),
+        empty_title=_("No dataset yet"),
+        empty_text=_("Put files into a bucket, then make a dataset of the folder."),
+        actions={
+            "list": "listDatasets",
+            "get": "getDataset",
+            "create": "createDataset",
+            "update": "updateDataset",
+            "delete": "deleteDataset",
+        },
+        columns=(
+            Column("name", _("Name"), sort="name"),
+            Column("format", _("Format"), render=lambda d: d.get_format_display()),
+            Column("description", _("Description")),
+            Column("created_at", _("Created"), sort="created_at"),
+        ),
+        filters=("format",),
+        verbs=(
+            Verb(
+                "add-version",
+                "modelarts:dataset:createDatasetVersion",
+                _("New version"),
+                "datasets.dataset.services.add_version",
+                icon="plus",
+                form="datasets.version.forms.AddVersionForm",
+                event="addDatasetVersion",
+            ),
+        ),
+        tabs=(
+            Tab(
+                "samples",
+                _("Samples"),
+                "datasets/datasetversion/samples.html",
+                tabs.samples_tab,
+                shown=_is_idx,
+            ),
+            Tab(
+                "distribution",
+                _("Distribution"),
+                "datasets/datasetversion/distribution.html",
+                tabs.distribution_tab,
+                shown=_is_idx,
+            ),
+            Tab(
+                "versions",
+                _("Versions"),
+                "datasets/dataset/versions.html",
+                tabs.versions_tab,
+                action=tabs.LIST,
+                count=lambda d: int(tabs.versions_of(d).count()),
+            ),
+            Tab("files", _("Files"), "datasets/datasetversion/files.html", tabs.files_tab),
+            Tab(
+                "used-by",
+                _("Used by"),
+                "datasets/datasetversion/used_by.html",
+                tabs.uses_tab,
+                shown=lambda d, actor: bool(d.account_id == actor.account_id),
+                count=lambda d: len(uses.of(d)),
+            ),
+        ),
+        panels=panels,
+        form="datasets.dataset.forms.DatasetForm",
+        edit_form="datasets.dataset.forms.DatasetEditForm",
+        viewset="datasets.dataset.api.DatasetViewSet",
+        services="datasets.dataset.services",
+        inventory="datasets.dataset.tabs.inventory",
+        events={
+            "create": "createDataset",
+            "update": "updateDataset",
+            "delete": "deleteDataset",
+        },
+        quota=("datasets", 100),
+        share_operations=(
+            "listDatasets",
+            "getDataset",
+            "listDatasetVersions",
+            "getDatasetVersion",
+            "use",
+        ),
+        grant="datasets.dataset.models.DatasetGrant",
+        live_token=live_token,
+    )
+)

@@ -1,0 +1,100 @@
+"""What the tabs of a dataset show: its versions, and the inside of the current one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from console.pages.base import status_of
+from core import access
+from core.actor import Actor
+from core.registry import InventoryGroup
+from datasets import uses
+from datasets.dataset.models import Dataset
+from datasets.version import tabs
+from datasets.version.models import DatasetVersion
+
+LIST = "modelarts:dataset:listDatasetVersions"
+SHOWN = 200
+
+
+def versions_of(dataset: Dataset) -> Any:
+    """Every version of a dataset whose visibility was decided, newest first."""
+    rows = DatasetVersion.objects.unscoped("versions of a visible dataset")
+    return rows.filter(dataset=dataset).select_related("dataset").order_by("-number")
+
+
+def current(dataset: Dataset) -> DatasetVersion | None:
+    """The newest version that may be trained on, else the newest at all."""
+    rows = versions_of(dataset)
+    found: DatasetVersion | None = (
+        rows.filter(phase=DatasetVersion.Phase.READY).first() or rows.first()
+    )
+    return found
+
+
+def visible_current(request: HttpRequest, dataset: Dataset) -> DatasetVersion | None:
+    """The current version, if the viewer may open it."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    found = current(dataset)
+    if found is None:
+        return None
+    action = "modelarts:dataset:getDatasetVersion"
+    return found if access.decide(actor, action, found).allowed else None
+
+
+def samples_tab(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
+    return tabs.samples_context(request, visible_current(request, dataset))
+
+
+def distribution_tab(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
+    return tabs.distribution_context(request, visible_current(request, dataset))
+
+
+def files_tab(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
+    return tabs.files_context(request, visible_current(request, dataset))
+
+
+def versions_tab(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
+    """Every version with its status."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    own = dataset.account_id == actor.account_id
+    may_add = (
+        own and access.decide(actor, "modelarts:dataset:createDatasetVersion", dataset).allowed
+    )
+    return {
+        "versions": [
+            {
+                "version": version,
+                "status": status_of(version),
+                "url": reverse("dataset-versions:detail", kwargs={"pk": version.pk}),
+                "train_url": f"/training-jobs/new?dataset_version={version.pk}"
+                if version.is_usable
+                else "",
+                "problems": len(version.problems),
+            }
+            for version in versions_of(dataset)[:SHOWN]
+        ],
+        "add_url": reverse("datasets:verb", kwargs={"pk": dataset.pk, "verb": "add-version"})
+        if may_add
+        else "",
+    }
+
+
+def uses_tab(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
+    return tabs.uses_context(request, uses.of(dataset))
+
+
+def inventory(actor: Actor, dataset: Dataset) -> list[InventoryGroup]:
+    """What deleting the dataset takes along and what it would break."""
+    groups = []
+    rows = list(versions_of(dataset)[:50])
+    if rows:
+        items = tuple(
+            (str(v), reverse("dataset-versions:detail", kwargs={"pk": v.pk})) for v in rows
+        )
+        groups.append(InventoryGroup(_("Versions that go with it"), items, "warning"))
+    return [*groups, *tabs.inventory(actor, uses.of(dataset))]

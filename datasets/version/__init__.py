@@ -1,0 +1,1 @@
+"""Dataset versions: immutable snapshots, checked before use."""

@@ -1,0 +1,158 @@
+"""Looks after dataset versions: reads the bytes once and says whether they may be trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from django.utils import timezone
+
+from core import actor as actors
+from core import reconcile, states
+from core.errors import AppError
+from datasets import idx
+from datasets.dataset.models import Dataset
+from datasets.version.models import DatasetFile, DatasetVersion
+from storage.blob import services as blobs
+
+BUDGET = 40.0  # seconds of reading; a task has 50
+NOTE_EVERY = 1.0  # seconds between notes of progress
+MAX_PROBLEMS = 200  # kept on the row; the number of all is in the message
+
+Phase = DatasetVersion.Phase
+
+
+class TooSlow(OSError):
+    """The check ran out of its time; an OSError, because datasets.idx lets those pass."""
+
+
+class Watched:
+    """A stream that counts what is read, notes progress and keeps to the time."""
+
+    def __init__(self, stream: BinaryIO, progress: Progress) -> None:
+        self._stream = stream
+        self._progress = progress
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._progress.add(len(data))
+        return data
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class Progress:
+    """Bytes read so far of one check, written to the row about once a second."""
+
+    def __init__(self, version: DatasetVersion) -> None:
+        self._version = version
+        self._end = time.monotonic() + BUDGET
+        self._next = time.monotonic() + NOTE_EVERY
+        self.read = 0
+
+    def add(self, count: int) -> None:
+        self.read += count
+        now = time.monotonic()
+        if now > self._end:
+            raise TooSlow(f"reading took more than {BUDGET:.0f} seconds")
+        if now > self._next:
+            self._next = now + NOTE_EVERY
+            states.observed(self._version, secondary=f"{self.percent} %")
+
+    @property
+    def percent(self) -> int:
+        return min(100, 100 * self.read // max(1, self._version.size))
+
+
+@reconcile.reconciler(DatasetVersion)
+def look(version: DatasetVersion) -> float | None:
+    """Creating -> Validating -> Ready or Invalid; Error where the bytes could not be read."""
+    system = actors.system("reconciler")
+    if version.phase == Phase.CREATING:
+        states.transition(
+            version, Phase.VALIDATING, actor=system, message="Reading the files once."
+        )
+    if version.phase != Phase.VALIDATING:
+        return None
+    if version.deadline_at is not None and timezone.now() > version.deadline_at:
+        _stop(version, "CHECK_TIMEOUT", "The check did not end in time; nobody knows why.")
+        return None
+    try:
+        _check(version)
+    except TooSlow as error:
+        _stop(version, "CHECK_TOO_LONG", f"The check was given up: {error}.")
+    except (OSError, AppError) as error:
+        _stop(version, "CHECK_FAILED", f"The bytes could not be read: {error}")
+    return None
+
+
+def openers(version: DatasetVersion, progress: Progress | None = None) -> dict[str, Any]:
+    """Path -> callable that opens the file's bytes, as datasets.idx wants them."""
+
+    def opener(file: DatasetFile) -> Callable[[], Any]:
+        def open_it() -> Any:
+            stream = blobs.read(file.blob)
+            return Watched(stream, progress) if progress is not None else stream
+
+        return open_it
+
+    rows = DatasetFile.objects.filter(version=version).select_related("blob").order_by("path")
+    return {file.path: opener(file) for file in rows}
+
+
+def _check(version: DatasetVersion) -> None:
+    if version.format != Dataset.Format.IDX:
+        _done(version, Phase.READY, {}, [], f"{version.file_count} files, taken as they are.")
+        return
+    progress = Progress(version)
+    report = idx.validate(openers(version, progress), classes=version.classes)
+    errors = sum(problem.level == "error" for problem in report.problems)
+    warnings = len(report.problems) - errors
+    problems = [dataclasses.asdict(problem) for problem in report.problems[:MAX_PROBLEMS]]
+    summary = {"splits": report.summary(), "value_bytes": report.value_bytes}
+    if report.ok:
+        images = sum(split.count for split in report.splits.values())
+        _done(
+            version, Phase.READY, summary, problems,
+            f"{images} images passed every check, with {warnings} warnings.",
+        )  # fmt: skip
+    else:
+        _done(
+            version, Phase.INVALID, summary, problems,
+            f"{errors} problems: the data cannot be trained on. First: {problems[0]['message']}",
+        )  # fmt: skip
+
+
+def _done(
+    version: DatasetVersion,
+    phase: str,
+    summary: dict[str, Any],
+    problems: list[dict[str, Any]],
+    message: str,
+) -> None:
+    states.transition(
+        version,
+        phase,
+        actor=actors.system("reconciler"),
+        reason="DATA_INVALID" if phase == Phase.INVALID else "",
+        message=message,
+        detail={"next": "Correct the files and make a new version."}
+        if phase == Phase.INVALID
+        else None,
+        summary=summary,
+        problems=problems,
+    )
+
+
+def _stop(version: DatasetVersion, reason: str, message: str) -> None:
+    states.transition(
+        version,
+        Phase.ERROR,
+        actor=actors.system("reconciler"),
+        reason=reason,
+        message=message,
+        detail={"next": "Check again; if it repeats, tell the operator."},
+    )

@@ -1,0 +1,203 @@
+"""The sole writers of dataset versions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from core import services, states
+from core.actor import Actor
+from core.errors import Conflict, Problem, ValidationFailed
+from datasets import uses
+from datasets.dataset.models import Dataset
+from datasets.version.models import DatasetFile, DatasetVersion
+from storage.blob import services as blobs
+from storage.bucket import queries as buckets
+from storage.keys import normalise_folder
+from storage.object import listing
+from storage.object.models import StoredObject
+
+MAX_FILES = 20_000
+#: what one check reads in less time than a task has, also when it is compressed
+MAX_IDX_BYTES = 2 * 1024**3
+
+
+def create(actor: Actor, data: Mapping[str, Any]) -> DatasetVersion:
+    """The next version of ``dataset`` (an id) from ``bucket`` and ``prefix``."""
+    dataset = services.visible(Dataset, actor, pk=data["dataset"])
+    return add(
+        actor, dataset, data["bucket"], data.get("prefix", ""), data.get("description") or ""
+    )
+
+
+def add(
+    actor: Actor, dataset: Dataset, bucket: str, prefix: str, description: str | None = ""
+) -> DatasetVersion:
+    """Snapshot everything below ``prefix`` that the actor may read. The check follows by itself.
+
+    The listing is taken once, with the rights of the actor; objects that come later belong to the
+    next version.
+
+    Raises: AccessDenied, NotFound, ValidationFailed (nothing there, too much, other region).
+    """
+    folder = normalise_folder(prefix)
+    with transaction.atomic():
+        dataset = services.lock(dataset)
+        found = _snapshot(actor, dataset, bucket, folder)
+        last = DatasetVersion.objects.unscoped("next number").filter(dataset=dataset)
+        number = (last.aggregate(n=Max("number"))["n"] or 0) + 1
+        version = DatasetVersion(
+            dataset=dataset,
+            number=number,
+            name=f"V{number:03d}",
+            region=dataset.region,
+            description=description or "",
+            format=dataset.format,
+            classes=dataset.classes,
+            source={"bucket": bucket, "prefix": folder},
+            file_count=len(found),
+            size=sum(row.size for row in found),
+            digest=manifest_digest([(row.key[len(folder) :], row.sha256) for row in found]),
+        )
+        states.start(version, DatasetVersion.Phase.CREATING)
+        return services.create(
+            actor, version, after_save=lambda made: _manifest(made, found, folder)
+        )
+
+
+def _snapshot(actor: Actor, dataset: Dataset, bucket: str, folder: str) -> list[StoredObject]:
+    listing.list_objects(actor, bucket, prefix=folder, limit=1)  # asks for the right to list
+    place = buckets.own_bucket(actor, bucket)
+    if dataset.account_id != actor.account_id:
+        raise ValidationFailed.of(
+            "dataset", "A shared dataset takes no versions of yours.", next="Make your own dataset."
+        )
+    if place.region != dataset.region:
+        raise ValidationFailed.of(
+            "bucket",
+            f"Bucket “{place.name}” is in {place.region}; dataset “{dataset.name}” is in "
+            f"{dataset.region}.",
+            next="Copy the objects to a bucket there.",
+        )
+    rows = listing.in_prefix(listing.visible_rows(actor).filter(bucket=place), folder)
+    # Locked: an upload that replaces one of them waits, so its old bytes are not collected
+    # before this manifest refers to them.
+    found = list(rows.order_by("key").select_for_update(of=("self",))[: MAX_FILES + 1])
+    problem = _too_much_or_little(place.name, folder, found, dataset.format)
+    if problem:
+        raise ValidationFailed(problem.text, problems=[problem])
+    return found
+
+
+def _too_much_or_little(
+    bucket: str, folder: str, found: list[StoredObject], kind: str
+) -> Problem | None:
+    if not found:
+        return Problem(
+            "prefix",
+            f"Nothing that you may read lies at {bucket}/{folder}.",
+            "NOTHING_THERE",
+            "Upload the files first, or choose another folder.",
+        )
+    if len(found) > MAX_FILES:
+        return Problem(
+            "prefix",
+            f"More than {MAX_FILES} objects lie at {bucket}/{folder}.",
+            "TOO_MANY_FILES",
+            "Pack them into fewer files, or choose a deeper folder.",
+        )
+    size = sum(row.size for row in found)
+    if kind == Dataset.Format.IDX and size > MAX_IDX_BYTES:
+        return Problem(
+            "prefix",
+            f"IDX files of {size} bytes; {MAX_IDX_BYTES} is the most one version may have.",
+            "TOO_LARGE",
+            "Split the data, or use the format “files”.",
+        )
+    return None
+
+
+def _manifest(version: DatasetVersion, found: list[StoredObject], folder: str) -> None:
+    DatasetFile.objects.bulk_create(
+        [
+            DatasetFile(
+                version=version,
+                path=row.key[len(folder) :],
+                blob_id=row.blob_id,
+                size=row.size,
+                sha256=row.sha256,
+            )
+            for row in found
+        ],
+        batch_size=500,
+    )
+
+
+def manifest_digest(files: list[tuple[str, str]]) -> str:
+    """SHA-256 over the sorted lines ``<sha256>  <path>``, as ``sha256sum`` would print them."""
+    lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(files))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def update(
+    actor: Actor,
+    version: DatasetVersion,
+    data: Mapping[str, Any],
+    *,
+    expected_version: int | None = None,
+) -> DatasetVersion:
+    """Change description or tags; everything else of a version is fixed."""
+    changes = {k: v for k, v in data.items() if k in ("description", "tags")}
+    return services.update(actor, version, changes, expected_version=expected_version)
+
+
+def delete(actor: Actor, version: DatasetVersion, *, expected_version: int | None = None) -> None:
+    """Delete a version; the objects in the bucket stay. Raises Conflict while it is read."""
+    services.delete(actor, version, expected_version=expected_version, before_delete=_clear)
+
+
+def _clear(version: DatasetVersion) -> None:
+    for use in uses.of_version(version):
+        if use.blocks:
+            raise in_use(str(version), use)
+    release(version)
+
+
+def drop(version: DatasetVersion) -> None:
+    """Remove a version whose deletion was decided and audited with its dataset's."""
+    release(version)
+    version.delete()
+
+
+def release(version: DatasetVersion) -> None:
+    """Let go of the bytes; those that nothing else refers to are removed after the commit."""
+    rows = DatasetFile.objects.filter(version=version)
+    ids = list(rows.values_list("blob_id", flat=True))
+    rows.delete()
+    blobs.release_on_commit(ids)
+
+
+def retry(actor: Actor, version: DatasetVersion, data: Mapping[str, Any]) -> DatasetVersion:
+    """Handler of the verb: check again what could not be checked."""
+    return states.transition(
+        version,
+        DatasetVersion.Phase.VALIDATING,
+        actor=actor,
+        message="Asked to check again.",
+        summary={},
+        problems=[],
+    )
+
+
+def in_use(name: str, use: uses.Use) -> Conflict:
+    """The refusal that names what still reads."""
+    label = use.what._meta.verbose_name
+    return Conflict(
+        f"{str(label).capitalize()} “{use.what}” {use.how} “{name}” right now.",
+        code="IN_USE",
+        hint="Stop it or wait until it has ended, then delete again.",
+    )
