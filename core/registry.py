@@ -112,7 +112,7 @@ class InventoryGroup:
     severity: str = "warning"  # info | warning | danger (danger blocks)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one of a kind; identity keys the caches
 class ResourceSpec:
     """Everything the generic layers need to know about one resource type."""
 
