@@ -124,7 +124,13 @@ def printable(value: object, limit: int = 80) -> str:
     """``value`` as one line of safe text for messages: escapes controls and look-alikes, cut at
     ``limit``.
     """
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True, default=str)
+    if isinstance(value, str):
+        text = value
+    else:
+        try:
+            text = json.dumps(value, ensure_ascii=True, default=str)
+        except (RecursionError, TypeError, ValueError):
+            text = f"<{type(value).__name__}>"
     if not (text.isascii() and text.isprintable()):
         text = text.encode("ascii", "backslashreplace").decode("ascii")
         text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -234,9 +234,13 @@ class _Loader:
                 if not values:
                     self.note(f"{path}.Condition", value, "The values are unreadable.", "value")
                     complete = False
-                for value in values or () if parsed and parsed.kind != "string" else ():
-                    rule = value_problem(parsed.kind, value)
-                    if rule is not None:
-                        self.note(f"{path}.Condition", value, rule, "value")
+                if parsed is not None and parsed.kind != "string":
+                    self.check_values(path, parsed.kind, values or ())
                 found.append(Condition(operator, key, values or ()))
         return tuple(found), complete
+
+    def check_values(self, path: str, kind: str, values: tuple[str, ...]) -> None:
+        for value in values:
+            rule = value_problem(kind, value)
+            if rule is not None:
+                self.note(f"{path}.Condition", value, rule, "value")

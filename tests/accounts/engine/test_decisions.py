@@ -13,6 +13,7 @@ from accounts.engine import (
     compile_policies,
     dump,
     evaluate,
+    evaluate_guarded,
     load_stored,
     policy_key,
     resource_filter,
@@ -102,6 +103,21 @@ def test_an_attachment_is_narrowed_by_its_scope() -> None:
     assert effect([deny, everywhere], **inside) == "explicit_deny"
     assert effect([deny, everywhere]) == "explicit_deny"
     assert effect([deny, everywhere], **outside) == "allow"
+
+
+def test_a_deny_counts_among_guarded_keys_whatever_it_names() -> None:
+    keys = frozenset({"modelarts:sfsId"})
+    allow = statement(
+        "Allow",
+        "modelarts:trainJob:create",
+        Condition={"StringEqualsIfExists": {"modelarts:sfsId": ["X"]}},
+    )
+    asked = request("modelarts:trainJob:create", **{"modelarts:sfsId": "X"})
+    assert evaluate_guarded(compiled(document(allow)), asked, keys).allowed
+    deny = statement("Deny", "modelarts:trainJob:*")
+    outcome = evaluate_guarded(compiled(document(allow, deny)), asked, keys)
+    assert outcome.effect == "explicit_deny"
+    assert outcome.trace[-1].effect == "explicit_deny"
 
 
 def test_threads_share_one_compiled_set() -> None:
