@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,29 +49,24 @@ def status(root: Path, name: str) -> EngineStatus:
     manifest = _read(target / "manifest.json")
     path = target.resolve() if manifest else None
     report = _read(root / f"{name}.build.json")
-    message, log = str(report.get("message", "")), str(report.get("log", ""))
-    common = {"path": path, "manifest": manifest, "log": log}
+    message = str(report.get("message", ""))
+    seen = EngineStatus(
+        name, "absent", path, log=str(report.get("log", "")), manifest=manifest, message=message
+    )
     building = report.get("phase") not in (None, "done", "failed")
     if building and process_start(int(report["pid"])) == report.get("pid_start"):
-        return EngineStatus(
-            name, "building", percent=int(report["percent"]), message=message, **common
-        )
+        return replace(seen, phase="building", percent=int(report["percent"]))
     if manifest.get("digest") == engine.digest:
-        return EngineStatus(name, "ready", percent=100, message=message, **common)
+        return replace(seen, phase="ready", percent=100)
     if building:
-        return EngineStatus(
-            name, "failed", message="The build was interrupted. Start it again.", **common
-        )
+        again = "The build was interrupted. Start it again."
+        return replace(seen, phase="failed", message=again)
     if report.get("phase") == "failed" and report.get("digest") == engine.digest:
-        return EngineStatus(name, "failed", message=message, **common)
+        return replace(seen, phase="failed")
     if manifest:
-        return EngineStatus(
-            name,
-            "stale",
-            message="The engine's declaration changed since this build. Build it again.",
-            **common,
-        )
-    return EngineStatus(name, "absent", message="Not built yet.", **common)
+        changed = "The engine's declaration changed since this build. Build it again."
+        return replace(seen, phase="stale", message=changed)
+    return replace(seen, message="Not built yet.")
 
 
 def launch_build(root: Path, name: str) -> None:

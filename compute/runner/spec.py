@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -152,6 +153,9 @@ class RunSpec:
             raise SpecError([f"schema {schema!r} is unknown; this runner reads {SCHEMA}"])
         problems: list[str] = []
         values = dict(data)
+        for key in (*_LISTS, "argv"):
+            if not isinstance(data.get(key, []), list | tuple):
+                raise SpecError([f"{key} must be a list"])
         for key, kind in _LISTS.items():
             values[key] = tuple(
                 _build(kind, item, f"{key}[{i}]", problems)
@@ -159,7 +163,10 @@ class RunSpec:
             )
         values["limits"] = _build(Limits, data.get("limits") or {}, "limits", problems)
         values["argv"] = tuple(data.get("argv") or ())
-        spec = _build(cls, values, "document", problems)
+        for key in ("hyperparameters", "env"):
+            if not isinstance(data.get(key, {}), dict):
+                raise SpecError([f"{key} must be an object"])
+        spec: RunSpec = _build(cls, values, "document", problems)
         if problems:
             raise SpecError(problems)
         problems = spec.problems()
@@ -220,23 +227,19 @@ class RunSpec:
 
     def _data_problems(self) -> list[str]:
         found = []
-        names = [item.name for item in (*self.inputs, *self.outputs)]
+        names = [*(item.name for item in self.inputs), *(item.name for item in self.outputs)]
         for name in names:
             if not NAME.match(name):
                 found.append(f"input or output name {name!r} must match {NAME.pattern}")
-        for name in sorted(
-            {
-                n
-                for n in [*names, *self.hyperparameters]
-                if [*names, *self.hyperparameters].count(n) > 1
-            }
-        ):
+        for name, count in Counter([*names, *self.hyperparameters]).items():
+            if count == 1:
+                continue
             found.append(f"the parameter name {name!r} is used twice")
-        for item in self.fetch:
-            found += _fetch_problems(item)
-        for item in (*self.inputs, *self.outputs):
-            if not item.bucket:
-                found.append(f"{item.name!r} names no bucket")
+        for fetch in self.fetch:
+            found += _fetch_problems(fetch)
+        for place in (*self.inputs, *self.outputs):
+            if not place.bucket:
+                found.append(f"{place.name!r} names no bucket")
         if self.kind == "service" and self.outputs:
             found.append("a service has no outputs")
         needs_api = self.fetch or self.inputs or self.outputs

@@ -14,13 +14,15 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 CHUNK = 256 * 1024
 TIMEOUT_SECONDS = 30
 PAUSES = (0.5, 1.0, 2.0, 4.0)
+Answer = TypeVar("Answer")
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -71,11 +73,8 @@ class Client:
         while True:
             query = urlencode({"prefix": prefix, "marker": marker, "limit": 1000})
             what = f"list {bucket}/{prefix}"
-            body = self._retried(
-                lambda query=query, what=what: self._json(
-                    "GET", f"/buckets/{quote(bucket, safe='')}/objects?{query}", what
-                )
-            )
+            url = f"/buckets/{quote(bucket, safe='')}/objects?{query}"
+            body = self._retried(partial(self._json, "GET", url, what))
             for entry in body.get("items", ()):
                 yield Item(
                     str(entry["key"]), int(entry.get("size") or 0), str(entry.get("sha256") or "")
@@ -223,7 +222,7 @@ class Client:
             raise DigestMismatch(what, response.status, code, explanation)
         raise StorageError(what, response.status, code, explanation)
 
-    def _retried(self, call: Callable[[], Any]) -> Any:
+    def _retried(self, call: Callable[[], Answer]) -> Answer:
         for pause in (*self._pauses, None):
             try:
                 return call()

@@ -1,8 +1,9 @@
 """Memory, process and processor limits of a whole job through control groups.
 
 Version 1 (one directory per controller) and version 2 (one tree) are both understood. Limits are
-placed where the platform may write: below its own group (v1, so an outer limit still holds), or in
-/sys/fs/cgroup/modelyard (v2 as root), or in the delegated directory named by MODELYARD_CGROUP.
+placed where the platform may write: below its own group (v1, so an outer limit still holds), in
+/sys/fs/cgroup/modelyard (v2 as root), in the scope that systemd delegated to the platform (v2 as an
+ordinary user), or in the directory named by MODELYARD_CGROUP.
 Where nothing is writable, callers fall back to resource limits per process; the report says so.
 """
 
@@ -19,6 +20,7 @@ from compute.sandbox.spec import MIB, Limits
 
 CONTROLLERS = ("memory", "pids", "cpu")
 PARENT = "modelyard"
+LEAF = "modelyard-platform"
 CPU_PERIOD_US = 100_000
 # The sandbox's own helpers (outer and inner bubblewrap) live in the job's group too.
 HELPER_PIDS = 3
@@ -41,7 +43,7 @@ def discover(
 ) -> Hierarchy:
     """Find writable controllers, make the parent directory. Absent is no error."""
     if (root / "cgroup.controllers").exists():
-        return _discover_v2(root)
+        return _discover_v2(root, own)
     return _discover_v1(root, own)
 
 
@@ -62,14 +64,19 @@ def _discover_v1(root: Path, own: Path) -> Hierarchy:
     return Hierarchy(1 if parents else 0, parents)
 
 
-def _discover_v2(root: Path) -> Hierarchy:
-    delegated = os.environ.get("MODELYARD_CGROUP", "")
-    base = Path(delegated) if delegated else root / PARENT
-    if not delegated:
+def _discover_v2(root: Path, own: Path) -> Hierarchy:
+    named = os.environ.get("MODELYARD_CGROUP", "")
+    if named:
+        base = Path(named)
+    elif os.geteuid() == 0:
         _enable(root)
-        if not _make(base):
+        base = root / PARENT
+    else:
+        scope = _delegated_scope(root, own)
+        if scope is None:
             return Hierarchy()
-    if not os.access(base, os.W_OK):
+        base = scope / PARENT
+    if not _make(base):
         return Hierarchy()
     _enable(base)
     try:
@@ -78,6 +85,33 @@ def _discover_v2(root: Path) -> Hierarchy:
         return Hierarchy()
     parents = {name: base for name in CONTROLLERS if name in granted}
     return Hierarchy(2 if parents else 0, parents)
+
+
+def _delegated_scope(root: Path, own: Path) -> Path | None:
+    """The group that systemd handed to the platform (`Delegate=yes`), made ready for job groups.
+
+    A group with controllers for its children may hold no processes of its own (cgroup v2, "no
+    internal processes"), so the platform's processes move to a leaf beside the jobs.
+    """
+    path = ""
+    with contextlib.suppress(OSError):
+        for line in own.read_text().splitlines():
+            if line.startswith("0::"):
+                path = line[3:].lstrip("/")
+    scope = root / path
+    if scope.name == LEAF:
+        return scope.parent
+    try:
+        if not path or os.getxattr(scope, "user.delegate") != b"1":
+            return None
+        (scope / LEAF).mkdir(exist_ok=True)
+        for pid in (scope / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                (scope / LEAF / "cgroup.procs").write_text(pid)
+    except OSError:
+        return None
+    _enable(scope)
+    return scope
 
 
 def _enable(directory: Path) -> None:

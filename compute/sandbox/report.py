@@ -227,7 +227,9 @@ def namespace_command() -> str:
 
 def delegation_command() -> str:
     """How to let the platform write control groups."""
-    return "systemd-run --user --scope -p Delegate=yes ./run  (or run the worker as root)"
+    if os.geteuid() == 0:
+        return "mount -t cgroup2 none /sys/fs/cgroup"
+    return "systemd-run --user --scope -p Delegate=yes ./run"
 
 
 def _sudo(command: str) -> str:

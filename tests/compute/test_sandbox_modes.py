@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from compute.runner.spec import Input, Output
-from compute.sandbox import capabilities
+from compute.sandbox import capabilities, cgroups
 from tests.compute.helpers import Lab, Storage
 
 REPORT = capabilities()
@@ -90,3 +90,36 @@ def test_operator_may_allow_limits_without_isolation(lab: Lab, storage: Storage)
     assert text == "content"
     assert int(uid) == (state["uid"] or os.geteuid())
     assert int(uid) != 0
+
+
+def test_delegated_scope_is_split_into_platform_and_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 2 as an ordinary user: only a scope marked as delegated is touched; the platform's
+    processes go to a leaf, job groups beside it. On plain files, as the kernel would see it."""
+    scope = tmp_path / "user.slice" / "run-1.scope"
+    scope.mkdir(parents=True)
+    own = tmp_path / "own"
+    own.write_text("0::/user.slice/run-1.scope\n")
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids")
+    (scope / "cgroup.procs").write_text("41\n42\n")
+    (scope / "modelyard").mkdir()
+    control = scope / "modelyard" / "cgroup.subtree_control"
+    control.write_text("memory pids")
+    monkeypatch.delenv("MODELYARD_CGROUP", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    moved: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        Path, "write_text", lambda self, text: moved.append((str(self.relative_to(scope)), text))
+    )
+
+    assert cgroups.discover(tmp_path, own) == cgroups.Hierarchy()
+    assert moved == []
+
+    monkeypatch.setattr(os, "getxattr", lambda path, name: b"1")
+    assert cgroups.discover(tmp_path, own).controllers == ("memory", "pids")
+    assert moved[:2] == [
+        ("modelyard-platform/cgroup.procs", "41"),
+        ("modelyard-platform/cgroup.procs", "42"),
+    ]
+    assert ("cgroup.subtree_control", "+memory") in moved
