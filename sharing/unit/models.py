@@ -76,6 +76,12 @@ class ShareUnit(Stateful, Resource):
         ]
         indexes = [listing_index("shareunit")]
 
+    def clean(self) -> None:
+        if self._state.adding and self.is_over:
+            raise ValidationError(
+                {"valid_until": ValidationError(_("The end must be in the future."), code="PAST")}
+            )
+
     @property
     def is_over(self) -> bool:
         """Whether its window has closed."""

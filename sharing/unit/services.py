@@ -154,9 +154,10 @@ def revoke(actor: Actor, obj: Resource) -> int:
     )
     item = {"type": obj._meta.label_lower, "id": str(obj.pk)}
     with transaction.atomic():
-        for unit in units.order_by("pk"):
+        found = list(units.order_by("pk"))
+        for unit in found:
             update(actor, unit, {"remove_resources": [item]})
-        return len(units)
+    return len(found)
 
 
 def _ask(actor: Actor, action: str, target: Any, accounts: Iterable[str]) -> None:
