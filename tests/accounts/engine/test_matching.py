@@ -33,6 +33,26 @@ def by_regex(pattern: str, text: str, question: bool) -> bool:
     return re.fullmatch(regex, text, re.DOTALL) is not None
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("ab*ba", "aba", False),
+        ("ab*ba", "abba", True),
+        ("a*b*b", "ab", False),
+        ("a*b*b", "abb", True),
+        ("a*bc*c", "abc", False),
+        ("*a*a*", "a", False),
+        ("*", "", True),
+        ("**", "", True),
+        ("", "", True),
+        ("a*", "", False),
+    ],
+)
+def test_pieces_of_a_pattern_never_overlap(pattern: str, text: str, expected: bool) -> None:
+    assert glob(pattern, text) is expected
+    assert like(pattern + "?", text + "x") is expected
+
+
 @settings(max_examples=4 * EXAMPLES, deadline=None)
 @given(letters, letters)
 def test_wildcards_equal_their_regular_expression(pattern: str, text: str) -> None:
