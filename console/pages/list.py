@@ -6,11 +6,10 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import escape
-from django.utils.safestring import SafeString
 
 from console.filters import filterset_class
 from console.pages.base import ResourcePage, status_of
+from console.ui import html as ui
 from core import access, registry, shell
 from core.listing import COUNT_CAP, Branches
 
@@ -22,11 +21,13 @@ def branches(spec: registry.ResourceSpec, actor: Any, which: str, *, region: str
     manager = spec.model.objects
     parts = []
     if which in ("own", "all"):
-        rows = manager.own(actor, "list")
-        parts.append(rows.filter(region=region) if spec.regional and region else rows)
+        parts.append(manager.own(actor, "list"))
     if which in ("shared", "all") and spec.shareable:
-        rows = manager.shared(actor, "list")
-        parts.append(rows.filter(region=region) if spec.regional and region else rows)
+        parts.append(manager.shared(actor, "list"))
+    if spec.regional and region:
+        parts = [rows.filter(region=region) for rows in parts]
+    if spec.prepare is not None:
+        parts = [spec.prepare(rows) for rows in parts]
     return Branches(parts, spec.ordering)
 
 
@@ -94,10 +95,7 @@ class ListPage(ResourcePage):
     def _row(self, obj: Any) -> dict[str, Any]:
         cells = []
         for column in self.spec.columns:
-            value = column.value(obj)
-            html = (
-                value if isinstance(value, SafeString) else escape("" if value is None else value)
-            )
+            html = ui.value(column.value(obj))
             cells.append(
                 {"html": html, "label": column.label, "align": column.align, "name": column.name}
             )
