@@ -237,9 +237,8 @@ class RunSpec:
             found.append(f"the parameter name {name!r} is used twice")
         for fetch in self.fetch:
             found += _fetch_problems(fetch)
-        for place in (*self.inputs, *self.outputs):
-            if not place.bucket:
-                found.append(f"{place.name!r} names no bucket")
+        places: list[Input | Output] = [*self.inputs, *self.outputs]
+        found += [f"{place.name!r} names no bucket" for place in places if not place.bucket]
         if self.kind == "service" and self.outputs:
             found.append("a service has no outputs")
         needs_api = self.fetch or self.inputs or self.outputs

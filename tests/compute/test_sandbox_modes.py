@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from compute.runner.spec import Input, Output
+from compute.runner.spec import Input, Limits, Output
 from compute.sandbox import capabilities, cgroups
 from tests.compute.helpers import Lab, Storage
 
@@ -123,3 +123,30 @@ def test_delegated_scope_is_split_into_platform_and_jobs(
         ("modelyard-platform/cgroup.procs", "42"),
     ]
     assert ("cgroup.subtree_control", "+memory") in moved
+
+
+def test_cgroup_v2_limits_are_written_where_delegated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 2 on plain files: the names and values that the kernel would read."""
+    base = tmp_path / "delegated"
+    base.mkdir()
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids")
+    (base / "cgroup.subtree_control").write_text("cpu memory pids")
+    monkeypatch.setenv("MODELYARD_CGROUP", str(base))
+    real = Path.write_text
+
+    def keep_control(self: Path, text: str, *args: object, **kw: object) -> int:
+        return 0 if self.name == "cgroup.subtree_control" else real(self, text)
+
+    monkeypatch.setattr(Path, "write_text", keep_control)
+    hierarchy = cgroups.discover(tmp_path)
+    assert (hierarchy.version, hierarchy.controllers) == (2, ("memory", "pids", "cpu"))
+    group = cgroups.JobGroup.create(hierarchy, "job", Limits(cpus=0.5, memory_mb=100, pids=10))
+    job = base / "job"
+    assert (job / "memory.max").read_text() == str(100 << 20)
+    assert (job / "pids.max").read_text() == "13"
+    assert (job / "cpu.max").read_text() == "50000 100000"
+    (job / "memory.events").write_text("low 0\noom 3\noom_kill 2\n")
+    assert group.oom_kills() == 2
+    assert group.join_files() == [job / "cgroup.procs"]
