@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import Client
 
 from accounts.account import services as account_services
 from accounts.policy import services as policies
 from accounts.services import actor_of
+from accounts.token import services as tokens
 from accounts.user.models import User
 from core.actor import Actor
 from registry.model.models import Model
@@ -133,3 +137,19 @@ def permissions() -> Iterator[None]:
     yield
     for one in made:
         catalog.unregister(one)
+
+
+def browser(tenant: Tenant, user: User | None = None) -> Client:
+    """A signed-in browser of the main account, or of ``user``."""
+    client = Client()
+    client.force_login(user or tenant.root_user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    session = client.session
+    session["signed_in_at"] = session["seen_at"] = int(time.time())
+    session.save()
+    return client
+
+
+def bearer(actor: Actor) -> dict[str, str]:
+    """Headers of an API call as ``actor``."""
+    _token, text = tokens.create(actor, f"t{next(_numbers)}")
+    return {"Authorization": f"Bearer {text}"}

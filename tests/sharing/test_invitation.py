@@ -36,9 +36,7 @@ def test_it_belongs_to_the_consumer(owner, consumer: Tenant, stranger: Tenant, m
     for other in (owner, stranger):
         with pytest.raises(NotFound):
             services.visible(Invitation, other.root, pk=invitation.pk)
-        assert not access.decide(
-            other.root, "resource_share:invitation:accept", invitation
-        ).allowed
+        assert not access.decide(other.root, "resource_share:invitation:accept", invitation).allowed
 
 
 def test_accept_twice_is_accept_once(owner, consumer: Tenant, model) -> None:
@@ -171,9 +169,7 @@ def test_answering_needs_the_right(owner, consumer: Tenant, model) -> None:
     with pytest.raises(AccessDenied):  # accepted already, and still not the reader's to ask
         answers.accept(reader, invitation)
     with pytest.raises(AccessDenied):
-        units.create(
-            participant, {"name": "x", "resources": [item(model_of(consumer))]}
-        )
+        units.create(participant, {"name": "x", "resources": [item(model_of(consumer))]})
 
 
 def test_a_policy_can_name_whose_shares_one_may_accept(owner, consumer: Tenant, model) -> None:

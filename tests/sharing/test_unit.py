@@ -200,9 +200,7 @@ def test_a_stale_edit_is_refused(owner, consumer: Tenant, model: Model) -> None:
     seen = unit.version
     units.update(owner.root, unit, {"description": "new"})
     with pytest.raises(PreconditionFailed):
-        units.update(
-            owner.root, unit, {"add_principals": [consumer.id]}, expected_version=seen
-        )
+        units.update(owner.root, unit, {"add_principals": [consumer.id]}, expected_version=seen)
     assert not unit.principals.exists()
 
 
