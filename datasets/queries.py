@@ -53,7 +53,7 @@ def usable_version(actor: Actor, version_id: uuid.UUID | str) -> DatasetVersion:
     access.authorize(actor, USE, version.dataset)
     if not version.is_usable:
         raise Conflict(
-            f"Dataset version “{version}” is {version.get_phase_display()}; jobs read versions "
+            f"Dataset version “{version}” is {version.phase_label}; jobs read versions "
             "that are Ready.",
             code="DATASET_NOT_READY",
             hint="Open the version: it lists what to correct.",

@@ -76,6 +76,11 @@ class DatasetVersion(Resource, Stateful):
         return f"{self.dataset.name} {self.name}"
 
     @property
+    def phase_label(self) -> str:
+        """The status in words."""
+        return str(self.Phase(self.phase).label)
+
+    @property
     def is_usable(self) -> bool:
         """May jobs read it?"""
         return self.phase == self.Phase.READY

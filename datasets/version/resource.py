@@ -97,7 +97,7 @@ SPEC = registry.register(
         },
         columns=(
             Column("name", _("Version"), render=str, sort="number"),
-            Column("phase", _("Status"), render=lambda v: v.get_phase_display(), sort="phase"),
+            Column("phase", _("Status"), render=lambda v: v.phase_label, sort="phase"),
             Column("file_count", _("Files"), align="end"),
             Column("size", _("Size"), render=lambda v: bytes_text(v.size), align="end"),
             Column("created_at", _("Created"), sort="created_at"),
