@@ -42,6 +42,7 @@ class RequestBody:
         self.complete = False
         self.streamed = False
         self.failure: GatewayError | None = None
+        self._released = asyncio.Event()
 
     async def begin(self) -> None:
         """Read the first piece; most predictions fit in it and need no stream."""
@@ -52,15 +53,28 @@ class RequestBody:
     async def rest(self) -> AsyncIterator[bytes]:
         """The whole body in pieces; a failure is kept too, because aiohttp wraps what it sees."""
         self.streamed = True
-        yield self.first
-        while not self.complete:
-            try:
+        try:
+            yield self.first
+            while not self.complete:
                 piece = await self._piece()
-            except GatewayError as error:
-                self.failure = error
-                raise
-            if piece:
-                yield piece
+                if piece:
+                    yield piece
+        except GatewayError as error:
+            self.failure = error
+            raise
+        finally:
+            self._released.set()
+
+    async def settle(self) -> None:
+        """After an early answer: let the instance take the rest, or read it here."""
+        if self.streamed and not self.complete:
+            try:
+                async with asyncio.timeout(DISCARD_SECONDS):
+                    await self._released.wait()
+            except TimeoutError:
+                return
+        if not self.complete and self.failure is None:
+            await self.discard()
 
     async def discard(self) -> None:
         """Read what the caller is still sending, within bounds.
@@ -68,6 +82,8 @@ class RequestBody:
         A connection closed on unread bytes is reset, and the caller would never see the answer
         that says why.
         """
+        if self.complete:
+            return
         left = MAX_DISCARDED
         try:
             async with asyncio.timeout(DISCARD_SECONDS):
@@ -131,7 +147,8 @@ class Forwarder:
         try:
             await self._within(target, instance, url, scope, body, exchange)
         except GatewayError as error:
-            if error.status == 413 and not _expects_continue(scope):
+            # Not after 408: that caller sends too slowly to be waited for again.
+            if error.status in (413, 502, 503) and not _expects_continue(scope):
                 await body.discard()
             raise
 
@@ -217,8 +234,10 @@ class Forwarder:
     ) -> None:
         lines = header_rules.for_caller(answer.raw_headers, exchange.request_id)
         if not body.complete:
-            # The instance answered without reading everything; the rest is not a new request.
+            # The instance answered without waiting for everything. The rest is not a new request,
+            # and closing on unread bytes would reset the connection before the answer is read.
             lines.append((b"connection", b"close"))
+            await body.settle()
         if answer.content_length is not None and answer.content_length <= MAX_WHOLE_ANSWER:
             async with asyncio.timeout(target.idle_timeout):
                 content = await answer.read()

@@ -403,6 +403,14 @@ def test_too_many_at_once_is_429(house):
     assert asyncio.run(go()) == ((429, "TOO_MANY_REQUESTS"), 200)
 
 
+def test_an_error_reaches_a_caller_who_is_still_sending(house):
+    """Closing on unread bytes would reset the connection before the answer is read."""
+    house.route(house.instance("dead", alive=False))
+    for _ in range(5):
+        answer = call(house.url, data=io.BytesIO(bytes(8_000_000)))
+        assert error(answer) == (503, "NO_READY_INSTANCE")
+
+
 def test_server_sent_events_arrive_one_by_one_and_outlive_the_timeout(house):
     house.route(house.instance("a"), timeout=0.5, idle_timeout=5)
 
