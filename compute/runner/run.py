@@ -127,6 +127,7 @@ class Runner:
             )
             raise
         finally:
+            self._remove_group()
             self._identity.release()
             self.log.close()
 
@@ -246,7 +247,7 @@ class Runner:
             if code is not None:
                 return code
             self._fenced()
-            self.file.beat(HEARTBEAT_SECONDS)
+            self._beat()
         self.log.note("still running after the grace period: SIGKILL")
         return None
 
@@ -326,6 +327,7 @@ class Runner:
         if self._group is not None:
             self._group.kill()
             self._group.remove()
+            self._group = None
 
     # -- watching ------------------------------------------------------------------------------
 
@@ -336,12 +338,12 @@ class Runner:
             with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
                 self._grace = float(json.loads(self.layout.stop.read_text())["grace_seconds"])
             raise Stopped("STOPPED_BY_USER", "A stop was requested.")
-        self.file.beat(HEARTBEAT_SECONDS)
+        self._beat()
 
     def _upload_tick(self) -> None:
         """During the last upload a stop comes too late; only a newer attempt ends it."""
         self._fenced()
-        self.file.beat(HEARTBEAT_SECONDS)
+        self._beat()
 
     def _fenced(self) -> None:
         try:
@@ -358,6 +360,13 @@ class Runner:
                 f"A newer attempt (token {current}) has taken over from this "
                 f"one (token {self.spec.token}).",
             )
+
+    def _beat(self) -> None:
+        try:
+            self.file.beat(HEARTBEAT_SECONDS)
+        except FileNotFoundError:
+            self._fenced()  # the directory was taken away since the last look
+            raise
 
     def _measure(self, disk: DiskWatch) -> None:
         usage = self.state.usage
