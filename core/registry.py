@@ -132,6 +132,7 @@ class ResourceSpec:
     filters: tuple[str, ...] = ()
     search: tuple[str, ...] = ("name",)
     ordering: str = "-created_at"
+    prepare: Callable[[Any], Any] | None = None  # query set -> with what columns need per row
     verbs: tuple[Verb, ...] = ()
     tabs: tuple[Tab, ...] = ()
     panels: Callable[[Any, Actor], list[Panel]] | None = None

@@ -47,11 +47,19 @@ class ServiceSerializer(StatefulSerializer):
     detail = serializers.DictField()
 
     def get_ready_replicas(self, obj: Service) -> int:
-        return Instance.objects.filter(service=obj, state=Instance.State.READY).count()
+        return ready_count(obj)
 
     def get_access_address(self, obj: Service) -> str:
         """Where predictions are sent."""
         return address(obj)
+
+
+def ready_count(service: Service) -> int:
+    """Ready instances; lists bring the number along with the row."""
+    counted = getattr(service, "ready_count", None)
+    if counted is None:
+        return Instance.objects.filter(service=service, state=Instance.State.READY).count()
+    return int(counted)
 
 
 def address(service: Service) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Count, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from console.pages.base import status_of
@@ -12,16 +13,22 @@ from console.ui.html import copyable, status_chip, time
 from core import access, registry
 from core.actor import Actor
 from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
-from serving.service.api import address
+from serving.service.api import address, ready_count
 from serving.service.models import Instance, Service, Traffic
 
 AT_WORK = frozenset({"Pending", "Waiting", "Deploying", "Running", "Concerning"})
 
 
+def prepare(rows: Any) -> Any:
+    """Adds ``ready_count`` to a list's rows, so that no row asks for itself."""
+    ready_rows = Instance.objects.filter(service=OuterRef("pk"), state=Instance.State.READY)
+    counted = ready_rows.order_by().values("service").annotate(n=Count("pk")).values("n")
+    return rows.annotate(ready_count=Coalesce(Subquery(counted), 0))
+
+
 def ready(service: Service) -> str:
     """Ready and wanted instances, as 1/1."""
-    count = Instance.objects.filter(service=service, state=Instance.State.READY).count()
-    return f"{count}/{service.replicas}"
+    return f"{ready_count(service)}/{service.replicas}"
 
 
 def panels(service: Service, actor: Actor) -> list[Panel]:
@@ -164,6 +171,7 @@ SPEC = registry.register(
             ),
         ),
         filters=("phase", "engine", "flavor"),
+        prepare=prepare,
         search=("name", "model_label"),
         verbs=(
             Verb(

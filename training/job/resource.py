@@ -127,6 +127,7 @@ SPEC = registry.register(
             ),
         ),
         filters=("phase", "engine", "pool"),
+        prepare=lambda rows: rows.select_related("created_by"),
         verbs=(
             Verb(
                 "stop",
