@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -196,7 +197,7 @@ def close(service: Service, instance: Instance, seen: Observation) -> None:
     message = instance.message if instance.reason else str(report.get("message") or "")
     failure = _load_failure(detail)
     if failure and not asked:
-        reason, message = "LOAD_FAILED", failure
+        reason, message = failure["reason"], failure["text"]
     with transaction.atomic():
         _save(
             instance,
@@ -209,6 +210,7 @@ def close(service: Service, instance: Instance, seen: Observation) -> None:
                 "exit_code": report.get("exit_code"),
                 "oom": bool(report.get("oom")),
                 "log_tail": _lines(detail.get("log_tail")),
+                "next": failure.get("hint", ""),
             },
         )
         slots.release(instance.pk)
@@ -227,18 +229,22 @@ def _lines(tail: Any) -> list[str]:
     return [str(line)[:500] for line in lines[-50:]]
 
 
-def _load_failure(detail: dict[str, Any]) -> str:
-    """The sentence of MODELYARD_LOAD_FAILED in the last lines, "" where there is none."""
-    import json
-
+def _load_failure(detail: dict[str, Any]) -> dict[str, str]:
+    """What the model server said when loading failed: sentence, reason and hint, {} otherwise."""
     for line in reversed(_lines(detail.get("log_tail"))):
-        if line.startswith("MODELYARD_LOAD_FAILED "):
-            try:
-                found = json.loads(line.partition(" ")[2])
-            except ValueError:
-                return line
-            return str(found.get("error") or found.get("message") or line)
-    return ""
+        if not line.startswith("MODELYARD_LOAD_FAILED "):
+            continue
+        try:
+            found = json.loads(line.partition(" ")[2])
+        except ValueError:
+            return {"text": line, "reason": "LOAD_FAILED", "hint": ""}
+        where = f" ({found['file']}:{found['line']})" if found.get("file") else ""
+        return {
+            "text": f"{found.get('error', 'The model could not be loaded.')}{where}",
+            "reason": {"NO_MODULE": "NO_MODULE"}.get(str(found.get("reason")), "LOAD_FAILED"),
+            "hint": str(found.get("hint") or ""),
+        }
+    return {}
 
 
 def _save(instance: Instance, **fields: Any) -> None:

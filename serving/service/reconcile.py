@@ -216,7 +216,8 @@ def _fail(service: Service, reason: str = "") -> None:
         reason=code,
         message=text,
         detail={
-            "next": NEXT.get(code, "Read the instance's log; mend the package; deploy again."),
+            "next": ((last.detail or {}).get("next") if last else "")
+            or NEXT.get(code, "Read the instance's log; mend the package; deploy again."),
             "log_tail": (last.detail or {}).get("log_tail", []) if last else [],
             "exit_code": (last.detail or {}).get("exit_code") if last else None,
         },
@@ -224,6 +225,7 @@ def _fail(service: Service, reason: str = "") -> None:
 
 
 NEXT = {
+    "NO_MODULE": "Use an engine that has the package, or put it into the model directory.",
     "LOAD_FAILED": "Mend customize_service.py or the weights, register a new version, deploy it.",
     "FIRST_INFERENCE": "The model loads but does not answer its own example request; compare "
     "`apis` in config.json with the code.",

@@ -13,6 +13,7 @@ from compute.engines import catalogue
 from core import access
 from core.actor import Actor
 from core.errors import AppError, NotFound, Problem
+from datasets import queries as datasets
 from storage.bucket import queries as buckets
 from storage.object import listing
 
@@ -165,6 +166,9 @@ def _agency(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
         ]
     found = []
     platform = behalf.on_behalf(actor, agency)
+    for item in data["inputs"]:
+        if "dataset_version" in item and (problem := _dataset_denied(actor, platform, item)):
+            found.append(problem)
     for action, bucket, key, field in _needed(data):
         target = access.Target(actor.account_id, f"{bucket}/{key}" if key else bucket)
         decision = access.decide(platform, action, target)
@@ -178,6 +182,23 @@ def _agency(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
                 )
             )
     return found
+
+
+def _dataset_denied(actor: Actor, platform: Actor, item: Mapping[str, Any]) -> Problem | None:
+    """What the agency lacks for a dataset; whether it may be used at all is asked elsewhere."""
+    try:
+        version = datasets.usable_version(actor, str(item["dataset_version"]))
+    except AppError:
+        return None
+    decision = access.decide(platform, datasets.USE, version.dataset)
+    if decision.allowed:
+        return None
+    return Problem(
+        "inputs",
+        f"The job will need {datasets.USE} on dataset “{version.dataset}”. {decision.reason}",
+        "AGENCY_DENIED",
+        decision.missing,
+    )
 
 
 def _needed(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
@@ -229,8 +250,6 @@ def _code(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
 
 
 def _inputs(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
-    from datasets import queries as datasets
-
     found = []
     for item in data["inputs"]:
         if item.get("dataset_version"):

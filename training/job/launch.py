@@ -15,6 +15,7 @@ from compute import local
 from compute.catalog.flavors import FLAVORS
 from compute.runner.spec import Fetch, Input, Output, RunSpec
 from core.errors import AppError
+from datasets import queries as datasets
 from training.job.models import Attempt, TrainingJob
 
 INPUTS = "/home/ma-user/modelarts/inputs"
@@ -96,8 +97,6 @@ def run_spec(job: TrainingJob, attempt: Attempt, engine: Path, credential_file: 
 
 
 def _dataset(item: dict[str, Any]) -> list[Fetch]:
-    from datasets import queries as datasets
-
     return [
         Fetch(
             "url",
