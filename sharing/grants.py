@@ -46,7 +46,7 @@ class GrantBase(GroupObjectPermissionBase):
     created_at = models.DateTimeField(auto_now_add=True)
 
     #: plain, so that nobody finds guardian's row-by-row helpers here
-    objects: ClassVar[models.Manager[Any]] = models.Manager()
+    objects: ClassVar[models.Manager[Any]] = models.Manager()  # type: ignore[assignment]
 
     class Meta:
         abstract = True
@@ -187,7 +187,7 @@ def give(
     if missing:
         raise LookupError(f"No permission row for {', '.join(missing)}: run `manage.py migrate`.")
     group = account_group(account_id)
-    table = grant_model(spec)
+    table: Any = grant_model(spec)
     rows = [
         table(
             group=group,

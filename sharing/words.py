@@ -49,11 +49,11 @@ def contents(unit: ShareUnit) -> list[dict[str, Any]]:
     chosen = {row.resource_type: row for row in unit.permissions.all()}
     found = []
     for kind in sorted(names):
-        row = chosen[kind]
+        bound = chosen[kind]
         try:
-            words = permission_words(catalog.find(kind, row.permission, row.permission_version))
+            words = permission_words(catalog.find(kind, bound.permission, bound.permission_version))
         except KeyError:  # a room was taken out of the installation
-            words = {"name": row.permission, "version": row.permission_version, "may": []}
+            words = {"name": bound.permission, "version": bound.permission_version, "may": []}
         found.append(
             {
                 "type": kind,

@@ -105,8 +105,8 @@ def give_all(unit: ShareUnit, account_id: str, ids: dict[str, list[Any]] | None 
     chosen = {row.resource_type: row for row in unit.permissions.all()}
     written = 0
     for kind, wanted in ids.items():
-        row, spec = chosen[kind], registry.spec_by_type(kind)
-        permission = catalog.find(kind, row.permission, row.permission_version)
+        bound, spec = chosen[kind], registry.spec_by_type(kind)
+        permission = catalog.find(kind, bound.permission, bound.permission_version)
         # rows deleted since they were added must not fail the foreign key
         there = spec.model.objects.unscoped("grants on own rows of a unit").filter(
             pk__in=wanted, account_id=unit.account_id

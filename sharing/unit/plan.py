@@ -187,8 +187,8 @@ def _permissions(given: Mapping[str, str], unit: ShareUnit | None, plan: Plan) -
         elif name:
             chosen[spec.type_label] = name
     for kind in dict.fromkeys(registry.spec_of(obj).type_label for obj in plan.resources):
-        row, name = bound.get(kind), chosen.get(kind)
-        if row is not None and name not in (None, row.permission):
+        row, asked = bound.get(kind), chosen.get(kind)
+        if row is not None and asked not in (None, row.permission):
             plan.problems.append(
                 Problem(
                     "permissions",
@@ -202,8 +202,8 @@ def _permissions(given: Mapping[str, str], unit: ShareUnit | None, plan: Plan) -
         try:
             if row is not None:
                 plan.permissions[kind] = catalog.find(kind, row.permission, row.permission_version)
-            elif name is not None:
-                plan.permissions[kind] = catalog.find(kind, name)
+            elif asked is not None:
+                plan.permissions[kind] = catalog.find(kind, asked)
             else:
                 plan.permissions[kind] = catalog.default_of(kind)
         except KeyError:
@@ -211,7 +211,7 @@ def _permissions(given: Mapping[str, str], unit: ShareUnit | None, plan: Plan) -
             plan.problems.append(
                 Problem(
                     "permissions",
-                    f"There is no share permission “{name or ''}” for {kind}.",
+                    f"There is no share permission “{asked or ''}” for {kind}.",
                     "PERMISSION_UNKNOWN",
                     f"Choose one of: {offered}.",
                 )

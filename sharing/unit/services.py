@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from core import access, audit, services, states
 from core.actor import Actor
@@ -80,7 +81,7 @@ def update(
     lapse(unit_id=unit.pk)
     leaving = [str(text) for text in data.get("remove_principals", ())]
     with transaction.atomic():
-        locked = _lock_pending(unit, leaving)
+        locked = _lock_invitations(unit, leaving)
         columns = {k: data[k] for k in COLUMNS if k in data}
         fresh = services.update(actor, unit, columns, expected_version=expected_version)
         _must_be_active(fresh)
@@ -108,7 +109,7 @@ def delete(actor: Actor, obj: ShareUnit, *, expected_version: int | None = None)
     decision = access.authorize(actor, "resource_share:unit:delete", obj)
     lapse(unit_id=obj.pk)
     with transaction.atomic():
-        locked = _lock_pending(obj)
+        locked = _lock_invitations(obj)
         unit = services.lock(obj)
         services.check_version(unit, expected_version)
         _must_be_active(unit)
@@ -176,26 +177,28 @@ def _must_be_active(unit: ShareUnit) -> None:
         )
 
 
-def _lock_pending(unit: ShareUnit, accounts: Iterable[str] | None = None) -> set[uuid.UUID]:
-    """Lock the open invitations before the unit: whoever answers locks in the same order, so
-    nobody waits in a circle. ``accounts`` None = all of them."""
-    rows = Invitation.objects.unscoped("lock what the owner is about to cancel").filter(
-        unit_id=unit.pk, phase=Invitation.Phase.PENDING
+def _answerable(unit: ShareUnit, accounts: Iterable[str] | None) -> QuerySet[Any]:
+    """Invitations that the consumer may still move: open ones, and accepted ones he may leave.
+    ``accounts`` None = of everybody."""
+    rows = Invitation.objects.unscoped("the owner takes his own invitations back").filter(
+        Q(phase=Invitation.Phase.PENDING) | Q(phase=Invitation.Phase.ACCEPTED, secondary=""),
+        unit_id=unit.pk,
     )
-    if accounts is not None:
-        rows = rows.filter(account_id__in=list(accounts))
-    return set(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
+    return rows if accounts is None else rows.filter(account_id__in=list(accounts))
+
+
+def _lock_invitations(unit: ShareUnit, accounts: Iterable[str] | None = None) -> set[uuid.UUID]:
+    """Lock them before the unit: whoever answers or leaves locks in the same order, so nobody
+    waits in a circle."""
+    rows = _answerable(unit, accounts).order_by("pk").select_for_update()
+    return set(rows.values_list("pk", flat=True))
 
 
 def _nothing_new(
     unit: ShareUnit, locked: set[uuid.UUID], accounts: Iterable[str] | None = None
 ) -> None:
-    rows = Invitation.objects.unscoped("lock what the owner is about to cancel").filter(
-        unit_id=unit.pk, phase=Invitation.Phase.PENDING
-    )
-    if accounts is not None:
-        rows = rows.filter(account_id__in=list(accounts))
-    if set(rows.values_list("pk", flat=True)) - locked:
+    """Raise StaleState when an invitation appeared between the two locks: it is not locked."""
+    if set(_answerable(unit, accounts).values_list("pk", flat=True)) - locked:
         raise StaleState(
             f"Somebody was invited to “{unit}” meanwhile.", hint="Reload and try again."
         )

@@ -118,6 +118,17 @@ def test_published_permissions_never_change() -> None:
     assert catalog.find(KIND, "ModelUse", 1) == one
 
 
+def test_every_right_in_a_permission_is_offered_by_its_type() -> None:
+    """A right the type does not offer would be in no grant; the words would promise too little."""
+    for spec in grants.shareable_specs():
+        offered = list(catalog.latest(spec.type_label))
+        assert offered, f"{spec.type_label} is shareable but has no share permission"
+        assert sum(one.default for one in offered) == 1
+        for one in offered:
+            assert len(catalog.effective(one)) == len(one.rights), one.name
+            assert "list" in str(one.rights[0].operation), "a consumer must find what he was given"
+
+
 def test_sharing_needs_the_right(owner: Tenant, model: Model) -> None:
     reader = owner.user("reader", "ResourceShareReadOnlyAccess", allow("modelarts:model:*"))
     with pytest.raises(AccessDenied):
