@@ -183,6 +183,19 @@ def test_an_event_redraws_head_and_live_part_once(page: Page, complaints: list[s
     assert complaints == []
 
 
+def test_a_chart_survives_the_redraw_around_it(page: Page, complaints: list[str]) -> None:
+    page.goto("/live-detail")
+    expect(page.locator("h1")).to_contain_text("drawn 2")
+    canvas = page.locator("#kept canvas")
+    expect(canvas).to_be_visible()
+    page.evaluate("document.querySelector('#kept canvas').dataset.mark = 'same'")
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('live'))")
+    expect(page.locator("h1")).to_contain_text("drawn 3")
+    expect(canvas).to_have_attribute("data-mark", "same")
+    expect(canvas).to_be_visible()
+    assert complaints == []
+
+
 def test_menus_work_from_the_keyboard(page: Page) -> None:
     page.goto("/live-detail")
     page.keyboard.press("Tab")

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.urls import include, path
 
 from console.ui import patterns
@@ -49,6 +50,8 @@ def live_detail(request: HttpRequest) -> HttpResponse:
     context = patterns.detail_context() | SHELL
     context["title"] = f"drawn {len(DRAWN)}"
     context["live_url"] = "/live-stream"
+    chart = {"id": "kept", "url": static("console/patterns/loss.json"), "height": 200}
+    context["panels"].append({"title": "Loss", "template": "ui/chart.html", "context": chart})
     return render(request, "generic/detail.html", context)
 
 
