@@ -169,6 +169,8 @@ REGIONS: dict[str, Any] = dict(
     for pair in env.text("MODELYARD_REGIONS", "cn-north-1=North 1,cn-east-1=East 1").split(",")
 )
 DEFAULT_REGION = next(iter(REGIONS))
+MODELYARD_OBJECT_STORE = env.text("MODELYARD_OBJECT_STORE")  # s3://...; unset: VAR_DIR/objects
+MODELYARD_MAX_OBJECT_BYTES = env.size("MODELYARD_MAX_OBJECT_BYTES", 5 * 1024**3)
 
 # -- language, time, static files
 LANGUAGE_CODE = "en"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -24,5 +23,4 @@ def _store(url: str, var: str) -> ByteStore:
 
 def store() -> ByteStore:
     """MODELYARD_OBJECT_STORE=s3://bucket?endpoint=... or, unset, files below VAR_DIR/objects."""
-    url = getattr(settings, "MODELYARD_OBJECT_STORE", os.environ.get("MODELYARD_OBJECT_STORE", ""))
-    return cast(ByteStore, _store(url, str(settings.VAR_DIR)))
+    return cast(ByteStore, _store(settings.MODELYARD_OBJECT_STORE, str(settings.VAR_DIR)))

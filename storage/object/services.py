@@ -27,7 +27,6 @@ from storage.object import listing
 from storage.object.models import DEFAULT_TYPE, StoredObject
 
 PUT, GET, DELETE = "obs:object:PutObject", "obs:object:GetObject", "obs:object:DeleteObject"
-MAX_BYTES = 5 * 1024**3  # vendor: one PUT takes up to 5 GB
 MAX_REPORTED = 100
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
@@ -49,8 +48,8 @@ class Deleted:
 
 
 def max_bytes() -> int:
-    """Largest object this installation takes, in bytes."""
-    return int(getattr(settings, "MODELYARD_MAX_OBJECT_BYTES", MAX_BYTES))
+    """Largest object this installation takes, in bytes (vendor: one PUT takes up to 5 GB)."""
+    return int(settings.MODELYARD_MAX_OBJECT_BYTES)
 
 
 def put_object(

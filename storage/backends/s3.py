@@ -1,0 +1,131 @@
+"""Bytes in a bucket of an S3 service, through boto3. Credentials come from the environment.
+
+MODELYARD_OBJECT_STORE=s3://bucket/optional/prefix?endpoint=https://s3.example.com&region=eu-1
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from django.core.exceptions import ImproperlyConfigured
+
+from storage.backends.base import CHUNK, DiskFull, Metered, Readable, StoreError, Written
+
+_NAME = re.compile(r"[0-9a-f]{32}")
+_FULL = frozenset({"QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity"})
+#: parts of 16 MiB: 5 GiB stay below the 10 000 parts of one upload, and memory below 40 MiB
+_TRANSFER = TransferConfig(
+    multipart_threshold=16 * CHUNK, multipart_chunksize=16 * CHUNK, use_threads=False
+)
+
+
+class S3Store:
+    """Objects ``<prefix><name>`` of one bucket; an upload becomes visible whole or never."""
+
+    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = prefix
+
+    @classmethod
+    def from_url(cls, url: str) -> S3Store:
+        """Raises ImproperlyConfigured for an address that is none."""
+        parts = urlsplit(url)
+        if parts.scheme != "s3" or not parts.netloc:
+            raise ImproperlyConfigured(
+                "MODELYARD_OBJECT_STORE must look like "
+                "s3://bucket/prefix?endpoint=https://host&region=name."
+            )
+        options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        client = boto3.client(
+            "s3",
+            endpoint_url=options.get("endpoint"),
+            region_name=options.get("region", "us-east-1"),
+            config=Config(
+                retries={"max_attempts": 4, "mode": "standard"},
+                connect_timeout=5,
+                read_timeout=30,
+                s3={"addressing_style": "path" if "endpoint" in options else "auto"},
+            ),
+        )
+        prefix = parts.path.strip("/")
+        return cls(client, parts.netloc, f"{prefix}/" if prefix else "")
+
+    def put(self, name: str, stream: Readable, size: int | None) -> Written:
+        metered = Metered(stream, size)
+        try:
+            self._client.upload_fileobj(
+                cast(BinaryIO, metered), self._bucket, self._key(name), Config=_TRANSFER
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise _failed(error) from error
+        return metered.written()
+
+    def open(self, name: str, start: int = 0, length: int | None = None) -> BinaryIO:
+        asked: dict[str, str] = {}
+        if length == 0:
+            return io.BytesIO()
+        if start or length is not None:
+            end = "" if length is None else str(start + length - 1)
+            asked["Range"] = f"bytes={start}-{end}"
+        try:
+            found = self._client.get_object(Bucket=self._bucket, Key=self._key(name), **asked)
+        except (BotoCoreError, ClientError) as error:
+            raise _failed(error) from error
+        return cast(BinaryIO, found["Body"])
+
+    def delete(self, name: str) -> None:
+        try:
+            self._client.delete_object(Bucket=self._bucket, Key=self._key(name))
+        except (BotoCoreError, ClientError) as error:
+            raise _failed(error) from error
+
+    def names(self, older_than_seconds: float) -> Iterator[str]:
+        limit = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=older_than_seconds)
+        pages = self._client.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
+            for item in page.get("Contents", ()):
+                name = item["Key"].removeprefix(self._prefix)
+                if _NAME.fullmatch(name) and item["LastModified"] < limit:
+                    yield name
+
+    def sweep_partial(self, older_than_seconds: float) -> int:
+        limit = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=older_than_seconds)
+        removed = 0
+        pages = self._client.get_paginator("list_multipart_uploads")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
+            for item in page.get("Uploads", ()):
+                if item["Initiated"] < limit:
+                    self._client.abort_multipart_upload(
+                        Bucket=self._bucket, Key=item["Key"], UploadId=item["UploadId"]
+                    )
+                    removed += 1
+        return removed
+
+    def _key(self, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ValueError("a stored name is 32 hexadecimal digits")
+        return self._prefix + name
+
+
+def _failed(error: Exception) -> DiskFull | StoreError:
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    if code in _FULL:
+        return DiskFull(
+            "The object store is full, so nothing was stored.",
+            hint="Delete what is no longer needed, or ask the operator for more space.",
+        )
+    what = code or type(error).__name__
+    return StoreError(
+        f"The object store does not answer as it should ({what}).",
+        hint="Try again; if it repeats, tell the operator.",
+    )
