@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TypedDict
 from uuid import UUID
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.http import HttpRequest
 
 from accounts.user.models import User
 from core.actor import Actor, Via
+from core.errors import NotAuthenticated
 
 REGION_SESSION_KEY = "region"
 
@@ -45,6 +47,13 @@ def actor_of(
     )
 
 
+def user_id_of(actor: Actor) -> UUID:
+    """The user behind an actor. Raises NotAuthenticated where there is none."""
+    if actor.user_id is None:
+        raise NotAuthenticated("Sign in first.")
+    return actor.user_id
+
+
 def client_ip(request: HttpRequest) -> str:
     """The caller's address.
 
@@ -74,7 +83,16 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def circumstances(request: HttpRequest) -> dict[str, str]:
+class Circumstances(TypedDict):
+    """Where a call comes from."""
+
+    source_ip: str
+    user_agent: str
+    request_id: str
+    region: str
+
+
+def circumstances(request: HttpRequest) -> Circumstances:
     """Address, browser, request id and region of a request, as ``actor_of`` takes them."""
     region = request.headers.get("X-Modelyard-Region", "") or getattr(request, "session", {}).get(
         REGION_SESSION_KEY, ""

@@ -34,9 +34,9 @@ class ConsoleSessionAuthentication(BaseAuthentication):
         actor: Actor = getattr(request._request, "actor", ANONYMOUS)
         if not actor.is_user or actor.via != "console":
             return None
-        check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type,return-value]
+        check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type]
         check.process_request(request._request)
-        reason = check.process_view(request._request, None, (), {})  # type: ignore[arg-type,func-returns-value]
+        reason = check.process_view(request._request, None, (), {})  # type: ignore[arg-type]
         if reason:
             raise PermissionDenied(f"CSRF: {reason}")
         return actor, actor

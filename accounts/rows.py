@@ -56,7 +56,11 @@ def _pattern_q(
     condition = EVERY_ROW
     if pattern.account != "*":
         if own is None:
-            condition &= Q(account_id__regex=anchored(pattern.account))
+            condition &= (
+                Q(account__pk__regex=anchored(pattern.account))
+                if "*" in pattern.account
+                else Q(account_id=pattern.account)
+            )
         elif not glob(pattern.account, own):
             return NO_ROW
     if pattern.region != "*":

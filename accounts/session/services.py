@@ -12,7 +12,7 @@ from django.contrib.auth import login, logout
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.actors import client_ip
+from accounts.actors import client_ip, user_id_of
 from accounts.session.models import SignInSession
 from accounts.user.models import User
 from core import audit
@@ -80,14 +80,14 @@ def own_sessions(actor: Actor) -> list[SignInSession]:
     idle = timezone.now() - dt.timedelta(seconds=settings.SESSION_IDLE_SECONDS + SEEN_EVERY)
     return list(
         SignInSession.objects.filter(
-            user_id=actor.user_id, created_at__gt=oldest, seen_at__gt=idle
+            user_id=user_id_of(actor), created_at__gt=oldest, seen_at__gt=idle
         ).order_by("-created_at")
     )
 
 
 def end(actor: Actor, session_id: UUID) -> None:
     """End one of the actor's own sessions. Raises NotFound for anybody else's."""
-    row = SignInSession.objects.filter(pk=session_id, user_id=actor.user_id).first()
+    row = SignInSession.objects.filter(pk=session_id, user_id=user_id_of(actor)).first()
     if row is None:
         raise NotFound()
     _drop([row.session_key])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -98,7 +100,7 @@ class TokenView(APIView):
     """POST /auth/tokens: a password for an API token."""
 
     declared: ClassVar[dict[str, str]] = {"post": PUBLIC}
-    authentication_classes: ClassVar[list[Any]] = []
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
 
     @extend_schema(request=TokenRequest, responses={201: TokenOnce}, operation_id="auth_token")
     def post(self, request: Request) -> Response:
@@ -125,7 +127,7 @@ class PasswordView(APIView):
     """POST /auth/password: change one's own password, the first login's included."""
 
     declared: ClassVar[dict[str, str]] = {"post": PUBLIC}
-    authentication_classes: ClassVar[list[Any]] = []
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
 
     @extend_schema(request=PasswordChange, responses={204: None}, operation_id="auth_password")
     def post(self, request: Request) -> Response:
@@ -140,7 +142,7 @@ class SetUpView(APIView):
     """POST /setup: the first account. From this machine only, once."""
 
     declared: ClassVar[dict[str, str]] = {"post": "public: there is no account to sign in to yet"}
-    authentication_classes: ClassVar[list[Any]] = []
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
 
     @extend_schema(request=SetUpInput, responses={201: SetUpResult}, operation_id="set_up")
     def post(self, request: Request) -> Response:

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.actors import actor_of
+from accounts.actors import actor_of, user_id_of
 from accounts.agency.models import Agency
 from accounts.token.models import ApiToken
 from accounts.user.models import User
@@ -70,7 +70,7 @@ def create(
         raise ValidationFailed.of("days", "A token is valid for at most 365 days.")
     with transaction.atomic():
         User.objects.unscoped("one count at a time").select_for_update().get(pk=actor.user_id)
-        if _in_force(actor.user_id).count() >= MAX_TOKENS:
+        if _in_force(user_id_of(actor)).count() >= MAX_TOKENS:
             raise QuotaExceeded(
                 f"You have {MAX_TOKENS} API tokens in force, which is the limit.",
                 hint="Revoke one you no longer need.",
@@ -97,14 +97,14 @@ def own_tokens(actor: Actor) -> list[ApiToken]:
     """The actor's own API tokens, newest first; ended ones stay listed for 30 days."""
     access.authorize(actor, "iam:credentials:listCredentials")
     since = timezone.now() - dt.timedelta(days=30)
-    rows = ApiToken.objects.filter(user_id=actor.user_id, kind=ApiToken.Kind.USER)
+    rows = ApiToken.objects.filter(user_id=user_id_of(actor), kind=ApiToken.Kind.USER)
     rows = rows.exclude(revoked_at__lt=since).exclude(expires_at__lt=since)
     return list(rows.order_by("-created_at"))
 
 
 def revoke(actor: Actor, token_id: UUID | str) -> None:
     """End one of the actor's own tokens. Raises NotFound for anybody else's."""
-    rows = ApiToken.objects.filter(user_id=actor.user_id, kind=ApiToken.Kind.USER)
+    rows = ApiToken.objects.filter(user_id=user_id_of(actor), kind=ApiToken.Kind.USER)
     try:
         token = rows.filter(pk=UUID(str(token_id))).first()
     except ValueError:
@@ -232,7 +232,7 @@ def forget_ended(older_than: dt.timedelta = dt.timedelta(days=30)) -> int:
     return gone
 
 
-def _in_force(user_id: UUID | None) -> QuerySet[ApiToken]:
+def _in_force(user_id: UUID) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(
         user_id=user_id, kind=ApiToken.Kind.USER, revoked_at=None, expires_at__gt=timezone.now()
     )

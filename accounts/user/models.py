@@ -62,5 +62,5 @@ class User(AbstractBaseUser, Resource):
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(None if raw_password is None else normalise_password(raw_password))
 
-    def check_password(self, raw_password: str) -> bool:
-        return super().check_password(normalise_password(raw_password))
+    def check_password(self, raw_password: str | None) -> bool:
+        return raw_password is not None and super().check_password(normalise_password(raw_password))
