@@ -1,0 +1,1 @@
+"""The demonstration: the whole story of two accounts, played over the public API alone."""
