@@ -11,5 +11,6 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import actions
+        from accounts.agency import home  # noqa: F401 registers itself
 
         actions.register()

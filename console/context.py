@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from core import access, registry, shell
 from core.actor import ANONYMOUS, Actor
@@ -70,5 +71,11 @@ def shell_context(request: HttpRequest) -> dict[str, Any]:
         "region": actor.region or settings.DEFAULT_REGION,
         "region_label": settings.REGIONS.get(actor.region, actor.region),
         "languages": settings.LANGUAGES,
+        "account_menu": [
+            {"label": _("My security"), "url": reverse("accounts:security"), "icon": "shield-lock"}
+        ]
+        if signed_in
+        else [],
+        "version": settings.VERSION,
         "request_id": getattr(request, "request_id", ""),
     }

@@ -42,6 +42,33 @@ class Widget:
     span: int = 6  # of 12 columns
 
 
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One number on the home page and where to see what it counts."""
+
+    label: Any
+    value: Any
+    url: str = ""
+    icon: str = "point"
+    tone: str = "grey"
+    hint: Any = ""
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """One step from an empty account to a running service."""
+
+    title: Any
+    text: Any
+    url: str
+    label: Any
+    done: bool
+    order: int
+
+
+TileProvider = Callable[[Actor], list[Tile]]
+StepProvider = Callable[[Actor], list[FirstStep]]
 BannerProvider = Callable[[Actor, str], list[Banner]]  # (actor, slug of the page or "")
 BadgeProvider = Callable[[Actor], Mapping[str, int]]  # slug or key -> number
 WidgetProvider = Callable[[Actor], list[Widget]]
@@ -50,6 +77,8 @@ _banners: list[BannerProvider] = []
 _badges: list[BadgeProvider] = []
 _widgets: list[WidgetProvider] = []
 _links: list[NavLink] = []
+_tiles: list[TileProvider] = []
+_steps: list[StepProvider] = []
 
 
 def add_banners(provider: BannerProvider) -> BannerProvider:
@@ -87,3 +116,26 @@ def widgets(actor: Actor) -> list[Widget]:
 
 def links() -> list[NavLink]:
     return list(_links)
+
+
+def add_tiles(provider: TileProvider) -> TileProvider:
+    _tiles.append(provider)
+    return provider
+
+
+def add_first_steps(provider: StepProvider) -> StepProvider:
+    _steps.append(provider)
+    return provider
+
+
+def tiles(actor: Actor) -> list[Tile]:
+    found = [tile for provider in _tiles for tile in provider(actor)]
+    return sorted(found, key=lambda tile: tile.order)
+
+
+def first_steps(actor: Actor) -> list[FirstStep]:
+    """Steps in their order; none once every one is done."""
+    found = [step for provider in _steps for step in provider(actor)]
+    if all(step.done for step in found):
+        return []
+    return sorted(found, key=lambda step: step.order)

@@ -9,4 +9,4 @@ class RegistryConfig(AppConfig):
     name = "registry"
 
     def ready(self) -> None:
-        from registry.model import reconcile  # noqa: F401 registers itself
+        from registry.model import home, reconcile  # noqa: F401 registers itself

@@ -7,3 +7,6 @@ class StorageConfig(AppConfig):
     """Buckets and objects."""
 
     name = "storage"
+
+    def ready(self) -> None:
+        from storage.bucket import home  # noqa: F401 registers itself

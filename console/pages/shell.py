@@ -32,6 +32,8 @@ class DashboardPage(Page):
                 "recent": self._recent(),
                 "quotas": quotas.all_usage(self.actor.account_id or ""),
                 "widgets": shell.widgets(self.actor),
+                "tiles": shell.tiles(self.actor),
+                "getting_started": shell.first_steps(self.actor),
                 "banners": shell.banners(self.actor, ""),
             },
         )

@@ -17,6 +17,7 @@ from console.settings.env import Env
 env = Env(os.environ)
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
+VERSION = "0.1.0"
 VAR_DIR = Path(env.text("MODELYARD_VAR", str(BASE_DIR / "var"))).resolve()
 TESTING = "pytest" in sys.modules
 
