@@ -73,6 +73,7 @@ class Account(models.Model):
                 fields=["is_operator"],
                 condition=models.Q(is_operator=True),
                 name="account_one_operator",
+                violation_error_message=_("This installation has its operator already."),
             ),
         ]
 

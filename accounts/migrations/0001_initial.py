@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'account',
-                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('name'), name='account_name_any_case', violation_error_message='An account of this name exists already.'), models.UniqueConstraint(condition=models.Q(('is_operator', True)), fields=('is_operator',), name='account_one_operator')],
+                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('name'), name='account_name_any_case', violation_error_message='An account of this name exists already.'), models.UniqueConstraint(condition=models.Q(('is_operator', True)), fields=('is_operator',), name='account_one_operator', violation_error_message='This installation has its operator already.')],
             },
         ),
         migrations.CreateModel(

@@ -206,7 +206,6 @@ statements = st.builds(
 
 @settings(
     max_examples=60,
-    phases=(Phase.generate,),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
