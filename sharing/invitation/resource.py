@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from console.pages.base import status_of
+from console.ui.html import status_chip
 from core import registry
 from core.actor import Actor
 from core.registry import Column, Item, Panel, ResourceSpec, Verb
-from sharing.invitation.models import Invitation
+from sharing.invitation.models import Ended, Invitation
 
 Phase = Invitation.Phase
 
@@ -60,7 +63,7 @@ SPEC = registry.register(
         actions={"list": "list", "get": "get"},
         columns=(
             Column("name", _("Share unit"), sort="name"),
-            Column("phase", _("Status"), lambda row: status_word(row)),
+            Column("phase", _("Status"), lambda row: chip_of(row), sort="phase"),
             Column("owner_account_id", _("From account")),
             Column("region", _("Region")),
             Column("expires_at", _("Answer until"), sort="expires_at"),
@@ -112,10 +115,9 @@ SPEC = registry.register(
 )
 
 
-def status_word(invitation: Invitation) -> str:
+def chip_of(invitation: Invitation) -> SafeString:
     """Waiting, Associated, Rejected, Expired, Cancelled; or how an accepted one ended."""
-    from sharing.invitation.models import Ended
-
-    if invitation.secondary in Ended.values:
-        return str(Ended(invitation.secondary).label)
-    return str(Phase(invitation.phase).label)
+    status = status_of(invitation)
+    if status is not None and invitation.secondary in Ended.values:
+        status |= {"label": Ended(invitation.secondary).label, "secondary": "", "tone": "grey"}
+    return status_chip(status)

@@ -113,6 +113,7 @@ class CreateUnit(CreatePage):
             {
                 "spec": self.spec,
                 "title": _("4. Confirm: share “%(name)s”") % {"name": form.cleaned_data["name"]},
+                "lead": _("Nothing has been changed yet. Check what will be granted."),
                 "kept": kept(self.request),
                 "confirmed": form.seal(),
                 "gives": gives(wanted, form.region),
@@ -176,6 +177,7 @@ class EditUnit(EditPage):
                 "spec": self.spec,
                 "object": unit,
                 "title": _("Confirm: change “%(name)s”") % {"name": unit},
+                "lead": _("Nothing has been changed yet. Check what will be granted."),
                 "kept": kept(self.request),
                 "confirmed": form.seal(),
                 "gives": gives(wanted, unit.region),

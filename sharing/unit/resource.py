@@ -6,6 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from console.pages.base import status_of
+from console.ui.html import status_chip
 from core import registry
 from core.actor import Actor
 from core.registry import Column, Item, Panel, ResourceSpec, Tab
@@ -72,7 +74,7 @@ SPEC = registry.register(
         },
         columns=(
             Column("name", _("Name"), sort="name"),
-            Column("phase", _("Status"), lambda unit: ShareUnit.Phase(unit.phase).label),
+            Column("phase", _("Status"), lambda unit: status_chip(status_of(unit)), sort="phase"),
             Column("region", _("Region")),
             Column("valid_until", _("Valid until"), lambda unit: unit.valid_until or "–"),
             Column("created_at", _("Created"), sort="created_at"),
