@@ -76,9 +76,17 @@ class Backend(Protocol):
     def observe(self, attempt: str) -> Observation:
         """Look, without side effects. Never raises for an unknown attempt: phase "missing"."""
 
-    def stop(self, attempt: str, grace_seconds: float | None = None) -> None:
+    def stop(
+        self,
+        attempt: str,
+        grace_seconds: float | None = None,
+        *,
+        code: str = "",
+        message: str = "",
+    ) -> None:
         """Ask for a graceful end: SIGTERM, grace (default: the specification's), SIGKILL, last
-        upload. Returns at once. Raises UnknownAttempt."""
+        upload. ``code`` and ``message`` say why (default: STOPPED_BY_USER). Returns at once.
+        Raises UnknownAttempt."""
 
     def kill(self, attempt: str) -> None:
         """End everything of the attempt now, without upload. Returns at once. No error when it is

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -116,10 +117,18 @@ class LocalBackend:
             return Observation(attempt, phase, False, age, again)
         return Observation(attempt, "missing" if started is None else "lost", False, None, state)
 
-    def stop(self, attempt: str, grace_seconds: float | None = None) -> None:
+    def stop(
+        self,
+        attempt: str,
+        grace_seconds: float | None = None,
+        *,
+        code: str = "",
+        message: str = "",
+    ) -> None:
         layout = self._known(attempt)
-        text = "{}" if grace_seconds is None else f'{{"grace_seconds": {float(grace_seconds)}}}'
-        write_atomic(layout.stop, text)
+        order: dict[str, object] = {} if grace_seconds is None else {"grace_seconds": grace_seconds}
+        order |= {"code": code, "message": message} if code else {}
+        write_atomic(layout.stop, json.dumps(order))
 
     def kill(self, attempt: str) -> None:
         seen = self.observe(attempt)

@@ -335,9 +335,12 @@ class Runner:
         """Heartbeat, and the reasons to stop. Raises Stopped."""
         self._fenced()
         if self._signalled or self.layout.stop.exists():
+            order: dict[str, object] = {}
             with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-                self._grace = float(json.loads(self.layout.stop.read_text())["grace_seconds"])
-            raise Stopped("STOPPED_BY_USER", "A stop was requested.")
+                order = dict(json.loads(self.layout.stop.read_text()))
+                self._grace = float(order["grace_seconds"])  # type: ignore[arg-type]
+            code = str(order.get("code") or "STOPPED_BY_USER")
+            raise Stopped(code, str(order.get("message") or "A stop was requested."))
         self._beat()
 
     def _upload_tick(self) -> None:

@@ -164,12 +164,12 @@ def _first_inference(service: Service, instance: Instance, socket: Path) -> None
         end(instance)
 
 
-def end(instance: Instance) -> None:
+def end(instance: Instance, grace_seconds: float | None = None) -> None:
     """Ask an instance to drain and end. Asking twice is fine."""
     if instance.state != State.ENDING:
         _save(instance, state=State.ENDING)
     try:
-        local.current().stop(str(instance.pk))
+        local.current().stop(str(instance.pk), grace_seconds)
     except UnknownAttempt:
         _save(instance, state=State.ENDED, ended_at=timezone.now())
         slots.release(instance.pk)
