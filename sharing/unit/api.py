@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -144,27 +145,40 @@ class LossSerializer(serializers.Serializer[Any]):
         return [{"type": kind, "id": pk, "action": action} for kind, pk, action in loss.rights]
 
 
+class LossesSerializer(serializers.Serializer[Any]):
+    """The losses of every account, by account id."""
+
+    items = LossSerializer(many=True)
+
+
+class PermissionsSerializer(serializers.Serializer[Any]):
+    """The permissions on offer, by type and name."""
+
+    items = PermissionSerializer(many=True)
+
+
 class ImpactView(APIView):
     """Who would lose what if this unit were deleted now."""
 
     declared: ClassVar[dict[str, str]] = {"get": "resource:get"}
-    serializer_class = LossSerializer
+    serializer_class = LossesSerializer
 
     def get(self, request: Request, pk: str) -> Response:
         unit = services.visible(ShareUnit, _actor(request), pk=pk)
-        return Response({"items": LossSerializer(impact.losses(unit), many=True).data})
+        return Response(LossesSerializer({"items": impact.losses(unit)}).data)
 
 
 class PermissionsView(APIView):
     """The share permissions on offer, newest version of each."""
 
     declared: ClassVar[dict[str, str]] = {"get": "resource_share:permission:list"}
-    serializer_class = PermissionSerializer
+    serializer_class = PermissionsSerializer
 
+    @extend_schema(parameters=[OpenApiParameter("type", str, description="e.g. registry.model")])
     def get(self, request: Request) -> Response:
         kind = request.query_params.get("type") or None
         found = [words.permission_words(one) for one in catalog.latest(kind)]
-        return Response({"items": PermissionSerializer(found, many=True).data})
+        return Response(PermissionsSerializer({"items": found}).data)
 
 
 def _actor(request: Request) -> Actor:
