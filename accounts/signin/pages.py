@@ -23,7 +23,14 @@ from accounts.token import services as tokens
 from accounts.user.models import User
 from console.pages.base import Page, safe_next
 from core import access
-from core.errors import AppError, NotAuthenticated, NotFound, TooManyRequests, ValidationFailed
+from core.errors import (
+    AppError,
+    NotAuthenticated,
+    NotFound,
+    QuotaExceeded,
+    TooManyRequests,
+    ValidationFailed,
+)
 
 
 class SignInPage(Page):
@@ -210,7 +217,7 @@ class SecurityPage(Page):
                 form.cleaned_data["name"],
                 lifetime=dt.timedelta(days=form.cleaned_data["days"]),
             )
-        except ValidationFailed as error:
+        except (QuotaExceeded, ValidationFailed) as error:
             form.add_app_error(error)
             return self.show(form, status=error.status)
         return self.show(TokenForm(), made=text, status=201)

@@ -257,3 +257,13 @@ class TestApi:
         gone = client.delete(f"/api/v1/tokens/{token.pk}", headers=head)
         assert gone.status_code == 204
         assert client.get("/api/v1/me", headers=head).status_code == 401
+
+
+def test_what_is_over_is_forgotten_and_what_is_in_force_stays(li):
+    from accounts.tasks import forget
+
+    keep, _text = services.create(make.actor(li), "keep")
+    old, _text = services.create(make.actor(li), "old")
+    ApiToken.objects.filter(pk=old.pk).update(expires_at=timezone.now() - dt.timedelta(days=31))
+    assert forget() == 1
+    assert list(ApiToken.objects.values_list("pk", flat=True)) == [keep.pk]
