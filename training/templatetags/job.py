@@ -37,12 +37,11 @@ def job_stages(job: TrainingJob) -> list[dict[str, Any]]:
         if number == here:
             state = "failed" if job.phase in EXPLAINED else "now"
             state = "todo" if job.phase == "Terminated" else state
-        seconds = spent.get(step)
         bar.append(
             {
                 "label": labels[step],
                 "state": state,
-                "duration": f"{seconds:.1f} s" if seconds is not None else "",
+                "duration": seconds,
                 "hint": job.message if state == "now" else "",
             }
         )
