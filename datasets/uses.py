@@ -42,3 +42,14 @@ def of(dataset: Dataset) -> list[Use]:
 def of_version(version: DatasetVersion) -> list[Use]:
     """Everything that uses this version."""
     return [use for use in of(version.dataset) if use.version_id == version.pk]
+
+
+def for_shares(resource: Any) -> list[tuple[str, str]]:
+    """The same for the sharing room: who would be hit when a share of a dataset ends."""
+    if resource._meta.label_lower != "datasets.dataset":
+        return []
+    return [
+        (use.what.account_id, f"{use.what._meta.verbose_name} {use.what}")
+        for use in of(resource)
+        if use.blocks
+    ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Use:
     """One thing that uses objects of a bucket.
 
-    ``prefix`` ends in "/" for a folder, is a whole key for one object, "" for the bucket.
+    ``prefix`` is a folder (with or without its last slash), a whole key, or "" for the bucket.
     ``blocks``: taking the objects away now would break it, so a delete is refused.
     """
 
@@ -29,7 +29,7 @@ class Use:
         """Does this use concern the object ``key``?"""
         if self.prefix in ("", key):
             return True
-        return key.startswith(self.prefix) if self.prefix.endswith("/") else False
+        return key.startswith(self.prefix.rstrip("/") + "/")
 
     def touches(self, prefix: str) -> bool:
         """Does this use concern anything below ``prefix``?"""

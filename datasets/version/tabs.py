@@ -23,9 +23,14 @@ FILES_SHOWN = 500
 def samples_context(request: HttpRequest, version: DatasetVersion | None) -> dict[str, Any]:
     """Pictures with their labels, a page at a time."""
     if version is None:
-        return {"version": None}
+        return {"dataset_version": None}
     known = samples.splits(version)
-    context: dict[str, Any] = {"version": version, "splits": [], "samples": [], "problem": ""}
+    context: dict[str, Any] = {
+        "dataset_version": version,
+        "splits": [],
+        "samples": [],
+        "problem": "",
+    }
     if not known:
         return context
     split = request.GET.get("split", "")
@@ -49,8 +54,7 @@ def samples_context(request: HttpRequest, version: DatasetVersion | None) -> dic
             {
                 "src": f"{picture}?split={split}&index={one.index}",
                 "label": str(one.label),
-                "caption": _("%(split)s %(index)d, label %(label)d")
-                % {"split": _split(split), "index": one.index, "label": one.label},
+                "caption": f"#{one.index}",
             }
             for one in found.samples
         ],
@@ -73,7 +77,7 @@ def _split(name: str) -> str:
 def distribution_context(request: HttpRequest, version: DatasetVersion | None) -> dict[str, Any]:
     """Examples per class and split, as a chart."""
     return {
-        "version": version,
+        "dataset_version": version,
         "splits": samples.splits(version) if version else {},
         "chart_url": reverse("dataset-versions:classes", kwargs={"pk": version.pk})
         if version
@@ -105,10 +109,10 @@ def classes_chart(version: DatasetVersion) -> dict[str, Any]:
 def files_context(request: HttpRequest, version: DatasetVersion | None) -> dict[str, Any]:
     """The manifest: path, size, digest."""
     if version is None:
-        return {"version": None}
+        return {"dataset_version": None}
     rows = DatasetFile.objects.filter(version=version).order_by("path")[:FILES_SHOWN]
     return {
-        "version": version,
+        "dataset_version": version,
         "files": [
             {
                 "path": row.path,

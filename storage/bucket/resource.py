@@ -45,7 +45,6 @@ def panels(bucket: Bucket, actor: Actor) -> list[Panel]:
             icon="terminal-2",
             template="storage/bucket/script.html",
             context={"code": script(bucket)},
-            span=12,
         ),
     ]
 

@@ -110,6 +110,21 @@ def test_purge_is_all_or_nothing(alice: Person, reader: Callable[..., Person]) -
     assert StoredObject.objects.unscoped("test").count() == 2
 
 
+@pytest.mark.parametrize(
+    ("prefix", "covered"),
+    [
+        ("", {"in/a", "inner", "in", "x"}),
+        ("in/", {"in/a"}),
+        ("in", {"in/a", "in"}),
+        ("in/a", {"in/a"}),
+        ("i", set()),
+    ],
+)
+def test_what_a_use_covers(prefix: str, covered: set[str]) -> None:
+    use = uses.Use(None, prefix, "reads")
+    assert {key for key in ("in/a", "inner", "in", "x") if use.covers(key)} == covered
+
+
 @pytest.fixture
 def used(alice: Person) -> Any:
     """Something that reads team1/in/ and must not be broken."""
