@@ -41,7 +41,7 @@ def job_stages(job: TrainingJob) -> list[dict[str, Any]]:
             {
                 "label": labels[step],
                 "state": state,
-                "duration": seconds,
+                "duration": spent.get(step),  # seconds; the bar writes them
                 "hint": job.message if state == "now" else "",
             }
         )
