@@ -143,6 +143,12 @@ class Api:
         """The row of a list with this very name."""
         return next((row for row in self.items(path, q=name) if row["name"] == name), None)
 
+    def found(self, path: str, row: dict[str, Any]) -> None:
+        """A row must stand in the list it belongs to. Raises StoryFailed."""
+        listed = self.named(path, row["name"])
+        if listed is None or listed["id"] != row["id"]:
+            raise StoryFailed(f"{self.label}: {path} does not list {row['name']}.")
+
     def refusal(self, method: str, path: str, data: Any = None, **options: Any) -> Refused:
         """The answer to something that must not be allowed. Raises StoryFailed when it is."""
         try:

@@ -62,6 +62,7 @@ def fill_bucket(story: Story) -> None:
             raise StoryFailed(f"make_digits.py failed: {made.stderr[-500:]}")
         name = story.name(rights.PREFIX)
         bucket = story.developer.post("/buckets", {"name": name})
+        story.developer.found("/buckets", bucket)
         story.made["bucket"] = bucket
         size = 0
         for key, path in _files(story):
@@ -112,6 +113,7 @@ def make_dataset(story: Story) -> None:
         wanted = {path.name: sha256_of(path) for path in (story.work / "data").iterdir()}
         if {row["path"]: row["sha256"] for row in files} != wanted:
             raise StoryFailed(f"The manifest of {version['name']} is {files}.")
+        api.found("/datasets", dataset)
         story.made |= {"dataset": dataset, "version": version}
         step.result = f"{dataset['name']} {version['name']} Ready, {version['file_count']} files"
         story.say(f"{step.result}, digest {version['digest'][:16]}…")

@@ -21,6 +21,7 @@ def allow(*actions: str, **more: Any) -> dict[str, Any]:
 
 
 OBJECTS = policy(
+    allow("obs:bucket:ListAllMyBuckets"),
     allow(
         "obs:bucket:CreateBucket",
         "obs:bucket:HeadBucket",
@@ -33,18 +34,21 @@ OBJECTS = policy(
         Resource=[f"obs:*:*:object:{PREFIX}*/*"],
     ),
 )
-"""Make buckets called digits..., and read and write the objects in them."""
+"""See which buckets there are; make some called digits..., read and write objects in those."""
 
 DEVELOPMENT = policy(
     allow(
+        "modelarts:dataset:listDatasets",
         "modelarts:dataset:createDataset",
         "modelarts:dataset:getDataset",
         "modelarts:dataset:createDatasetVersion",
         "modelarts:dataset:getDatasetVersion",
         "modelarts:dataset:listDatasetVersions",
         "modelarts:dataset:use",
+        "modelarts:trainJob:list",
         "modelarts:trainJob:get",
         "modelarts:trainJob:logExport",
+        "modelarts:model:list",
         "modelarts:model:create",
         "modelarts:model:get",
         "modelarts:pool:list",

@@ -37,6 +37,7 @@ def deploy(story: Story) -> None:
         if service["phase"] != "Running" or service["ready_replicas"] != 1:
             log = api.get(f"/services/{service['id']}/logs")["text"]
             raise StoryFailed(f"Service: {brief(service)}\n{service['detail']}\n{log[-1500:]}")
+        api.found("/services", service)
         story.made["service"] = service
         step.result = f"{service['name']} Running, model of account {service['model_account_id']}"
         story.say(f"address {service['access_address']}")

@@ -24,6 +24,7 @@ def train(story: Story) -> None:
     with story.report.step("Training job") as step:
         _pool_fits(story)
         job = story.developer.post("/training-jobs", _specification(story))
+        story.developer.found("/training-jobs", job)
         story.made["job"] = job
         story.say(f"job {job['name']} accepted: {story.engine}, {FLAVOR}, pool {POOL}")
         story.see(f"/training-jobs/{job['id']}")
@@ -157,6 +158,7 @@ def register(story: Story) -> None:
             raise StoryFailed(f"The model holds {files}, the job wrote {story.made['outputs']}.")
         if model["engine"] != story.engine:
             raise StoryFailed(f"The model runs on {model['engine']}, not on {story.engine}.")
+        api.found("/models", model)
         story.made["model"] = model
         step.result = f"{model['name']} {model['model_version']} Published"
         story.say(f"{step.result}: {model['message']}")
