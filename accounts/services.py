@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from uuid import UUID
 
 from accounts.account.services import project_id
@@ -11,7 +12,7 @@ from accounts.agency.services import agency_for, on_behalf, preflight
 from accounts.facts import remembered
 from accounts.token.services import authenticate_bearer, issue_credential, revoke_credentials
 from accounts.user.models import User
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 
 __all__ = [
     "actor_of",
@@ -19,6 +20,7 @@ __all__ = [
     "agency_of",
     "authenticate_bearer",
     "issue_credential",
+    "issue_for",
     "on_behalf",
     "preflight",
     "project_id",
@@ -41,3 +43,24 @@ def agency_of(agency_id: UUID) -> Agency | None:
     """The agency behind a stored id, whatever its state; None when it was deleted."""
     found = Agency.objects.unscoped("stored agency id").filter(pk=agency_id).first()
     return found if isinstance(found, Agency) else None
+
+
+def issue_for(
+    *, user_id: UUID | None, agency_id: UUID | None, bound_to: str, lifetime: dt.timedelta
+) -> str:
+    """A background credential for stored ids: what a job or a service keeps is no more than those.
+
+    Raises:
+        Conflict: user or agency is gone, disabled or over; code AUTHORISATION_LOST.
+    """
+    user = User.objects.unscoped("owner of background work").filter(pk=user_id).first()
+    if user is None or not user.is_active:
+        raise _lost("the user who started this is gone or disabled", "Somebody else can rerun it.")
+    agency = agency_of(agency_id) if agency_id is not None else None
+    if agency is None:
+        raise _lost("the agency was deleted", "The main account can make a new agency; then rerun.")
+    return issue_credential(user, agency, bound_to, lifetime)
+
+
+def _lost(why: str, hint: str) -> Conflict:
+    return Conflict(f"Authorisation lost: {why}.", code="AUTHORISATION_LOST", hint=hint)

@@ -102,13 +102,14 @@ def revoke(actor: Actor, agency: Agency, _data: Mapping[str, Any]) -> Agency:
     return agency
 
 
-def agency_for(user: User) -> Agency | None:
-    """The agency that carries background work of ``user`` now: his own before the account's,
+def agency_for(who: User | Actor) -> Agency | None:
+    """The agency that carries background work of a user now: his own before the account's,
     the newest first. None where there is none."""
     now = timezone.now()
+    user_id = who.pk if isinstance(who, User) else who.user_id
     rows = (
         Agency.objects.unscoped("agency of a user")
-        .filter(Q(grantee=user) | Q(grantee=None), account_id=user.account_id, revoked_at=None)
+        .filter(Q(grantee=user_id) | Q(grantee=None), account_id=who.account_id, revoked_at=None)
         .filter(Q(expires_at=None) | Q(expires_at__gt=now))
         .order_by(F("grantee").asc(nulls_last=True), "-created_at")
     )
@@ -128,9 +129,7 @@ def preflight(
 
     Asked before submission, so that a job does not fail an hour later (trap T5).
     """
-    if agency is None:
-        user = User.objects.unscoped("pre-flight").filter(pk=actor.user_id).first()
-        agency = agency_for(user) if user is not None else None
+    agency = agency or agency_for(actor)
     if agency is None:
         action = next(iter(questions), ("modelarts:*:*", None))[0]
         return [

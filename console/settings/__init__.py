@@ -136,13 +136,15 @@ PASSWORD_HASHERS = [
 ]
 LOGIN_URL = "/sign-in"
 LOGIN_REDIRECT_URL = "/"
-PASSWORD_CHANGE_URL = "/password"
+PASSWORD_CHANGE_URL = "/password"  # noqa: S105 an address
 GUARDIAN_RAISE_403 = False
 ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
 GUARDIAN_MONKEY_PATCH_GROUP = False
 
-SESSION_COOKIE_NAME = "modelyard_session"
+# Behind TLS these are on; on plain loopback a Secure cookie would never come back.
+BEHIND_TLS = env.boolean("MODELYARD_BEHIND_TLS", default=WEB_URL.startswith("https://"))
+SESSION_COOKIE_NAME = "__Host-modelyard" if BEHIND_TLS else "modelyard_session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
@@ -152,8 +154,6 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_USE_SESSIONS = True
 CSRF_FAILURE_VIEW = "console.pages.errors.csrf_failure"
-# Behind TLS these three are on; on plain loopback a Secure cookie would never come back.
-BEHIND_TLS = env.boolean("MODELYARD_BEHIND_TLS", default=WEB_URL.startswith("https://"))
 SESSION_COOKIE_SECURE = BEHIND_TLS
 CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
@@ -213,6 +213,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "core.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "forget": {"task": "core.forget", "schedule": 3600.0},
+    "forget-sign-ins": {"task": "accounts.forget", "schedule": 3600.0},
     "storage-sweep": {"task": "storage.sweep", "schedule": 3600.0},
 }
 

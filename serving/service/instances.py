@@ -11,7 +11,7 @@ from urllib.parse import quote
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import behalf
+from accounts import services as accounts
 from compute import environment, local
 from compute.backends.base import Observation, UnknownAttempt
 from compute.catalog.flavors import FLAVORS
@@ -52,7 +52,7 @@ def launch(service: Service, instance: Instance) -> None:
 
     Raises: Conflict (AUTHORISATION_LOST), BackendError, SpecError.
     """
-    bearer = behalf.issue(
+    bearer = accounts.issue_for(
         user_id=service.started_by_id,
         agency_id=service.agency_id,
         bound_to=bound_to(service),

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from accounts import behalf
+from accounts import services as accounts
 from compute import local
 from compute.catalog.flavors import DEFAULT_FLAVOR, FLAVORS, pools
 from core import access, services, states
@@ -32,7 +32,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> Service:
         "pool": data.get("pool") or "public",
         "replicas": data.get("replicas") or 1,
     }
-    agency = behalf.agency_for(actor)
+    agency = accounts.agency_for(actor)
     problems = _problems(actor, spec, agency, model)
     if problems:
         raise ValidationFailed(problems[0].text, problems=problems)
@@ -103,7 +103,7 @@ def _problems(actor: Actor, spec: Mapping[str, Any], agency: Any, model: Model) 
             )
         )
     else:
-        decision = access.decide(behalf.on_behalf(actor, agency), DEPLOY, model)
+        decision = access.decide(actor.with_request(agency_id=agency.pk), DEPLOY, model)
         if not decision.allowed:
             found.append(
                 Problem(
@@ -160,7 +160,7 @@ def stop(actor: Actor, obj: Service, data: Mapping[str, Any]) -> Service:
 def start(actor: Actor, obj: Service, data: Mapping[str, Any]) -> Service:
     """Deploy again; the right to deploy the model is asked again. Verb ``start``."""
     model = deployable(actor, obj.model_id)
-    agency = behalf.agency_for(actor)
+    agency = accounts.agency_for(actor)
     problems = _problems(actor, {"flavor": obj.flavor, "pool": obj.pool}, agency, model)
     if problems:
         raise ValidationFailed(problems[0].text, problems=problems)

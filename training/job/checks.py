@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from accounts import behalf
+from accounts import services as accounts
 from compute.catalog.flavors import FLAVORS, pools
 from compute.engines import catalogue
 from core import access
@@ -154,7 +154,7 @@ def _names(data: Mapping[str, Any]) -> list[Problem]:
 
 def _agency(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
     """The late failure of other consoles, found early: what the agency lacks for this job."""
-    agency = behalf.agency_for(actor)
+    agency = accounts.agency_for(actor)
     if agency is None:
         return [
             Problem(
@@ -165,7 +165,7 @@ def _agency(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
             )
         ]
     found = []
-    platform = behalf.on_behalf(actor, agency)
+    platform = actor.with_request(agency_id=agency.pk)
     for item in data["inputs"]:
         if "dataset_version" in item and (problem := _dataset_denied(actor, platform, item)):
             found.append(problem)

@@ -97,8 +97,8 @@ class JobForm(NamedForm):
         (
             _("Data"),
             _(
-                "Each input becomes a writable local copy and is passed as --name=path. Outputs are "
-                "uploaded while the job runs and once more at its end."
+                "Each input becomes a writable local copy and is passed as --name=path. Outputs "
+                "are uploaded while the job runs and once more at its end."
             ),
             ("dataset_version", "dataset_parameter", "inputs", "outputs"),
         ),

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import behalf
+from accounts import services as accounts
 from compute import local
 from compute.catalog.flavors import FLAVORS
 from compute.runner.spec import Fetch, Input, Output, RunSpec
@@ -41,7 +41,7 @@ def credential(job: TrainingJob, attempt: Attempt) -> Path:
     Raises AuthorisationLost when user or agency is gone or expired.
     """
     try:
-        bearer = behalf.issue(
+        bearer = accounts.issue_for(
             user_id=job.created_by_id,
             agency_id=job.agency_id,
             bound_to=bound_to(job),

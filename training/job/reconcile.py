@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import behalf
+from accounts import services as accounts
 from compute import environment as engines
 from compute import local
 from compute.backends.base import BackendError, Observation
@@ -340,5 +340,5 @@ def _end(
         OutputClaim.objects.filter(job=job).delete()
         for attempt in Attempt.objects.filter(job=job, ended_at__isnull=True):
             _close(attempt, reason, None, {})
-        behalf.revoke(launch.bound_to(job))
+        accounts.revoke_credentials(launch.bound_to(job))
     return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from accounts import behalf
+from accounts import services as accounts
 from compute import local
 from compute.catalog.flavors import DEFAULT_FLAVOR, pools
 from core import access, registry, services, states
@@ -47,7 +47,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> TrainingJob:
     problems = checks.check(actor, spec)
     if problems:
         raise ValidationFailed(problems[0].text, problems=problems)
-    agency = behalf.agency_for(actor)
+    agency = accounts.agency_for(actor)
     job = TrainingJob(
         **{k: v for k, v in spec.items() if k in _COLUMNS},
         agency_id=agency.pk if agency else None,

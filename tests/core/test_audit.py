@@ -1,0 +1,70 @@
+"""The trail: append-only, one line per entry, secrets masked, and nothing without it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from core import actor as actors
+from core import audit
+from core.models import AuditRecord
+from tests.accounts import make as accounts
+
+PLATFORM = actors.system("test")
+
+
+@pytest.fixture
+def row(db: None) -> AuditRecord:
+    owner = accounts.account()
+    return audit.record(
+        accounts.actor(accounts.root_of(owner)),
+        event="createThing",
+        action="a:b:c",
+        resource_name="one\r\n2026-01-01 forged line\x1b[31m",
+        after={"name": "x", "password": "hunter2", "api_token": "t", "nested": {"a": 1}},
+    )
+
+
+def test_rows_cannot_be_changed_or_removed(row: AuditRecord, append_only: None) -> None:
+    for attempt in (
+        lambda: AuditRecord.objects.filter(pk=row.pk).update(event="nothing"),
+        lambda: AuditRecord.objects.filter(pk=row.pk).delete(),
+        lambda: row.delete(),
+        lambda: _sql("UPDATE core_auditrecord SET actor_label = 'somebody else'"),
+        lambda: _sql("DELETE FROM core_auditrecord"),
+    ):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            attempt()
+    assert AuditRecord.objects.get(pk=row.pk).event == "createThing"
+
+
+def _sql(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_no_value_forges_a_second_line(row: AuditRecord) -> None:
+    assert not set(row.resource_name) & {"\r", "\n", "\x1b"}
+
+
+def test_secrets_are_masked(row: AuditRecord) -> None:
+    assert row.after == {"name": "x", "password": "***", "api_token": "***", "nested": {"a": 1}}
+
+
+def test_a_change_without_its_row_does_not_happen(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from storage.bucket.models import Bucket
+    from tests.storage import people
+
+    owner = people.root("audited")
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError("no space for the trail")
+
+    monkeypatch.setattr("core.services.audit.record", full)
+    with pytest.raises(OSError, match="no space"):
+        people.bucket(owner, "never-made")
+    assert not Bucket.objects.unscoped("test").filter(name="never-made").exists()
