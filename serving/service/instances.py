@@ -13,11 +13,13 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from compute import environment, local
+from compute.attempts import PLATFORM_STOPPED
 from compute.backends.base import Observation, UnknownAttempt
 from compute.catalog.flavors import FLAVORS
 from compute.runner.spec import Fetch, Mount, RunSpec
 from compute.slot import services as slots
-from core import states
+from core import access, states
+from core.errors import Conflict
 from core.models import Event
 from registry.model.models import ModelFile
 from serving.service import probe
@@ -50,8 +52,9 @@ def add(service: Service) -> Instance | None:
 def launch(service: Service, instance: Instance) -> None:
     """Start the process of a recorded instance. Idempotent by its id.
 
-    Raises: Conflict (AUTHORISATION_LOST), BackendError, SpecError.
+    Raises: Conflict (AUTHORISATION_LOST, MODEL_WITHDRAWN), BackendError, SpecError.
     """
+    _require_right(service)
     bearer = accounts.issue_for(
         user_id=service.started_by_id,
         agency_id=service.agency_id,
@@ -60,6 +63,23 @@ def launch(service: Service, instance: Instance) -> None:
     )
     credential = local.write_credential(str(instance.pk), bearer)
     local.current().launch(run_spec(service, instance, credential))
+
+
+def _require_right(service: Service) -> None:
+    """The share or the right that the deployment rested on may have ended since. Asked before the
+    fetch, which could only say that nothing is there. Raises Conflict (MODEL_WITHDRAWN)."""
+    agency = accounts.agency_of(service.agency_id) if service.agency_id else None
+    if service.model is None or service.started_by_id is None or agency is None:
+        return  # told by whoever issues the credential
+    user = accounts.user_of(service.started_by_id)
+    worker = accounts.on_behalf(user, agency, bound_to=bound_to(service), region=service.region)
+    decision = access.decide(worker, "modelarts:model:deploy", service.model)
+    if not decision.allowed:
+        raise Conflict(
+            f"Model “{service.model_label}” may not be deployed any more. {decision.reason}",
+            code="MODEL_WITHDRAWN",
+            hint=decision.missing,
+        )
 
 
 def bound_to(service: Service) -> str:
@@ -164,12 +184,12 @@ def _first_inference(service: Service, instance: Instance, socket: Path) -> None
         end(instance)
 
 
-def end(instance: Instance, grace_seconds: float | None = None) -> None:
+def end(instance: Instance) -> None:
     """Ask an instance to drain and end. Asking twice is fine."""
     if instance.state != State.ENDING:
         _save(instance, state=State.ENDING)
     try:
-        local.current().stop(str(instance.pk), grace_seconds)
+        local.current().stop(str(instance.pk))
     except UnknownAttempt:
         _save(instance, state=State.ENDED, ended_at=timezone.now())
         slots.release(instance.pk)
@@ -183,7 +203,9 @@ def kill(instance: Instance) -> None:
 def close(service: Service, instance: Instance, seen: Observation) -> None:
     """Write why an instance is no more, keep its last lines, give its slot back."""
     report = seen.state
-    asked = instance.state == State.ENDING and not instance.reason
+    asked = not instance.reason and (
+        instance.state == State.ENDING or report.get("reason_code") == PLATFORM_STOPPED
+    )
     reason = (
         ""
         if asked

@@ -233,6 +233,7 @@ NEXT = {
     "OOM_HOST": "Choose a flavor with more memory.",
     "AUTHORISATION_LOST": "Check the agency, the share and the rights of who deployed it; then "
     "start it again.",
+    "MODEL_WITHDRAWN": "Ask the owner of the model to share it again, then start the service.",
     "INPUT_DENIED": "The model may not be fetched any more: its share has ended, or a right is "
     "missing.",
 }
