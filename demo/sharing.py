@@ -138,9 +138,10 @@ def take_back(story: Story) -> None:
 def _belongings(story: Story) -> dict[str, Any]:
     """What is the consumer's own: services, buckets, objects with their digests."""
     api = story.consumer
-    services = {row["id"]: (row["name"], row["phase"]) for row in api.items("/services")}
+    services = {row["id"]: row["name"] for row in api.items("/services")}
+    phase = api.get(f"/services/{story.made['service']['id']}")["phase"]
     buckets = [row["name"] for row in api.items("/buckets")]
     objects = {
         f"{name}/{row['key']}": row["sha256"] for name in buckets for row in api.objects(name, "")
     }
-    return {"services": services, "buckets": buckets, "objects": objects}
+    return {"services": services, "phase": phase, "buckets": buckets, "objects": objects}
