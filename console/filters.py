@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -52,5 +53,13 @@ def _filter_for(model: type[Any], name: str) -> django_filters.Filter:
             choices=field.flatchoices, label=label, empty_label=_("Any")
         )
     if field.get_internal_type() == "BooleanField":
-        return django_filters.BooleanFilter(label=label)
-    return django_filters.CharFilter(lookup_expr="iexact", label=label, max_length=200)
+        return django_filters.TypedChoiceFilter(
+            choices=[("true", _("Yes")), ("false", _("No"))],
+            coerce="true".__eq__,
+            label=label,
+            empty_label=_("Any"),
+        )
+    widget = forms.TextInput(attrs={"placeholder": _("Any")})
+    return django_filters.CharFilter(
+        lookup_expr="iexact", label=label, max_length=200, widget=widget
+    )

@@ -75,7 +75,8 @@ class DetailPage(ResourcePage):
         return found
 
     def actions(self, obj: Any) -> list[dict[str, Any]]:
-        """Buttons for what this actor may do, greyed with the reason where the state forbids."""
+        """Buttons for what this actor may do; behind them, greyed and with the reason, what the
+        state forbids just now."""
         spec, actor, buttons = self.spec, self.actor, []
         own = obj.account_id == actor.account_id
         for link in spec.links(obj, actor) if spec.links else ():
@@ -113,7 +114,7 @@ class DetailPage(ResourcePage):
             buttons.append(self._plain(obj, "edit", _("Edit"), "pencil", "secondary"))
         if own and self._may(obj, "delete"):
             buttons.append(self._plain(obj, "delete", _("Delete"), "trash", "danger"))
-        return buttons
+        return sorted(buttons, key=lambda button: not button["enabled"])
 
     def _may(self, obj: Any, verb: str) -> bool:
         return (

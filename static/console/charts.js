@@ -32,6 +32,11 @@ function number(value) {
   return Math.abs(value) >= 0.001 && Math.abs(value) < 1e6 ? String(+value.toPrecision(4)) : value.toExponential(2);
 }
 
+/** The end of an axis lies at the data; around a single point in time, ten minutes to each side. */
+function bound(kind, end, side) {
+  return (extent) => (kind === "time" && extent.min === extent.max ? extent[end] + side * 600_000 : extent[end]);
+}
+
 function axes(data, colours) {
   const text = { color: colours.faint, fontSize: 11 };
   const kind = data.x_kind || (data.kind === "bar" || data.x ? "category" : "value");
@@ -48,8 +53,8 @@ function axes(data, colours) {
       axisTick: { show: false },
       splitLine: { show: false },
       boundaryGap: data.kind === "bar" || data.kind === "heatmap",
-      min: kind === "category" ? undefined : "dataMin",
-      max: kind === "category" ? undefined : "dataMax",
+      min: kind === "category" ? undefined : bound(kind, "min", -1),
+      max: kind === "category" ? undefined : bound(kind, "max", 1),
     },
     yAxis: {
       type: data.log ? "log" : "value",

@@ -11,6 +11,39 @@ async function digest(file) {
   return [...new Uint8Array(sum)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+const paths = new WeakMap(); // path of a file inside the folder that was dropped
+
+function readEntries(reader) {
+  return new Promise((resolve, reject) => { reader.readEntries(resolve, reject); });
+}
+
+async function filesOf(entry) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => { entry.file(resolve, reject); });
+    paths.set(file, entry.fullPath.replace(/^\//, ""));
+    return [file];
+  }
+  const found = [];
+  const reader = entry.createReader();
+  // A reader gives a hundred entries at a time, and none at the end.
+  for (let some = await readEntries(reader); some.length; some = await readEntries(reader)) {
+    for (const one of some) found.push(...(await filesOf(one)));
+  }
+  return found;
+}
+
+/** All files of a drop; folders are walked. Entries must be taken before the event is over. */
+async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];
+  return (await Promise.all(entries.map(filesOf))).flat();
+}
+
+/** Where a file goes below the folder of the page: its path in the folder it came with, or its name. */
+function pathOf(file) {
+  return paths.get(file) || file.webkitRelativePath || file.name;
+}
+
 /** Highlight a drop area and hand over what is dropped or chosen. */
 export function dropArea(area, take) {
   const field = area.querySelector('input[type="file"]');
@@ -24,9 +57,10 @@ export function dropArea(area, take) {
     });
   }
   for (const kind of ["dragleave", "drop"]) area.addEventListener(kind, () => area.classList.remove("is-over"));
-  area.addEventListener("drop", (event) => {
+  area.addEventListener("drop", async (event) => {
     event.preventDefault();
-    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
+    const files = await dropped(event.dataTransfer);
+    if (files.length) take(files);
   });
   return field;
 }
@@ -40,7 +74,7 @@ export function startUpload(root) {
   function send(item) {
     return new Promise((resolve) => {
       const request = new XMLHttpRequest();
-      const key = `${words.prefix}${item.file.name}`.split("/").map(encodeURIComponent).join("/");
+      const key = `${words.prefix}${pathOf(item.file)}`.split("/").map(encodeURIComponent).join("/");
       request.open("PUT", words.putUrl.replace("{key}", key));
       request.setRequestHeader("X-CSRFToken", csrf());
       request.setRequestHeader("Content-Type", item.file.type || "application/octet-stream");
@@ -94,7 +128,7 @@ export function startUpload(root) {
     const state = make("span", { class: "upload-state num" }, words.wordWaiting);
     const button = make("button", { type: "button", class: "btn btn-sm" }, words.wordCancel);
     const bar = make("progress", { max: "1", value: "0", "aria-label": file.name });
-    const row = make("li", { class: "upload-item" }, make("span", { class: "upload-name" }, file.name), state, button, bar);
+    const row = make("li", { class: "upload-item" }, make("span", { class: "upload-name" }, pathOf(file)), state, button, bar);
     const item = { file, row, bar, button, say: (text) => { state.textContent = text; } };
     item.fail = (text) => {
       row.classList.add("is-failed");
@@ -128,6 +162,12 @@ export function startUpload(root) {
   const field = dropArea(root.querySelector("[data-drop]"), (files) => {
     files.forEach(add);
     field.value = "";
+    pump();
+  });
+  const folder = root.querySelector("[data-upload-folder]");
+  folder?.addEventListener("change", () => {
+    [...folder.files].forEach(add);
+    folder.value = "";
     pump();
   });
 }

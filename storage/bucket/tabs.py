@@ -28,6 +28,8 @@ def objects_tab(request: HttpRequest, bucket: Bucket) -> dict[str, Any]:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     problem = ""
     prefix, marker = request.GET.get("prefix", ""), request.GET.get("marker", "")
+    if folder := request.GET.get("folder", "").strip().strip("/"):
+        prefix, marker = f"{prefix}{folder}/", ""  # a folder begins with its first object
     try:
         page = listing.list_objects(
             actor, bucket.name, prefix=prefix, marker=marker, limit=PER_PAGE, delimiter="/"

@@ -26,7 +26,7 @@ class PairsField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("required", False)
         super().__init__(**kwargs)
-        self.widget.attrs.setdefault("rows", 4)
+        self.widget.attrs["rows"] = 4
 
     def to_python(self, value: Any) -> dict[str, str]:
         pairs: dict[str, str] = {}
@@ -59,7 +59,7 @@ class PlacesField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.widget.attrs.setdefault("rows", 2)
+        self.widget.attrs["rows"] = 2
 
     def to_python(self, value: Any) -> list[dict[str, str]]:
         places = []
