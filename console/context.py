@@ -76,6 +76,6 @@ def shell_context(request: HttpRequest) -> dict[str, Any]:
         ]
         if signed_in
         else [],
-        "version": settings.VERSION,
+        "product_version": settings.VERSION,
         "request_id": getattr(request, "request_id", ""),
     }

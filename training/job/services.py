@@ -14,7 +14,7 @@ from core import access, registry, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, Problem, ValidationFailed
 from training.job import checks
-from training.job.models import Attempt, MetricPoint, OutputClaim, TrainingJob
+from training.job.models import Attempt, InputVersion, MetricPoint, OutputClaim, TrainingJob
 
 TEXTS = ("name", "code_bucket", "code_prefix", "boot_file", "engine")
 
@@ -53,7 +53,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> TrainingJob:
         agency_id=agency.pk if agency else None,
     )
     states.start(job, TrainingJob.Phase.CREATING)
-    return services.create(actor, job, context=decision_context(spec), after_save=_claim_outputs)
+    return services.create(actor, job, context=decision_context(spec), after_save=_write_beside)
 
 
 def update(
@@ -167,6 +167,15 @@ def _place(item: Mapping[str, Any]) -> dict[str, Any]:
         "bucket": str(item.get("bucket") or ""),
         "prefix": checks.directory(str(item.get("prefix") or "")),
     }
+
+
+def _write_beside(job: TrainingJob) -> None:
+    """The rows that go with a new job, in its transaction."""
+    versions = {i["dataset_version"] for i in job.inputs if "dataset_version" in i}
+    InputVersion.objects.bulk_create(
+        InputVersion(job=job, dataset_version_id=version) for version in sorted(versions)
+    )
+    _claim_outputs(job)
 
 
 def _claim_outputs(job: TrainingJob) -> None:
