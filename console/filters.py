@@ -29,6 +29,13 @@ class SearchFilter(django_filters.CharFilter):
         return qs.filter(condition)
 
 
+class YesNoFilter(django_filters.ChoiceFilter):
+    """``true`` or ``false`` of a boolean field; nothing means both."""
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        return super().filter(qs, value == "true") if value else qs
+
+
 @lru_cache(maxsize=256)
 def filterset_class(spec: registry.ResourceSpec) -> type[django_filters.FilterSet]:
     """Search ``q`` plus one filter per name in ``spec.filters``."""
@@ -53,11 +60,8 @@ def _filter_for(model: type[Any], name: str) -> django_filters.Filter:
             choices=field.flatchoices, label=label, empty_label=_("Any")
         )
     if field.get_internal_type() == "BooleanField":
-        return django_filters.TypedChoiceFilter(
-            choices=[("true", _("Yes")), ("false", _("No"))],
-            coerce="true".__eq__,
-            label=label,
-            empty_label=_("Any"),
+        return YesNoFilter(
+            choices=[("true", _("Yes")), ("false", _("No"))], label=label, empty_label=_("Any")
         )
     widget = forms.TextInput(attrs={"placeholder": _("Any")})
     return django_filters.CharFilter(
