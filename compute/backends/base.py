@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -106,6 +107,13 @@ class Backend(Protocol):
 
     def remove(self, attempt: str) -> None:
         """Delete the attempt's directory. Raises BackendError while it is alive."""
+
+    def prune(self, attempt: str, older_than: timedelta) -> bool:
+        """Delete the working files of an attempt that ended longer ago; its log and its last state
+        stay. Returns whether there was anything. Raises BackendError while it is alive."""
+
+    def age(self, attempt: str) -> timedelta:
+        """Time since the attempt was launched here first; zero when it was not."""
 
     def socket_path(self, attempt: str) -> Path:
         """Unix socket of a service attempt, as the gateway connects to it (below 108 bytes)."""

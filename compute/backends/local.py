@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,9 @@ class LocalBackend:
         if state:
             # The runner may have written its last state between the two looks.
             again = read_state(layout.state)
-            phase = "exited" if again.get("phase") == "exited" else "lost"
-            return Observation(attempt, phase, False, age, again)
+            if again.get("phase") == "exited":
+                return Observation(attempt, "exited", False, age, again)
+            return Observation(attempt, "lost", False, age, again | stop_reason(layout))
         return Observation(attempt, "missing" if started is None else "lost", False, None, state)
 
     def stop(
@@ -184,6 +186,30 @@ class LocalBackend:
             shutil.rmtree(doomed)
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._runtime / attempt)
+
+    def prune(self, attempt: str, older_than: timedelta) -> bool:
+        layout = self._known(attempt)
+        seen = self.observe(attempt)
+        if not seen.final:
+            raise BackendError(f"Attempt {attempt} is still {seen.phase}; stop it before pruning.")
+        try:
+            ended = layout.state.stat().st_mtime
+        except FileNotFoundError:
+            ended = layout.directory.stat().st_mtime
+        if not layout.work.exists() or time.time() - ended < older_than.total_seconds():
+            return False
+        shutil.rmtree(layout.work)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self._runtime / attempt)
+        return True
+
+    def age(self, attempt: str) -> timedelta:
+        # The lock file is made by the first launch and never written to.
+        try:
+            made = (self._directory(attempt) / "launch.lock").stat().st_mtime
+        except FileNotFoundError:
+            return timedelta(0)
+        return timedelta(seconds=max(0.0, time.time() - made))
 
     def socket_path(self, attempt: str) -> Path:
         path = self._runtime / self._directory(attempt).name / SOCKET_NAME
@@ -263,6 +289,18 @@ class LocalBackend:
                 raise BackendError(f"The runner could not be started: {error}") from error
         if done.returncode != 0:
             raise BackendError(f"The runner could not be started: see {layout.runner_log}")
+
+
+def stop_reason(layout: Layout) -> dict[str, Any]:
+    """Why an attempt was asked to stop, where the asker said so: it explains a runner that is gone
+    without a report, too."""
+    try:
+        order = json.loads(layout.stop.read_text())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(order, dict) or not order.get("code"):
+        return {}
+    return {"reason_code": str(order["code"]), "message": str(order.get("message") or "")}
 
 
 def runner_env() -> dict[str, str]:

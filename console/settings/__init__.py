@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,15 @@ def _secrets() -> dict[str, str]:
         with os.fdopen(handle, "w") as file:
             json.dump(made, file)
     return made
+
+
+def _broker_url() -> str:
+    """The broker that ./run started for this data folder, so that commands typed by hand reach it;
+    a server on the usual port where there is none."""
+    try:
+        return (VAR_DIR / "broker" / "url").read_text().strip() or "redis://127.0.0.1:6379/15"
+    except (FileNotFoundError, PermissionError):
+        return "redis://127.0.0.1:6379/15"
 
 
 SECRET_KEY = env.text("MODELYARD_SECRET_KEY") or _secrets()["SECRET_KEY"]
@@ -198,7 +208,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # forms and JSON; object bytes ar
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 # -- work that takes time
-REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/15")
+REDIS_URL = env.text("REDIS_URL") or _broker_url()
 MODELYARD_PUBLISHER = "core.outbox.publish_nowhere" if TESTING else "core.tasks.publish"
 MODELYARD_BACKEND = env.text("MODELYARD_BACKEND", "compute.local.backend")
 CELERY_BROKER_URL = REDIS_URL
@@ -215,6 +225,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget": {"task": "core.forget", "schedule": 3600.0},
     "forget-sign-ins": {"task": "accounts.forget", "schedule": 3600.0},
     "storage-sweep": {"task": "storage.sweep", "schedule": 3600.0},
+    "compute-sweep": {"task": "compute.sweep", "schedule": 60.0, "options": {"expires": 60}},
 }
 
 # -- API
@@ -270,6 +281,9 @@ if TESTING:
 
 #: seconds between two copies of a running job's outputs to its bucket
 MODELYARD_OUTPUT_SYNC_SECONDS = env.integer("MODELYARD_OUTPUT_SYNC_SECONDS", default=30)
+
+#: seconds that working files of an ended attempt are kept; its log stays as long as its row
+MODELYARD_KEEP_WORK_SECONDS = env.duration("MODELYARD_KEEP_WORK", timedelta(days=7)).total_seconds()
 
 #: engines of this host; the tests share one directory so that they are built once
 MODELYARD_ENGINES = env.path("MODELYARD_ENGINES", VAR_DIR / "engines")

@@ -1,13 +1,15 @@
-"""Says which services run from a model: to the registry and to the sharing room."""
+"""Says what services use and own: to registry, sharing, and the sweep of processes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Collection, Iterator
 from typing import Any
 
+from compute import attempts
 from registry import uses as model_uses
 from registry.model.models import Model
-from serving.service.models import Service
+from serving.service.models import Instance, Service
 from sharing import uses as share_uses
 
 
@@ -27,3 +29,10 @@ def services_that_use(resource: Any) -> list[tuple[str, str]]:
     return [
         (use.what.account_id, f"service {use.what}") for use in services_of(resource) if use.blocks
     ]
+
+
+@attempts.register
+def attempts_of_services(ids: Collection[uuid.UUID]) -> attempts.Owned:
+    """An instance is wanted until it has ended; its log as long as the service is there."""
+    rows = Instance.objects.filter(pk__in=ids).values_list("pk", "ended_at")
+    return attempts.owned((pk, ended is None) for pk, ended in rows)

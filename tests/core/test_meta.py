@@ -121,6 +121,7 @@ def test_every_task_is_known() -> None:
         "core.sweep": "nothing",
         "core.forget": "nothing",
         "storage.sweep": "nothing",
+        "compute.sweep": "nothing",
         "accounts.forget": "nothing",
     }
     assert ours == set(expected)

@@ -15,7 +15,8 @@ from django.utils import timezone
 from accounts import services as accounts
 from compute import environment as engines
 from compute import local
-from compute.backends.base import BackendError, Observation
+from compute.attempts import PLATFORM_STOPPED
+from compute.backends.base import BackendError, Observation, UnknownAttempt
 from compute.runner.spec import SpecError
 from compute.slot import services as slots
 from core import actor as actors
@@ -26,6 +27,8 @@ from training.job import launch, watch
 from training.job.models import Attempt, OutputClaim, TrainingJob
 
 PLATFORM_REASONS = frozenset({"NODE_LOST", "RUNNER_LOST"})  # retried; user errors are not
+#: what a runner gives as its reason when it was told to stop
+STOPS = frozenset({"STOPPED_BY_USER", PLATFORM_STOPPED})
 RETRIES = 3
 GRACE = dt.timedelta(seconds=90)
 Phase = TrainingJob.Phase
@@ -152,7 +155,7 @@ def _running(job: TrainingJob) -> float | None:
     if seen.phase == "exited":
         return _ended(job, attempt, seen)
     if seen.phase == "lost":
-        return _lost(job, attempt)
+        return _lost(job, attempt, seen)
     if job.desired == "stopped":
         states.transition(
             job,
@@ -228,7 +231,7 @@ def _abnormal(job: TrainingJob) -> float | None:
     attempt = job.attempt
     seen = local.current().observe(str(attempt.pk)) if attempt else None
     if attempt is None or seen is None or seen.phase in ("missing", "lost"):
-        return _lost(job, attempt)
+        return _lost(job, attempt, seen)
     if seen.phase == "exited":
         return _ended(job, attempt, seen)
     if job.desired == "stopped":
@@ -251,13 +254,18 @@ def _abnormal(job: TrainingJob) -> float | None:
     return 5.0
 
 
-def _lost(job: TrainingJob, attempt: Attempt | None) -> float | None:
+def _lost(
+    job: TrainingJob, attempt: Attempt | None, seen: Observation | None = None
+) -> float | None:
     """The runner is gone and its sandbox with it: try again, a bounded number of times."""
+    interrupted = seen is not None and seen.state.get("reason_code") == PLATFORM_STOPPED
     if attempt is not None:
-        local.current().fence(str(attempt.pk), attempt.number + 1)
-        _close(attempt, "RUNNER_LOST", None, {})
-    if job.desired == "stopped" or job.phase == Phase.TERMINATING:
+        _fence(attempt)
+        _close(attempt, PLATFORM_STOPPED if interrupted else "RUNNER_LOST", None, {})
+    if not _wanted(job):
         return _end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped.")
+    if interrupted:
+        return _interrupted(job)
     spent = Attempt.objects.filter(job=job, end_reason__in=PLATFORM_REASONS).count()
     if spent > RETRIES:
         return _end(
@@ -284,15 +292,45 @@ def _lost(job: TrainingJob, attempt: Attempt | None) -> float | None:
     return 0.2
 
 
+def _fence(attempt: Attempt) -> None:
+    """Outrank a runner that may still be there. None can be where the directory is gone."""
+    try:
+        local.current().fence(str(attempt.pk), attempt.number + 1)
+    except UnknownAttempt:
+        return
+
+
+def _wanted(job: TrainingJob) -> bool:
+    """Whether the job is to go on."""
+    return job.desired != "stopped" and job.phase != Phase.TERMINATING
+
+
+def _interrupted(job: TrainingJob) -> float | None:
+    """The platform stopped the attempt: wait for a slot again. Not counted as a retry."""
+    states.transition(
+        job,
+        Phase.PENDING,
+        actor=_system(),
+        secondary="Restarting",
+        reason=PLATFORM_STOPPED,
+        message="Interrupted by a stop of the platform; starting again.",
+    )
+    return 0.2
+
+
 def _ended(job: TrainingJob, attempt: Attempt, seen: Observation) -> float | None:
     """The runner reported the end: its verdict becomes the job's."""
     report: dict[str, Any] = seen.state
     watch.ingest(job, attempt, last=True)
     reason = report.get("reason_code") or ""
+    if report.get("outcome") == "stopped" and reason in STOPS and _wanted(job):
+        # Nobody asked this job to stop, so the whole installation was stopped.
+        _close(attempt, PLATFORM_STOPPED, report.get("exit_code"), report)
+        return _interrupted(job)
     _close(attempt, reason, report.get("exit_code"), report)
     detail = watch.proof(report)
     if report.get("outcome") == "succeeded":
-        message = watch.summary(job, report)
+        message = watch.summary(report)
         return _end(job, Phase.COMPLETED, "", message, detail=detail)
     if report.get("outcome") == "stopped":
         return _end(

@@ -1,12 +1,14 @@
-"""Says which unfinished jobs use a bucket path, so that a delete can name them."""
+"""Says what unfinished jobs use and own: to storage, and to the sweep of processes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Collection, Iterator
 
+from compute import attempts
 from storage import uses
 from storage.bucket.models import Bucket
-from training.job.models import TrainingJob
+from training.job.models import Attempt, TrainingJob
 
 
 @uses.register
@@ -26,3 +28,10 @@ def job_uses(bucket: Bucket) -> Iterator[uses.Use]:
         for item in job.outputs:
             if item["bucket"] == bucket.name:
                 yield uses.Use(job, item["prefix"], "writes to", blocks=True)
+
+
+@attempts.register
+def attempts_of_jobs(ids: Collection[uuid.UUID]) -> attempts.Owned:
+    """An attempt is wanted until it is closed; its log as long as the job is there."""
+    rows = Attempt.objects.filter(pk__in=ids).values_list("pk", "ended_at")
+    return attempts.owned((pk, ended is None) for pk, ended in rows)

@@ -35,7 +35,6 @@ NEXT = {
     "UPLOAD_FAILED": _("The files are kept; mend what is named above and rerun the upload."),
     "DISK_FULL": _("Write less, or choose a flavor with a larger disk."),
     "MAX_DURATION": _("Outputs so far were kept. Raise the time limit, or train for less."),
-    "PLATFORM_STOPPED": _("Rerun it: a new job with the same code, data and settings."),
     "SANDBOX_FAILED": _("The operator finds what is missing with `./run --check`."),
     "AUTHORISATION_LOST": _("Check the agency and the rights of the user who submitted the job."),
 }
@@ -107,7 +106,7 @@ def kept(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def summary(job: TrainingJob, report: dict[str, Any]) -> str:
+def summary(report: dict[str, Any]) -> str:
     """One line for a job that ended well; an empty output is worth a warning."""
     uploaded = (report.get("detail") or {}).get("uploaded") or []
     if not uploaded:

@@ -7,21 +7,19 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from compute import local
+from compute import attempts, local
 from compute.backends.base import Backend, Observation, UnknownAttempt
-from serving.service import instances
-from serving.service.models import Instance
 
 GRACE_SECONDS = 15.0
 WITHIN_SECONDS = 45.0  # ./run gives the command 60 s
+KILLED_SECONDS = 5.0  # until a killed process is out of the table
 LOOK_SECONDS = 0.2
-CODE = "PLATFORM_STOPPED"
 MESSAGE = "Modelyard was stopped on this machine. Outputs written so far are kept."
 
 
 class Command(BaseCommand):
-    """``manage.py stop_runners``: jobs end as Terminated with reason PLATFORM_STOPPED and keep
-    their outputs; services come back by themselves when Modelyard starts again."""
+    """``manage.py stop_runners``: every runner ends with the reason PLATFORM_STOPPED. Reconcilers
+    start its job or service again when Modelyard starts, without counting a failure."""
 
     help = "Stop all running jobs and model servers of this installation, in order."
 
@@ -34,21 +32,16 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        del args
         backend = local.current()
         found = running(backend)
-        rows = Instance.objects.filter(pk__in=[seen.attempt for seen in found])
-        services = {str(row.pk): row for row in rows}
         for seen in found:
-            if seen.attempt in services:
-                # Marked as asked to end: coming up again later is a start, not a crash.
-                instances.end(services[seen.attempt], grace_seconds=GRACE_SECONDS)
-            else:
-                stop(backend, seen.attempt)
+            stop(backend, seen.attempt)
         left = wait(backend, time.monotonic() + options["within"])
         for seen in left:
             backend.kill(seen.attempt)
         if left:
-            wait(backend, time.monotonic() + 5.0)
+            wait(backend, time.monotonic() + KILLED_SECONDS)
         self.stdout.write(f"stopped {len(found)} runners, {len(left)} of them by force")
 
 
@@ -58,9 +51,9 @@ def running(backend: Backend) -> list[Observation]:
 
 
 def stop(backend: Backend, attempt: str) -> None:
-    """Ask one job to end. One that was removed meanwhile needs no asking."""
+    """Ask one runner to end. One that was removed meanwhile needs no asking."""
     try:
-        backend.stop(attempt, GRACE_SECONDS, code=CODE, message=MESSAGE)
+        backend.stop(attempt, GRACE_SECONDS, code=attempts.PLATFORM_STOPPED, message=MESSAGE)
     except UnknownAttempt:
         return
 

@@ -1,0 +1,144 @@
+"""Which attempts somebody wants, and what happens to those that nobody does.
+
+Rooms above say what they own with `register`; `sweep` compares that with what is on this host,
+both ways: a live process without a row is killed, capacity without a process is given back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
+
+from compute import local
+from compute.backends.base import Backend, BackendError, Observation
+from compute.slot import services as slots
+from compute.slot.models import Slot
+
+log = logging.getLogger("modelyard.attempts")
+
+PLATFORM_STOPPED = "PLATFORM_STOPPED"
+"""Reason code of an attempt that ended because the installation was stopped."""
+
+YOUNG = dt.timedelta(minutes=2)  # below this a row may not be visible yet
+CHUNK = 500  # ids per question: databases bound the parameters of one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A room's answer about some attempts: those it wants alive, and those it has a row for."""
+
+    wanted: frozenset[str]
+    known: frozenset[str]
+
+
+#: ids in question -> the answer; ids of other rooms are left out of it
+Provider = Callable[[Collection[uuid.UUID]], Owned]
+
+_providers: list[Provider] = []
+
+
+def register(provider: Provider) -> Provider:
+    """Declare a room's provider. Usable as a decorator."""
+    if provider not in _providers:
+        _providers.append(provider)
+    return provider
+
+
+def owned(rows: Iterable[tuple[uuid.UUID, bool]]) -> Owned:
+    """An answer from (attempt id, whether it is wanted alive)."""
+    found = [(str(pk), alive) for pk, alive in rows]
+    return Owned(
+        frozenset(pk for pk, alive in found if alive), frozenset(pk for pk, _alive in found)
+    )
+
+
+def ask(ids: Collection[str]) -> Owned:
+    """What all rooms together say about these attempts."""
+    wanted: set[str] = set()
+    known: set[str] = set()
+    keys = [key for text in ids if (key := _uuid(text)) is not None]
+    for start in range(0, len(keys), CHUNK):
+        for provider in _providers:
+            answer = provider(keys[start : start + CHUNK])
+            wanted |= answer.wanted
+            known |= answer.known
+    return Owned(frozenset(wanted), frozenset(known))
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+@dataclass(slots=True)
+class Swept:
+    """How many of each kind one sweep found."""
+
+    killed: int = 0
+    pruned: int = 0
+    removed: int = 0
+    released: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.killed} killed, {self.pruned} emptied, {self.removed} removed, "
+            f"{self.released} slots released"
+        )
+
+
+def sweep() -> Swept:
+    """Compare this host and the slots with what rooms own. Safe at any moment and twice.
+
+    Nothing younger than two minutes is touched. Working files of an ended attempt go after
+    ``MODELYARD_KEEP_WORK_SECONDS``, its log stays as long as its row; a directory without a row
+    goes after the same time.
+    """
+    backend, done = local.current(), Swept()
+    found = backend.sweep()
+    answer = ask([seen.attempt for seen in found])
+    for seen in found:
+        try:
+            _look(backend, seen, answer, done)
+        except BackendError as problem:
+            log.warning("attempt %s could not be swept: %s", seen.attempt, problem)
+    _slots(backend, done)
+    return done
+
+
+def _look(backend: Backend, seen: Observation, answer: Owned, done: Swept) -> None:
+    if seen.attempt in answer.wanted or backend.age(seen.attempt) < YOUNG:
+        return
+    if seen.alive:
+        if not seen.final:
+            log.warning("attempt %s is %s and nobody wants it", seen.attempt, seen.phase)
+            backend.kill(seen.attempt)
+            done.killed += 1
+        return  # what it left is looked at by the next sweep, when it is gone for certain
+    keep = dt.timedelta(seconds=settings.MODELYARD_KEEP_WORK_SECONDS)
+    if backend.age(seen.attempt) < keep:
+        return
+    if seen.attempt not in answer.known:
+        backend.remove(seen.attempt)
+        local.forget_credential(seen.attempt)
+        done.removed += 1
+    elif backend.prune(seen.attempt, keep):
+        done.pruned += 1
+
+
+def _slots(backend: Backend, done: Swept) -> None:
+    """Give back capacity whose attempt has ended or was never recorded. Dirty slots stay held."""
+    held = Slot.objects.filter(dirty=False, taken_at__lt=timezone.now() - YOUNG)
+    ids = [str(pk) for pk in held.values_list("attempt", flat=True)]
+    wanted = ask(ids).wanted
+    for attempt in ids:
+        if attempt not in wanted and not backend.observe(attempt).alive:
+            slots.release(uuid.UUID(attempt))
+            done.released += 1

@@ -1,0 +1,159 @@
+"""The sweep of processes nobody wants, of old working files and of slots without an attempt."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+import uuid
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from compute import attempts, local, tasks
+from compute.backends import BackendError
+from compute.sandbox import capabilities
+from compute.slot import services as slots
+from compute.slot.models import Slot
+from tests.compute.helpers import Lab, until
+from tests.storage import people
+
+REPORT = capabilities()
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(
+        REPORT.isolation != "full", reason=f"no isolation on this machine: {REPORT.fix}"
+    ),
+]
+HOLD = "import time\nprint('ready', flush=True)\nwhile True: time.sleep(0.05)\n"
+STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + HOLD
+WRITES = "open('/home/ma-user/left', 'w').write('x' * 1000)\nprint('words that stay')\n"
+
+
+@pytest.fixture(autouse=True)
+def backend(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "current", lambda: lab.backend)
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """Attempt id -> wanted alive: the only room that owns anything here."""
+    table: dict[str, bool] = {}
+
+    def provider(ids: Collection[uuid.UUID]) -> attempts.Owned:
+        return attempts.owned((pk, table[str(pk)]) for pk in ids if str(pk) in table)
+
+    monkeypatch.setattr(attempts, "_providers", [provider])
+    return table
+
+
+def make_old(lab: Lab, attempt: str, age: dt.timedelta) -> None:
+    """Set the clock of an attempt's files back."""
+    then = time.time() - age.total_seconds()
+    for name in ("launch.lock", "state.json"):
+        os.utime(lab.backend.directory(attempt) / name, (then, then))
+
+
+def test_a_live_process_nobody_wants_is_killed_once_it_is_not_young(
+    lab: Lab, rows: dict[str, bool]
+) -> None:
+    stray, wanted = lab.launch(lab.spec(HOLD)), lab.launch(lab.spec(HOLD))
+    rows[wanted] = True
+    for attempt in (stray, wanted):
+        until(lambda attempt=attempt: "ready" in lab.log(attempt))
+    assert attempts.sweep().killed == 0, "its row may not be visible yet"
+    for attempt in (stray, wanted):
+        make_old(lab, attempt, attempts.YOUNG)
+    assert attempts.sweep().killed == 1
+    until(lambda: lab.backend.observe(stray).phase == "lost")
+    assert lab.backend.observe(wanted).alive
+    assert attempts.sweep().killed == 0
+
+
+def test_old_working_files_go_and_the_log_stays_while_there_is_a_row(
+    lab: Lab, rows: dict[str, bool], settings: Any
+) -> None:
+    kept, gone = lab.run(WRITES).attempt, lab.run(WRITES).attempt
+    rows[kept] = False
+    work = lab.backend.directory(kept) / "work"
+    for attempt in (kept, gone):
+        make_old(lab, attempt, dt.timedelta(days=6))
+    assert str(attempts.sweep()).startswith("0 killed, 0 emptied, 0 removed")
+    assert work.exists()
+    for attempt in (kept, gone):
+        make_old(lab, attempt, dt.timedelta(days=8))
+    done = attempts.sweep()
+    assert (done.pruned, done.removed) == (1, 1)
+    assert not work.exists()
+    assert "words that stay" in lab.log(kept)
+    assert lab.backend.observe(kept).state["outcome"] == "succeeded"
+    assert lab.backend.observe(gone).phase == "missing"
+    again = attempts.sweep()
+    assert (again.pruned, again.removed) == (0, 0)
+
+
+def test_what_runs_is_never_pruned(lab: Lab) -> None:
+    attempt = lab.launch(lab.spec(HOLD))
+    until(lambda: "ready" in lab.log(attempt))
+    with pytest.raises(BackendError, match="still running"):
+        lab.backend.prune(attempt, dt.timedelta(0))
+
+
+def test_slots_without_an_attempt_are_given_back(lab: Lab, rows: dict[str, bool]) -> None:
+    bucket = people.bucket(people.root("slots"), "slot-holder")
+    ids = [uuid.uuid4() for _ in range(4)]
+    for pk in ids:
+        Slot.objects.create(
+            attempt=pk,
+            pool="public",
+            flavor="modelyard.cpu.1u",
+            cpus=1,
+            memory_mb=1,
+            account_id=bucket.account_id,
+            resource_type="storage.bucket",
+            resource_id=str(bucket.pk),
+        )
+    unknown, ended, wanted, dirty = ids
+    rows |= {str(ended): False, str(wanted): True}
+    slots.mark_dirty(dirty)
+    assert attempts.sweep().released == 0, "a transaction may be about to record the attempt"
+    Slot.objects.update(taken_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    assert "2 slots released" in tasks.sweep()
+    assert set(Slot.objects.values_list("attempt", flat=True)) == {wanted, dirty}
+    assert not Slot.objects.filter(attempt=unknown).exists()
+
+
+def test_rooms_answer_for_what_they_own() -> None:
+    """Without them the sweep would kill every job and every service."""
+    names = {provider.__name__ for provider in attempts._providers}
+    assert names == {"attempts_of_jobs", "attempts_of_services"}
+    strangers = [str(uuid.uuid4()) for _ in range(attempts.CHUNK + 1)] + ["not-an-id"]
+    assert attempts.ask(strangers) == attempts.Owned(frozenset(), frozenset())
+
+
+def test_stop_runners_says_why_and_waits_until_they_are_gone(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [lab.launch(lab.spec(HOLD)) for _ in range(2)]
+    for attempt in ids:
+        until(lambda attempt=attempt: "ready" in lab.log(attempt))
+    call_command("stop_runners")
+    for attempt in ids:
+        seen = lab.backend.observe(attempt)
+        assert (seen.alive, seen.phase, seen.state["outcome"]) == (False, "exited", "stopped")
+        assert seen.state["reason_code"] == attempts.PLATFORM_STOPPED
+    assert "stopped 2 runners, 0 of them by force" in capsys.readouterr().out
+
+
+def test_stop_runners_kills_what_does_not_end_in_time(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attempt = lab.launch(lab.spec(STUBBORN))
+    until(lambda: "ready" in lab.log(attempt))
+    call_command("stop_runners", within=0.5)
+    seen = lab.backend.observe(attempt)
+    assert (seen.alive, seen.phase) == (False, "lost")
+    assert seen.state["reason_code"] == attempts.PLATFORM_STOPPED, "the order explains the loss"
+    assert "stopped 1 runners, 1 of them by force" in capsys.readouterr().out
