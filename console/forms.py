@@ -101,7 +101,7 @@ class NamedForm(ResourceForm):
 
 
 class ResourceChoiceField(forms.ModelChoiceField):
-    """A choice among rows that the actor may use for ``verb``; another account's id is no choice."""
+    """A choice among rows that the actor may use for ``verb``; another account's is no choice."""
 
     def __init__(self, model: type[Any], *, verb: str = "list", **kwargs: Any) -> None:
         self.model = model

@@ -66,7 +66,7 @@ def lint_key_use(path: str, key: ConditionKey, actions: tuple[Action, ...]) -> l
     if any(name in a.required_keys or name in a.optional_keys for a in actions):
         return []
     services = {a.service for a in actions}
-    if name.split(":")[0] in services and not _declared_anywhere(name, actions):
+    if name.split(":")[0] in services and not _declared_anywhere(name):
         return [
             warning(
                 path,
@@ -79,7 +79,7 @@ def lint_key_use(path: str, key: ConditionKey, actions: tuple[Action, ...]) -> l
     return []
 
 
-def _declared_anywhere(name: str, actions: tuple[Action, ...]) -> bool:
+def _declared_anywhere(name: str) -> bool:
     # Keys with obs: and ram: prefixes that describe the request as a whole go with every action.
     return name.split(":")[1] in ("SourceIp", "SecureTransport")
 

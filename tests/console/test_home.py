@@ -21,7 +21,7 @@ class TestHome:
         for step in steps:
             assert client.get(step.url).status_code == 200, step.url
         people.bucket(owner, "data")
-        assert [s.done for s in client.get("/").context["getting_started"]][0] is True
+        assert client.get("/").context["getting_started"][0].done is True
 
     def test_somebody_without_rights_sees_no_steps_and_no_numbers(self) -> None:
         owner = people.root("careful")
