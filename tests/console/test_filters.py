@@ -10,7 +10,7 @@ from tests.accounts.make import account, user
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("spec", registry.all_specs(), ids=lambda spec: spec.slug)
+@pytest.mark.parametrize("spec", list(registry.all_specs()), ids=lambda spec: spec.slug)
 def test_every_list_has_a_filter_form(spec):
     filters = filterset_class(spec)(QueryDict("q=x"), queryset=spec.model._base_manager.none())
     assert filters.form.is_valid(), filters.form.errors
