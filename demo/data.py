@@ -9,6 +9,7 @@ from typing import Any
 
 from demo import keep, rights
 from demo.client import StoryFailed, sha256_of, wait
+from demo.serving import make_room
 from demo.story import Story
 
 SAMPLES = keep.ROOT / "samples" / "digits"
@@ -20,7 +21,8 @@ SPLITS = {"train": 1437, "test": 360}
 
 def prepare_engine(story: Story) -> None:
     """Build the engine unless it is there. Its time depends on the network, not on us."""
-    with story.report.step("Engine") as step:
+    with story.report.step("Engine and room") as step:
+        make_room(story)
         story.owner.post(f"/engines/{story.engine}/prepare")
         shown = ""
 

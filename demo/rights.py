@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 PREFIX = "digits"
-"""Names of the story's buckets begin with it; the policies reach no other bucket."""
+"""What the story makes is called so; the policies reach no bucket of another name."""
 
 
 def policy(*statements: dict[str, Any]) -> dict[str, Any]:

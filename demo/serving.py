@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from typing import Any
 
+from demo import rights
 from demo.client import Refused, StoryFailed, brief, predict, wait
 from demo.story import Story
 
 ENOUGH = 15
 """Of the 20 held-out digits, so many must be read right."""
 SERVICE_WITHIN = 180
+
+
+def make_room(story: Story) -> None:
+    """Stop what earlier plays left running: a small machine holds only a few services."""
+    api = story.consumer
+    for row in api.items("/services"):
+        if row["name"].startswith(rights.PREFIX) and "stop" in row["legal_actions"]:
+            path = f"/services/{row['id']}"
+            api.post(f"{path}/stop")
+            wait(
+                f"Stopping service {row['name']}",
+                partial(api.get, path),
+                lambda seen: seen["phase"] in ("Stopped", "Failed"),
+                within=120,
+            )
+            story.say(f"service {row['name']} of an earlier play is stopped to make room")
 
 
 def deploy(story: Story) -> None:
@@ -82,7 +101,7 @@ def _strangers_refused(story: Story) -> None:
             raise StoryFailed(f"{who} could call the service of the consumer.")
 
 
-def _keep_answers(story: Story, answers: dict[str, object]) -> None:
+def _keep_answers(story: Story, answers: dict[str, dict[str, Any]]) -> None:
     """Data of the consumer's own, to see later that it stays when the share goes."""
     bucket = story.consumer.post("/buckets", {"name": story.name("digits-answers")})
     path = story.work / "answers.json"

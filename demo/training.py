@@ -44,9 +44,11 @@ def train(story: Story) -> None:
 
 
 def _pool_fits(story: Story) -> None:
-    pools = {row["id"]: row for row in story.developer.get("/pools")["items"]}
-    if FLAVOR not in [flavor["id"] for flavor in pools[POOL]["flavors"]]:
-        raise StoryFailed(f"Flavor {FLAVOR} does not fit pool {POOL}: {pools[POOL]}")
+    pool = next(row for row in story.developer.get("/pools")["items"] if row["id"] == POOL)
+    flavor = next((row for row in pool["flavors"] if row["id"] == FLAVOR), None)
+    if flavor is None:
+        raise StoryFailed(f"Flavor {FLAVOR} does not fit pool {POOL}: {pool}")
+    story.say(f"pool {POOL}: {pool['free_cpus']:g} of {pool['cpus']:g} vCPU are free")
 
 
 def _specification(story: Story) -> dict[str, Any]:
