@@ -93,7 +93,11 @@ def test_file_is_sorted_and_unique() -> None:
     data = json.loads(path.read_text(encoding="utf-8"))
     names = [a["name"].lower() for a in data["actions"]]
     assert names == sorted(set(names))
-    assert load_catalog(path) == default_catalog()
+    shipped, now = load_catalog(path), default_catalog()
+    # Rooms may add to what is shipped when the application starts, and change nothing of it.
+    assert shipped.actions.items() <= now.actions.items()
+    assert shipped.services.items() <= now.services.items()
+    assert shipped.keys.items() <= now.keys.items()
 
 
 def test_wildcards_find_actions(catalog: Catalog) -> None:
