@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import json
 import os
 import secrets
 from pathlib import Path
@@ -18,6 +19,7 @@ from accounts.actors import actor_of
 from accounts.signin import passwords
 from accounts.signin.services import set_password
 from accounts.user.models import User
+from console.supervisor.layout import Layout
 from core import audit
 from core.errors import NotFound, ValidationFailed
 
@@ -49,7 +51,16 @@ def link() -> str:
     """
     if not is_open():
         raise NotFound("An account exists already; sign in instead.")
-    return f"{settings.WEB_URL}/setup#{token()}"
+    return f"{_address()}/setup#{token()}"
+
+
+def _address() -> str:
+    """Where the console that runs on this data folder answers, whatever port it was given."""
+    try:
+        state = json.loads(Layout(Path(settings.VAR_DIR)).state.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return str(settings.WEB_URL)  # not started by ./run, or just being started
+    return str(state.get("addresses", {}).get("web") or settings.WEB_URL)
 
 
 def complete(
