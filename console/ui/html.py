@@ -14,7 +14,7 @@ from typing import Any
 
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from console.ui import format as fmt
@@ -50,7 +50,7 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
     speech = (
         format_html('role="img" aria-label="{}"', label)
         if label
-        else mark_safe('aria-hidden="true"')
+        else format_html('aria-hidden="{}"', "true")
     )
     return format_html(
         '<svg class="i {}" {} focusable="false"><use href="{}#{}"></use></svg>',

@@ -20,8 +20,8 @@ from registry.package import build_example, from_directory, inspect, judge_answe
 from serving.gateway.app import create_app
 from serving.gateway.protocol import Instance, Refusal, Target
 from tests.engines import PYTORCH, SKLEARN, engine_python
+from tests.serving.gateway import Server
 from tests.serving.modelserver import ModelServer
-from tests.serving.test_gateway import Server
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "digits"
 ENGINE = {"sklearn": SKLEARN, "pytorch": PYTORCH}

@@ -9,8 +9,8 @@ import pytest
 
 from serving.gateway.app import create_app
 from serving.gateway.protocol import Instance, Settings, Target
+from tests.serving.gateway import Server
 from tests.serving.modelserver import HEAD, ModelServer, write_package
-from tests.serving.test_gateway import Server
 
 SERVICE = HEAD + (
     "class S(SingleNodeService):\n    def _inference(self, data):\n        return self.model_name\n"
