@@ -1,0 +1,57 @@
+"""Commands that ./run calls, and what commands typed by hand find."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core import checks
+from django.core.management import CommandError, call_command
+from django.core.management.base import SystemCheckError
+
+
+@pytest.mark.django_db
+class TestPrepare:
+    def test_passes_on_a_sound_installation(self, capsys: pytest.CaptureFixture[str]) -> None:
+        call_command("prepare")
+        assert "Everything is declared" in capsys.readouterr().out
+
+    def test_an_error_of_any_check_stops_the_start(self) -> None:
+        def broken(**kwargs: object) -> list[checks.CheckMessage]:
+            return [checks.Error("The engine is upside down.", id="test.E001")]
+
+        checks.registry.registry.register(broken, checks.Tags.database)
+        try:
+            with pytest.raises((CommandError, SystemCheckError), match="upside down"):
+                call_command("prepare")
+        finally:
+            checks.registry.registry.registered_checks.discard(broken)
+
+
+class TestBrokerAddress:
+    @staticmethod
+    def address(var: Path, **variables: str) -> str:
+        """REDIS_URL as a fresh process sees it."""
+        bare = {k: v for k, v in os.environ.items() if k != "REDIS_URL"}
+        done = subprocess.run(
+            [sys.executable, "-c", "from console import settings; print(settings.REDIS_URL)"],
+            cwd=settings.BASE_DIR,
+            env={**bare, "MODELYARD_VAR": str(var), **variables},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def test_the_running_broker_is_found(self, tmp_path: Path) -> None:
+        (tmp_path / "broker").mkdir()
+        (tmp_path / "broker" / "url").write_text("redis://:secret@127.0.0.1:4711/0\n")
+        assert self.address(tmp_path) == "redis://:secret@127.0.0.1:4711/0"
+        assert self.address(tmp_path, REDIS_URL="redis://other:1/2") == "redis://other:1/2"
+
+    def test_the_usual_port_without_one(self, tmp_path: Path) -> None:
+        assert self.address(tmp_path) == "redis://127.0.0.1:6379/15"
