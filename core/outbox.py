@@ -7,6 +7,7 @@ import logging
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -41,9 +42,9 @@ def publish(message: OutboxMessage) -> bool:
 def sweep() -> int:
     """Publish what a crash or an absent broker left behind; forget what is long published."""
     now = timezone.now()
-    waiting = OutboxMessage.objects.filter(
-        published_at__isnull=True, created_at__lt=now - UNPUBLISHED_AFTER
-    ).order_by("id")[:500]
+    # Written "in the future": before somebody set the clock back.
+    old = Q(created_at__lt=now - UNPUBLISHED_AFTER) | Q(created_at__gt=now + UNPUBLISHED_AFTER)
+    waiting = OutboxMessage.objects.filter(old, published_at__isnull=True).order_by("id")[:500]
     sent = sum(publish(message) for message in waiting)
     OutboxMessage.objects.filter(published_at__lt=now - KEPT).delete()
     return sent

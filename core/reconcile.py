@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 import traceback
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from core import actor as actors
-from core import registry, states
+from core import liveness, outage, registry, states
 from core.errors import Conflict, StaleState
 from core.models import Lease
 
@@ -26,6 +28,7 @@ Reconciler = Callable[[Any], float | None]
 
 PERIOD = 2.0  # seconds between looks at an object that is not settled
 LEASE_SECONDS = 58  # a task has less time than this
+REPEAT = 3.0  # seconds until an object that was due is asked for again, if nobody looked
 POISON_AFTER = 5  # reconcile exceptions in a row before an object is parked
 
 _reconcilers: dict[str, Reconciler] = {}
@@ -45,12 +48,35 @@ def declared() -> dict[str, Reconciler]:
     return dict(_reconcilers)
 
 
+#: (key, holder) of leases whose end could not be written; tried again before the next look
+_unreleased: deque[tuple[str, str]] = deque()
+
+
 @contextmanager
 def lease(key: str) -> Iterator[str | None]:
     """Hold the right to look at ``key``, or yield None where somebody else holds it."""
-    holder = uuid.uuid4().hex
-    yield holder if _acquire(key, holder) else None
-    Lease.objects.filter(key=key, holder=holder).delete()
+    release_left()
+    holder = f"{liveness.me()}.{uuid.uuid4().hex[:12]}"
+    if not _acquire(key, holder):
+        yield None
+        return
+    try:
+        yield holder
+    finally:
+        _unreleased.append((key, holder))
+        try:
+            release_left()
+        except DatabaseError as error:  # it is away: this process gives the lease back later
+            log.warning("lease of %s not given back yet: %s", key, error)
+
+
+def release_left() -> None:
+    """Give back the leases of looks that ended while the database was away."""
+    while _unreleased:
+        key, holder = _unreleased[0]
+        Lease.objects.filter(key=key, holder=holder).delete()
+        with suppress(ValueError):  # another thread was as quick
+            _unreleased.remove((key, holder))
 
 
 def _acquire(key: str, holder: str) -> bool:
@@ -62,16 +88,23 @@ def _acquire(key: str, holder: str) -> bool:
         return True
     except IntegrityError:
         pass
-    taken = Lease.objects.filter(key=key, expires_at__lt=now).update(
-        holder=holder, expires_at=until, again=False
-    )
-    if not taken:
-        Lease.objects.filter(key=key).update(again=True)
-    return bool(taken)
+    held = Lease.objects.filter(key=key).first()
+    if held is None:
+        return False  # given back this moment; whoever held it has looked
+    if held.expires_at < now or liveness.is_gone(held.holder):
+        # A killed worker does not keep an object from being looked at until the lease ends.
+        stolen = Lease.objects.filter(key=key, holder=held.holder, expires_at=held.expires_at)
+        if stolen.update(holder=holder, expires_at=until, again=False):
+            return True
+    Lease.objects.filter(key=key).update(again=True)
+    return False
 
 
 def look(resource_type: str, resource_id: str) -> str:
-    """Look at one object once. Returns what happened: done, busy, gone, settled, stale, failed."""
+    """Look at one object once.
+
+    Returns what happened: done, busy, gone, settled, stale, away (a part it needs), failed.
+    """
     function = _reconcilers.get(resource_type)
     if function is None:
         return "unknown"
@@ -101,7 +134,12 @@ def _look_once(model: type[Any], function: Reconciler, resource_id: str) -> str:
         log.info("%s %s moved meanwhile: %s", model.__name__, resource_id, late)
         _next_look(rows, 0.2)
         return "stale"
-    except Exception:
+    except Exception as error:
+        if outage.of(error) is not None:
+            # No fault of the object: it is not counted towards parking it.
+            log.warning("%s %s waits: %s", model.__name__, resource_id, error)
+            _next_look(rows, PERIOD, failures=None)
+            return "away"
         log.exception("reconciling %s %s failed", model.__name__, resource_id)
         _failed(rows, traceback.format_exc())
         return "failed"
@@ -109,12 +147,14 @@ def _look_once(model: type[Any], function: Reconciler, resource_id: str) -> str:
     return "done"
 
 
-def _next_look(rows: Any, seconds: float) -> None:
+def _next_look(rows: Any, seconds: float, *, failures: int | None = 0) -> None:
+    """Come back in ``seconds``; ``failures`` None leaves the count as it is."""
     model = rows.model
     still = rows.exclude(phase__in=model.SETTLED | model.TERMINAL) | rows.filter(
         ~Q(desired="running"), phase__in=model.SETTLED
     )
-    still.update(next_look_at=timezone.now() + dt.timedelta(seconds=seconds), reconcile_failures=0)
+    count = {} if failures is None else {"reconcile_failures": failures}
+    still.update(next_look_at=timezone.now() + dt.timedelta(seconds=seconds), **count)
 
 
 def _failed(rows: Any, trace: str) -> None:
@@ -141,14 +181,46 @@ def _failed(rows: Any, trace: str) -> None:
 def due() -> Iterator[tuple[str, str]]:
     """(type, id) of every object whose next look is due, oldest first."""
     now = timezone.now()
+    for label, rows in _waiting():
+        for pk in rows.filter(next_look_at__lte=now).values_list("pk", flat=True)[:500]:
+            yield label, str(pk)
+
+
+def claim_due() -> list[tuple[str, str]]:
+    """What is due, and not due again before REPEAT: one sweep asks for one look, not every sweep
+    while the look waits for its turn. A look that is lost costs REPEAT seconds."""
+    _after_a_step_back()
+    found = list(due())
+    later = timezone.now() + dt.timedelta(seconds=REPEAT)
+    for label, rows in _waiting():
+        ids = [pk for kind, pk in found if kind == label]
+        if ids:
+            rows.filter(pk__in=ids, next_look_at__lte=timezone.now()).update(next_look_at=later)
+    return found
+
+
+def _waiting() -> Iterator[tuple[str, Any]]:
     for label in _reconcilers:
         model: Any = registry.spec_by_type(label).model
-        rows = (
-            model.objects.unscoped("sweep")
-            .filter(next_look_at__lte=now)
-            .exclude(phase__in=model.TERMINAL)
-            .order_by("next_look_at")
-            .values_list("pk", flat=True)[:500]
+        rows = model.objects.unscoped("sweep").exclude(phase__in=model.TERMINAL)
+        yield label, rows.order_by("next_look_at")
+
+
+_ahead: float | None = None  # wall clock minus monotonic clock at the last sweep
+STEP = 2.0  # seconds that a clock may drift between two sweeps without having been set
+
+
+def _after_a_step_back() -> None:
+    """Objects planned by a clock that has been set back since would wait as much longer."""
+    global _ahead
+    now, before = time.time() - time.monotonic(), _ahead
+    _ahead = now
+    if before is None or now > before - STEP:
+        return
+    log.warning("the clock went back %.0f s; everything planned meanwhile is due", before - now)
+    here = timezone.now()
+    until = here + dt.timedelta(seconds=before - now + REPEAT)
+    for _label, rows in _waiting():
+        rows.filter(next_look_at__gt=here, next_look_at__lte=until).order_by().update(
+            next_look_at=here
         )
-        for pk in rows:
-            yield label, str(pk)

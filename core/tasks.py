@@ -22,8 +22,9 @@ def look(resource_type: str, resource_id: str) -> str:
 @shared_task(name="core.sweep", ignore_result=True)
 def sweep() -> int:
     """Publish a look for everything that is due, and what the outbox still holds."""
+    reconcile.release_left()
     sent = outbox.sweep()
-    for resource_type, resource_id in reconcile.due():
+    for resource_type, resource_id in reconcile.claim_due():
         look.delay(resource_type, resource_id)
         sent += 1
     return sent

@@ -1,0 +1,42 @@
+"""Errors that mean "a part is away right now": nobody made a mistake, and later it will work."""
+
+from __future__ import annotations
+
+import errno
+
+from django.db import InterfaceError, OperationalError
+
+from core.errors import Unavailable
+
+#: seconds after which a caller may try again
+RETRY_AFTER = 3
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+#: OperationalErrors of SQLite that are mistakes of ours
+_MISTAKES = ("no such table", "no such column", "has no column")
+
+
+def of(error: BaseException) -> Unavailable | None:
+    """The 503 that says what is away, or None where the error is of another kind."""
+    if isinstance(error, OperationalError | InterfaceError):
+        text = str(error).lower()
+        if any(mistake in text for mistake in _MISTAKES):
+            return None
+        if "full" in text or "no space" in text:
+            return _full()
+        return _away("DATABASE_AWAY", "The database does not answer right now.")
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return _full()
+    return None
+
+
+def _full() -> Unavailable:
+    return _away("DISK_FULL", "The disk of the platform is full, so nothing was changed.")
+
+
+def _away(code: str, message: str) -> Unavailable:
+    return Unavailable(
+        message,
+        code=code,
+        hint="Try again in a few seconds. If it lasts, tell the operator.",
+        extra={"retry_after": RETRY_AFTER},
+    )
