@@ -4,20 +4,25 @@ import getpass
 import glob
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
+from psycopg import sql
 
 from console.supervisor import broker, probes
 from console.supervisor.process import Life, Program
 
+NAME = "modelyard_t"
 SOCKET_FOLDERS = ("/run/postgresql", "/var/run/postgresql", "/tmp")
 START_WITHIN = 60.0
 
@@ -59,19 +64,63 @@ def postgres(folder: Path) -> Iterator[str | None]:
 
     TEST_DATABASE_URL; else the local server by its socket, if the current user may create
     databases; else a server of our own, if PostgreSQL is installed. Only the name is ours: Django
-    creates `test_<name>` and drops it. It holds the process id, so that two runs of ./test on one
-    machine do not meet.
+    creates `test_<name>` and drops it. It holds the hour and the process id, so that two runs of
+    ./test do not meet and what a killed run left can be told.
     """
-    name = f"modelyard_{os.getpid()}"
+    name = f"{NAME}{datetime.now(UTC):%Y%m%d%H}_{os.getpid()}"
     if given := os.environ.get("TEST_DATABASE_URL", "").strip():
-        yield given
+        with tidy(_named(given, "postgres"), name):
+            yield _named(given, name)
     elif socket := local_socket():
-        yield f"postgres:///{name}?host={socket}&user={getpass.getuser()}"
+        where = f"host={socket}&user={getpass.getuser()}"
+        with tidy(f"postgres:///postgres?{where}", name):
+            yield f"postgres:///{name}?{where}"
     elif programs := binaries():
         with own_cluster(programs, folder) as socket:
             yield f"postgres:///{name}?host={socket}&user=modelyard"
     else:
         yield None
+
+
+def _named(url: str, name: str) -> str:
+    """The same server, another database. (urlunsplit would drop the slashes of an empty host.)"""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/{name}" + (f"?{parts.query}" if parts.query else "")
+
+
+@contextmanager
+def tidy(url: str, name: str) -> Iterator[None]:
+    """Drop what killed runs left more than a day ago, and at the end what this one left."""
+    _drop(url, _stale)
+    try:
+        yield
+    finally:
+        _drop(url, lambda found: re.fullmatch(rf"test_{name}(_gw\d+)?", found) is not None)
+
+
+def _stale(name: str) -> bool:
+    """Whether a database is a test's and was made more than a day ago, by the hour in its name."""
+    found = re.fullmatch(rf"test_{NAME}(\d{{10}})_\d+(_gw\d+)?", name)
+    if not found:
+        return False
+    made = datetime.strptime(found[1], "%Y%m%d%H").replace(tzinfo=UTC)
+    return datetime.now(UTC) - made > timedelta(days=1)
+
+
+def _drop(url: str, doomed: Callable[[str], bool]) -> None:
+    """Drop the server's databases that `doomed` picks by name, in use or not."""
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+            names = connection.execute("SELECT datname FROM pg_database").fetchall()
+            for (name,) in names:
+                if doomed(name):
+                    connection.execute(
+                        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
+                            sql.Identifier(name)
+                        )
+                    )
+    except psycopg.Error as problem:
+        raise Unavailable(f"The PostgreSQL server for the tests: {problem}") from None
 
 
 def local_socket() -> str | None:
