@@ -116,5 +116,18 @@ class ResourceChoiceField(forms.ModelChoiceField):
 
 
 def may_create(actor: Actor, spec: registry.ResourceSpec) -> bool:
-    """Whether to offer a create button."""
-    return "create" in spec.actions and access.decide(actor, spec.action("create")).allowed
+    """Whether to offer a create button and its form: with the values a form starts with, or under
+    a name that some policy covers. What is really created is decided again."""
+    if "create" not in spec.actions:
+        return False
+    action = spec.action("create")
+    return (
+        access.decide(actor, action, context=form_context(spec)).allowed
+        or access.scope(actor, action, spec.model).own is not None
+    )
+
+
+def form_context(spec: registry.ResourceSpec) -> dict[str, Any] | None:
+    """Context keys to assume before anything was chosen in a create form."""
+    known = getattr(spec.load("services"), "form_context", None) if spec.services else None
+    return known() if known else None

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from console import once
+from console.forms import form_context, may_create
 from console.pages.base import ResourcePage
 from core import access
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
@@ -20,7 +21,9 @@ class CreatePage(ResourcePage):
     verb = "create"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        access.authorize(self.actor, self.spec.action("create"), context=self.any_context())
+        if not may_create(self.actor, self.spec):
+            action = self.spec.action("create")
+            access.authorize(self.actor, action, context=form_context(self.spec))
         return self.show(self.form(initial=self.initial(request)))
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -45,14 +48,6 @@ class CreatePage(ResourcePage):
             _("%(label)s “%(name)s” was created.") % {"label": self.spec.label, "name": obj},
         )
         return HttpResponseRedirect(url)
-
-    def any_context(self) -> dict[str, Any] | None:
-        """Context keys to assume when only asking whether the form may be opened."""
-        return (
-            self.spec.load("services").form_context()
-            if hasattr(self.spec.load("services"), "form_context")
-            else None
-        )
 
     def created_url(self, obj: Any) -> str:
         return self.url("detail", pk=obj.pk)

@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 
 from console.filters import filterset_class
+from console.forms import may_create
 from console.pages.base import ResourcePage, status_of
 from console.ui import html as ui
 from core import access, registry, shell
@@ -62,11 +63,7 @@ class ListPage(ResourcePage):
         self, request: HttpRequest, which: str, form: Any, page: Any, ordering: str
     ) -> dict[str, Any]:
         spec = self.spec
-        can_create = bool(
-            spec.form
-            and "create" in spec.actions
-            and access.decide(self.actor, spec.action("create")).allowed
-        )
+        can_create = bool(spec.form) and may_create(self.actor, spec)
         given = {k: v for k, v in request.GET.items() if k not in ("page",) and v}
         objects = list(page.object_list)
         return {

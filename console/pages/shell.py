@@ -10,6 +10,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.utils.translation import gettext_lazy as _
 
+from console.forms import may_create
 from console.pages.base import Page, safe_next, status_of
 from core import access, quotas, registry, shell
 from core.models import AuditRecord
@@ -53,7 +54,7 @@ class DashboardPage(Page):
                 {
                     "spec": spec,
                     "rows": [{"object": o, "status": status_of(o)} for o in objects],
-                    "can_create": bool(spec.form) and "create" in spec.actions,
+                    "can_create": bool(spec.form) and may_create(self.actor, spec),
                 }
             )
         return found
