@@ -94,23 +94,23 @@ def inventory(actor: Actor, model: Model) -> list[InventoryGroup]:
 
 
 def links(model: Model, actor: Actor) -> list[Link]:
-    """Deploy, where actor and state allow it."""
-    allowed = (
+    """Deploy and share, where actor and state allow it."""
+    ready = model.phase == Model.Phase.PUBLISHED
+    found = []
+    if (
         access.decide(actor, "modelarts:model:deploy", model).allowed
         and access.decide(actor, "modelarts:service:create").allowed
-    )
-    if not allowed:
-        return []
-    ready = model.phase == Model.Phase.PUBLISHED
-    return [
-        Link(
-            _("Deploy"),
-            f"/services/new?model={model.pk}",
-            "rocket",
-            "primary",
-            "" if ready else _("Only a published model can be deployed."),
-        )
-    ]
+    ):
+        why_not = "" if ready else _("Only a published model can be deployed.")
+        url = f"/services/new?model={model.pk}"
+        found.append(Link(_("Deploy"), url, "rocket", "primary", why_not))
+    if (
+        model.account_id == actor.account_id
+        and access.decide(actor, "resource_share:unit:create").allowed
+    ):
+        url = f"/share-units/new?resources=registry.model:{model.pk}"
+        found.append(Link(_("Share"), url, "share"))
+    return found
 
 
 SPEC = registry.register(

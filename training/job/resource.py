@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from console.pages.base import status_of
 from console.ui.html import duration, status_chip, time
-from core import registry
-from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
+from core import access, registry
+from core.registry import Column, Item, Link, Panel, ResourceSpec, Tab, Verb
 from training.job import metrics
 from training.job.models import Attempt, MetricPoint, TrainingJob
 
@@ -89,6 +89,14 @@ def live_token(job: TrainingJob) -> str:
     return f"{last.first() or 0}"
 
 
+def links(job: TrainingJob, actor: Any) -> list[Link]:
+    """Register the model, once the job has left one."""
+    if job.phase != "Completed" or not access.decide(actor, "modelarts:model:create").allowed:
+        return []
+    url = f"/models/new?training_job={job.pk}"
+    return [Link(_("Register model"), url, "package", "primary")]
+
+
 SPEC = registry.register(
     ResourceSpec(
         model=TrainingJob,
@@ -166,6 +174,7 @@ SPEC = registry.register(
             Tab("outputs", _("Files"), "training/trainingjob/outputs.html", output_context),
         ),
         panels=panels,
+        links=links,
         form="training.job.forms.JobForm",
         edit_form="training.job.forms.JobEditForm",
         viewset="training.job.api.JobViewSet",
