@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
 from django.conf import settings
 from django.db.models import Q
@@ -21,7 +19,7 @@ from accounts.principal import Principal, principal_of
 from accounts.question import Question, is_own_thing
 from accounts.rows import any_of
 from core import grants
-from core.access import Context, Decision, Scope, Step, Target
+from core.access import Context, Decision, Scope, Step, Target, new_id
 from core.actor import Actor
 from core.models import Resource
 
@@ -55,7 +53,7 @@ class Engine:
         if target.account_id != principal.account.id and found.allowed:
             found = _shared(principal, actor, target, found)
         # A denial is looked up by its id in the trail, so each has its own.
-        return found if found.allowed else replace(found, id=uuid4().hex[:16])
+        return found if found.allowed else _with_own_id(found)
 
     def scope(self, actor: Actor, action: str, model: type[Resource]) -> Scope:
         """Row filters that agree with ``decide`` row by row."""
@@ -114,6 +112,13 @@ class Engine:
         ]
         found = [pk for pk, t in target if self.decide(actor, action, t, {}).allowed]
         return Q(pk__in=found) if found else None
+
+
+def _with_own_id(d: Decision) -> Decision:
+    # dataclasses.replace() does the same at four times the price
+    return Decision(
+        d.allowed, d.action, d.step, d.reason, d.trace, d.missing, d.statement, new_id()
+    )
 
 
 def _memo_key(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from accounts.account.models import Account, new_epoch
+from core.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,13 @@ class AccountFacts:
     strict_mode: bool
     is_operator: bool
 
+
+_FACTS = Prepared(
+    lambda account_id: Account.objects.filter(pk=account_id).values_list(
+        "id", "name", "iam_epoch", "is_active", "strict_mode", "is_operator"
+    ),
+    account_id=Account._meta.get_field("id"),
+)
 
 _known: ContextVar[dict[str, AccountFacts | None] | None] = ContextVar(
     "modelyard_account_facts", default=None
@@ -51,11 +59,7 @@ def facts_of(account_id: str) -> AccountFacts | None:
             return known[account_id]
         except KeyError:
             pass
-    row = (
-        Account.objects.filter(pk=account_id)
-        .values_list("id", "name", "iam_epoch", "is_active", "strict_mode", "is_operator")
-        .first()
-    )
+    row = _FACTS.row(account_id=account_id)
     found = AccountFacts(*row) if row else None
     if known is not None:
         known[account_id] = found

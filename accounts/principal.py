@@ -10,11 +10,13 @@ import datetime as dt
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
 
 from accounts import engine
 from accounts.agency.models import Agency
@@ -23,6 +25,7 @@ from accounts.policy.models import PolicyAttachment
 from accounts.policy.system import system_policies
 from accounts.user.models import User
 from core.actor import Actor
+from core.prepared import Prepared
 
 CACHE_SIZE = 4096
 MEMO_SIZE = 4096
@@ -100,12 +103,7 @@ def principal_of(actor: Actor, account: AccountFacts) -> Principal | None:
 
 
 def _load(account: AccountFacts, user_id: UUID, agency_id: UUID | None) -> Principal | None:
-    row = (
-        User.objects.unscoped("who is asking")
-        .filter(pk=user_id, account_id=account.id)
-        .values_list("name", "is_root", "is_active", "must_change_password")
-        .first()
-    )
+    row = _USER.row(user_id=user_id, account_id=account.id)
     if row is None:
         return None
     name, is_root, is_active, must_change = row
@@ -120,28 +118,40 @@ def _load(account: AccountFacts, user_id: UUID, agency_id: UUID | None) -> Princ
 
 def identity_policies(account_id: str, user_id: UUID) -> list[engine.Policy]:
     """What is attached to the user himself and to his groups."""
-    return _policies(account_id, Q(user=user_id) | Q(group__memberships__user=user_id))
+    return _compiled(
+        [
+            *_OF_USER.rows(account_id=account_id, user_id=user_id),
+            *_OF_GROUPS.rows(account_id=account_id, user_id=user_id),
+        ]
+    )
 
 
 def agency_policies(account_id: str, agency_id: UUID) -> list[engine.Policy]:
-    return _policies(account_id, Q(agency=agency_id))
+    return _compiled(_OF_AGENCY.rows(account_id=account_id, agency_id=agency_id))
 
 
 def documents_of(attached: QuerySet[PolicyAttachment]) -> list[engine.PolicyDocument]:
     """The documents of attachments, for asking what they would give."""
-    return [policy.document for policy in _compiled(attached)]
+    return [policy.document for policy in _compiled(_columns(attached))]
 
 
-def _policies(account_id: str, attached: Q) -> list[engine.Policy]:
-    return _compiled(PolicyAttachment.objects.filter(attached, account_id=account_id))
+def _columns(attached: QuerySet[PolicyAttachment]) -> QuerySet[Any, Any]:
+    """What is needed of an attachment. The document comes as text, unparsed: see ``_document``."""
+    text = Cast("policy__document", TextField())
+    return attached.order_by("id").values_list(
+        "system", "policy", "policy__name", "policy__revision", text
+    )
 
 
-def _compiled(attached: QuerySet[PolicyAttachment]) -> list[engine.Policy]:
-    rows: Iterable[tuple[str, UUID | None, str | None, int | None, Any]] = attached.order_by(
-        "id"
-    ).values_list("system", "policy", "policy__name", "policy__revision", "policy__document")
+@lru_cache(maxsize=8192)
+def _document(text: str | None) -> engine.PolicyDocument:
+    """A stored document. Kept by its own text, so a kept one can never be another's."""
+    return engine.load_stored(text)
+
+
+def _compiled(rows: Iterable[tuple[Any, ...]]) -> list[engine.Policy]:
     found: dict[str, engine.Policy] = {}
-    for system, policy_id, name, revision, document in rows:
+    for system, policy_id, name, revision, text in rows:
         if system:
             shipped = system_policies().get(system)
             policy = (
@@ -155,10 +165,43 @@ def _compiled(attached: QuerySet[PolicyAttachment]) -> list[engine.Policy]:
                 id=str(policy_id),
                 version=str(revision),
                 name=name or "",
-                document=engine.load_stored(document),
+                document=_document(text),
             )
         found[policy.id] = policy
     return list(found.values())
+
+
+_ACCOUNT_ID = PolicyAttachment._meta.get_field("account").target_field
+_USER = Prepared(
+    lambda user_id, account_id: (
+        User.objects.unscoped("who is asking")
+        .filter(pk=user_id, account_id=account_id)
+        .values_list("name", "is_root", "is_active", "must_change_password")
+    ),
+    user_id=User._meta.get_field("id"),
+    account_id=_ACCOUNT_ID,
+)
+_OF_USER = Prepared(
+    lambda account_id, user_id: _columns(
+        PolicyAttachment.objects.filter(user=user_id, account_id=account_id)
+    ),
+    user_id=User._meta.get_field("id"),
+    account_id=_ACCOUNT_ID,
+)
+_OF_GROUPS = Prepared(
+    lambda account_id, user_id: _columns(
+        PolicyAttachment.objects.filter(group__memberships__user=user_id, account_id=account_id)
+    ),
+    user_id=User._meta.get_field("id"),
+    account_id=_ACCOUNT_ID,
+)
+_OF_AGENCY = Prepared(
+    lambda account_id, agency_id: _columns(
+        PolicyAttachment.objects.filter(agency=agency_id, account_id=account_id)
+    ),
+    agency_id=Agency._meta.get_field("id"),
+    account_id=_ACCOUNT_ID,
+)
 
 
 def _agency(account_id: str, agency_id: UUID) -> AgencyFacts | None:

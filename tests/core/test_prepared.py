@@ -1,0 +1,78 @@
+"""A prepared query answers as the ORM does, on every thread and for every value."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from typing import Any
+
+import pytest
+
+from accounts.user.models import User
+from core.prepared import Prepared
+from tests.accounts import make as accounts
+
+BY_ID = Prepared(
+    lambda user_id, account_id: User.objects.unscoped("test")
+    .filter(pk=user_id, account_id=account_id, is_active=True)
+    .values_list("pk", "name", "is_root", "account"),
+    user_id=User._meta.get_field("id"),
+    account_id=User._meta.get_field("account").target_field,
+)
+
+
+@pytest.mark.django_db
+class TestPrepared:
+    def test_rows_and_types_are_those_of_the_orm(self) -> None:
+        owner = accounts.account()
+        for user in (accounts.user(owner), accounts.user(owner), accounts.root_of(owner)):
+            row = BY_ID.row(user_id=user.pk, account_id=owner.pk)
+            assert row == (user.pk, user.name, user.is_root, owner.pk)
+            assert isinstance(row[0], uuid.UUID) and isinstance(row[2], bool)
+
+    def test_every_value_and_every_constant_takes_part(self) -> None:
+        owner, other = accounts.account(), accounts.account()
+        user = accounts.user(owner)
+        assert BY_ID.row(user_id=user.pk, account_id=other.pk) is None
+        assert BY_ID.row(user_id=uuid.uuid4(), account_id=owner.pk) is None
+        User.objects.unscoped("test").filter(pk=user.pk).update(is_active=False)
+        assert BY_ID.rows(user_id=user.pk, account_id=owner.pk) == []
+
+    def test_hostile_values_are_values(self) -> None:
+        owner = accounts.account()
+        user = accounts.user(owner)
+        assert BY_ID.row(user_id=user.pk, account_id="' OR 1=1 --") is None
+
+    def test_a_value_that_the_query_drops_is_found_out(self) -> None:
+        careless = Prepared(
+            lambda user_id, account_id: User.objects.unscoped("test")
+            .filter(pk=user_id)
+            .values_list("pk"),
+            user_id=User._meta.get_field("id"),
+            account_id=User._meta.get_field("account").target_field,
+        )
+        with pytest.raises(TypeError, match="account_id does not appear"):
+            careless.row(user_id=uuid.uuid4(), account_id="1")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_do_not_share_a_compiled_query() -> None:
+    owner = accounts.account()
+    users = [accounts.user(owner) for _one in range(4)]
+    seen: dict[Any, Any] = {}
+
+    def ask(user: User) -> None:
+        from django.db import connection
+
+        try:
+            for _again in range(20):
+                seen[user.pk] = BY_ID.row(user_id=user.pk, account_id=owner.pk)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=ask, args=[user]) for user in users]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {pk: row[1] for pk, row in seen.items()} == {u.pk: u.name for u in users}
