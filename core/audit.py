@@ -25,8 +25,10 @@ def one_line(text: str, limit: int = 500) -> str:
 
 
 def plain(value: object) -> Any:
-    """A JSON value; anything else becomes text."""
-    if value is None or isinstance(value, bool | int | float | str):
+    """A JSON value; anything else becomes text. NUL, which PostgreSQL cannot store, is replaced."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, uuid.UUID | dt.datetime | dt.date | Decimal):
         return str(value)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from compute.sandbox.spec import Limits
 
+COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 FRAME = re.compile(r'^\s*(?:\|\s*)*File "(?P<file>[^"\n]{1,1024})", line (?P<line>\d+)', re.M)
 EXCEPTION = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?P<rest>:.*|$)")
 ARGPARSE = re.compile(r"^\S+: error: (?P<text>.+)$", re.M)
@@ -157,6 +159,13 @@ def _by_text(seen: Evidence, exception: str, location: str) -> Verdict:
         f"The program ended with exit code {code} and no traceback. "
         "The last lines of the log may tell why.",
     )
+
+
+def readable(output: bytes) -> str:
+    """A program's output as text for people, databases and JSON: terminal colours are left out,
+    what is no UTF-8 and control characters (PostgreSQL stores no NUL) become "\ufffd"."""
+    text = COLOUR.sub("", output.decode("utf-8", "replace").replace("\r\n", "\n"))
+    return UNPRINTED.sub("\ufffd", text.replace("\r", "\n"))
 
 
 def last_exception(tail: str, code_root: str) -> tuple[str, str]:

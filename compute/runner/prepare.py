@@ -71,7 +71,7 @@ def check_boot_file(spec: RunSpec, layout: Layout) -> None:
     if (code / spec.boot_file).is_file():
         return
     name = Path(spec.boot_file).name
-    found = sorted(str(path.relative_to(code)) for path in code.rglob("*.py"))
+    found = sorted(str(path.relative_to(code)) for path in code.rglob("*.py") if path.is_file())
     same = [path for path in found if Path(path).name == name]
     if same:
         hint = f"Did you mean {same[0]}?"

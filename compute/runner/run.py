@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from compute.runner import identity
-from compute.runner.classify import Evidence, Verdict, classify
+from compute.runner.classify import Evidence, Verdict, classify, readable
 from compute.runner.failures import Failure, Stopped
 from compute.runner.fetch import Fetcher, empty
 from compute.runner.layout import Layout
@@ -266,7 +266,7 @@ class Runner:
         self.state.oom = kills > 0
         self._measure(disk)
         peak = self.state.usage.get("memory_peak_bytes", 0)
-        text = tail(self.layout.log, TAIL_BYTES).decode("utf-8", "replace")
+        text = readable(tail(self.layout.log, TAIL_BYTES))
         self.state.detail["log_tail"] = "\n".join(text.splitlines()[-SHOWN_LINES:])[-16384:]
         verdict = classify(
             Evidence(

@@ -259,7 +259,8 @@ def explain(body: dict[str, Any]) -> str:
     """The server's own words: message and, for a denial, which rule decided."""
     parts = [str(body.get("error_msg") or "").rstrip(".")]
     explanation = body.get("explanation")
-    if isinstance(explanation, dict | list):
-        explanation = json.dumps(explanation, ensure_ascii=False)
+    if isinstance(explanation, dict):
+        # What is missing is for people; ids and the trace of the decision are for the audit.
+        explanation = explanation.get("missing") or ""
     parts.append(str(explanation or ""))
-    return "; ".join(part for part in parts if part)
+    return "; ".join(part for part in dict.fromkeys(parts) if part)

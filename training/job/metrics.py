@@ -45,8 +45,9 @@ def points(lines: Iterable[str]) -> list[Point]:
         ]
         if not pairs:
             continue
-        step = next((v for n, v in pairs if n.lower() in STEP_NAMES), None)
-        epoch = next((v for n, v in pairs if n.lower() in EPOCH_NAMES), None)
+        places = [(n.lower(), v) for n, v in pairs if math.isfinite(v)]  # JSON knows no infinity
+        step = next((v for n, v in places if n in STEP_NAMES), None)
+        epoch = next((v for n, v in places if n in EPOCH_NAMES), None)
         placed = step is not None or epoch is not None
         for name, value in pairs:
             if name.lower() in STEP_NAMES or name.lower() in EPOCH_NAMES:

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+
+from compute.catalog import flavors
+from compute.catalog.flavors import Pool
+from tests.hostile.house import TURN, House, tiny_engines
+
+
+@pytest.fixture
+def engines(tmp_path: Path) -> Path:
+    """Where engines lie; tests of services take the real ones instead."""
+    return tiny_engines(tmp_path / "engines")
+
+
+@pytest.fixture
+def house(
+    transactional_db: None,
+    live_server: Any,
+    settings: Any,
+    tmp_path: Path,
+    engines: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[House]:
+    settings.VAR_DIR = tmp_path / "var"
+    settings.VAR_DIR.mkdir()
+    settings.MODELYARD_ENGINES = str(engines)
+    settings.WEB_URL = live_server.url
+    settings.MODELYARD_OUTPUT_SYNC_SECONDS = 0
+    big = Pool("public", "Public pool", "public", 1000, 1_000_000)
+    monkeypatch.setattr("training.job.checks.pools", lambda: {"public": big})
+    monkeypatch.setattr("compute.slot.services.pools", lambda: {"public": big})
+    assert flavors.FLAVORS
+
+    answer = WSGIHandler.get_response
+
+    def in_turn(self: WSGIHandler, request: Any) -> Any:
+        with TURN:
+            return answer(self, request)
+
+    monkeypatch.setattr(WSGIHandler, "get_response", in_turn)
+    made = House(monkeypatch)
+    try:
+        yield made
+    finally:
+        made.close()
