@@ -56,7 +56,7 @@ def test_waiting_ends_with_what_was_seen_last():
     )
     assert [row["phase"] for row in told] == ["Pending", "Running"]
     assert found == {"phase": "Running"}
-    with pytest.raises(client.StoryFailed, match="It took more than 0 s.*Pending no room"):
+    with pytest.raises(client.StoryFailed, match=r"It took more than 0 s.*Pending no room"):
         client.wait(
             "It",
             lambda: {"phase": "Pending", "message": "no room"},
