@@ -13,11 +13,12 @@ import secrets
 import string
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.actors import actor_of, user_id_of
+from accounts.actors import user_id_of
 from accounts.agency.models import Agency
 from accounts.token.models import ApiToken
 from accounts.user.models import User
@@ -31,6 +32,7 @@ from core.errors import (
     QuotaExceeded,
     ValidationFailed,
 )
+from core.prepared import Prepared
 
 PREFIX_LENGTH = 12
 TOKEN_LENGTH = len("my_") + PREFIX_LENGTH + 1 + 43
@@ -200,30 +202,50 @@ def authenticate_bearer(
     if scheme.lower() != "bearer" or len(text) != TOKEN_LENGTH or not text.startswith("my_"):
         raise _refused()
     prefix, secret = text[3 : 3 + PREFIX_LENGTH], text[4 + PREFIX_LENGTH :]
-    found = ApiToken.objects.select_related("user", "account").filter(prefix=prefix).first()
+    row = _BY_PREFIX.row(prefix=prefix)
     given = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
-    if found is None or not hmac.compare_digest(found.digest, given):
+    if row is None:
         raise _refused()
+    digest, pk, kind, agency_id, bound_to, expires_at, revoked_at, last_used_at, *who = row
+    user_id, name, is_root, user_active, must_change, *account = who
+    account_id, account_name, is_operator, active = account
     now = timezone.now()
-    if found.revoked_at is not None or found.expires_at <= now:
+    if not hmac.compare_digest(digest, given) or revoked_at is not None or expires_at <= now:
         raise _refused()
-    if not (found.user.is_active and found.account.is_active):
+    if not (user_active and active):
         raise _refused()
-    if found.last_used_at is None or now - found.last_used_at > USE_NOTED_EVERY:
+    if last_used_at is None or now - last_used_at > USE_NOTED_EVERY:
         ApiToken.objects.filter(
-            Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY), pk=found.pk
+            Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY), pk=pk
         ).update(last_used_at=now, last_used_ip=ip[:45])
-    found.user.account = found.account
-    return actor_of(
-        found.user,
-        via="credential" if found.kind == ApiToken.Kind.CREDENTIAL else "token",
-        agency_id=found.agency_id,
-        bound_to=found.bound_to,
+    return Actor(
+        kind="user",
+        account_id=account_id,
+        account_name=account_name,
+        user_id=user_id,
+        username=name,
+        is_root=is_root,
+        is_operator=is_operator,
+        must_change_password=must_change,
+        via="credential" if kind == ApiToken.Kind.CREDENTIAL else "token",
+        agency_id=agency_id,
+        bound_to=bound_to,
         source_ip=ip,
-        user_agent=user_agent,
+        user_agent=user_agent[:200],
         request_id=request_id,
-        region=region,
+        region=region or settings.DEFAULT_REGION,
     )
+
+
+_BY_PREFIX = Prepared(
+    lambda prefix: ApiToken.objects.filter(prefix=prefix).values_list(
+        "digest", "pk", "kind", "agency_id", "bound_to", "expires_at", "revoked_at",
+        "last_used_at", "user_id", "user__name", "user__is_root", "user__is_active",
+        "user__must_change_password", "user__account_id", "user__account__name",
+        "user__account__is_operator", "user__account__is_active",
+    ),
+    prefix=ApiToken._meta.get_field("prefix"),
+)  # fmt: skip
 
 
 def forget_ended(older_than: dt.timedelta = dt.timedelta(days=30)) -> int:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import close_old_connections, transaction
+from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
 
 from accounts.actors import actor_of
+from accounts.facts import remembered
 from accounts.token.services import authenticate_bearer
 from accounts.user.models import User
 from compute import local
-from core import access, audit
+from core import access, audit, outage
 from core.actor import Actor, acting
 from core.errors import NotAuthenticated
+from core.prepared import Prepared
 from serving.gateway.protocol import Batch, Instance, Refusal, Target
 from serving.service import pass_on
 from serving.service.models import Instance as InstanceRow
 from serving.service.models import Service, Traffic
+
+log = logging.getLogger("modelyard.gateway")
 
 THREADS = 8
 T = TypeVar("T")
@@ -36,7 +41,20 @@ class DjangoResolver:
     async def authorize(
         self, service_id: str, authorization: str | None, method: str, request_id: str
     ) -> Target | Refusal:
-        return await self._run(lambda: resolve(service_id, authorization or "", request_id))
+        try:
+            return await self._run(lambda: resolve(service_id, authorization or "", request_id))
+        except (DatabaseError, InterfaceError, OSError) as error:
+            away = outage.of(error)
+            if away is None:
+                raise
+            log.warning("request %s: %s: %s", request_id, away.code, error)
+            return Refusal(
+                away.status,
+                away.code,
+                away.message,
+                extra={"hint": away.hint},
+                headers={"retry-after": str(outage.RETRY_AFTER)},
+            )
 
     async def store(self, batch: Batch) -> None:
         """Sink of the counters."""
@@ -81,42 +99,66 @@ def _actor(authorization: str, request_id: str) -> Actor:
 
 
 def _target(actor: Actor, service_id: str) -> Target | Refusal:
-    service = _service(actor, service_id)
-    if service is None:
-        return Refusal(404, "NOT_FOUND", "Not found.")
-    decision = access.decide(actor, "modelarts:service:infer", service)
-    if not decision.allowed:
-        audit.record_denial(actor, decision, service)
-        return Refusal(
-            403, "ACCESS_DENIED", decision.reason, extra={"explanation": decision.explanation()}
-        )
-    rows = InstanceRow.objects.filter(service=service, state=InstanceRow.State.READY)
+    with remembered():
+        service = _service(service_id)
+        if service is None:
+            return NOT_FOUND
+        decision = access.decide(actor, INFER, service)
+        if not decision.allowed:
+            # Who may not even see it learns nothing: as if it did not exist.
+            if not access.decide(actor, "modelarts:service:get", service).allowed:
+                return NOT_FOUND
+            audit.record_denial(actor, decision, service)
+            return Refusal(
+                403, "ACCESS_DENIED", decision.reason,
+                extra={"explanation": decision.explanation()},
+            )  # fmt: skip
+    backend = local.current()
     ready = tuple(
-        Instance(str(pk), str(local.current().socket_path(str(pk))))
-        for pk in rows.values_list("pk", flat=True)
+        Instance(str(pk), str(backend.socket_path(str(pk))))
+        for (pk,) in _READY.rows(service=service.pk)
     )
     if not ready:
         return Refusal(
-            503,
-            "NO_READY_INSTANCE",
+            503, "NO_READY_INSTANCE",
             f"Service “{service.name}” is {service.phase}; no instance is ready.",
-            extra={"phase": service.phase, "hint": service.message},
-            headers={"retry-after": "2"},
-        )
+            extra={"phase": service.phase, "hint": service.message}, headers={"retry-after": "2"},
+        )  # fmt: skip
     return Target(service_id=str(service.pk), instances=ready)
 
 
-def _service(actor: Actor, service_id: str) -> Service | None:
-    """The service, if the actor may at least see or call it: else as if it did not exist."""
+def _service(service_id: str) -> Service | None:
+    """What a decision needs of the row that the path names; None for no row or no id."""
     try:
         pk = uuid.UUID(service_id)
     except ValueError:
         return None
-    for verb in ("infer", "get"):
-        found: Service | None = Service.objects.for_action(actor, verb).filter(pk=pk).first()
-        if found is not None:
-            return found
-    return None
+    row = _SERVICE.row(pk=pk)
+    if row is None:
+        return None
+    account_id, region, name, phase, message, tags = row
+    return Service(
+        pk=pk, account_id=account_id, region=region, name=name, phase=phase, message=message,
+        tags=tags,
+    )  # fmt: skip
+
+
+INFER = "modelarts:service:infer"
+NOT_FOUND = Refusal(404, "NOT_FOUND", "Not found.")
+_SERVICE = Prepared(
+    lambda pk: (
+        Service.objects.unscoped("decided by the gateway's resolver")
+        .filter(pk=pk)
+        .values_list("account_id", "region", "name", "phase", "message", "tags")
+    ),
+    pk=Service._meta.get_field("id"),
+)
+_READY = Prepared(
+    lambda service: InstanceRow.objects.filter(
+        service=service, state=InstanceRow.State.READY
+    ).values_list("pk"),
+    service=Service._meta.get_field("id"),
+)
 
 
 def store(batch: Batch) -> None:

@@ -1,0 +1,169 @@
+"""The gateway's question, asked of the real database: every answer holds the present rights."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import pytest
+from django.core import signing
+from django.db import transaction
+
+from accounts import facts
+from accounts.token.models import ApiToken
+from accounts.user.models import User
+from core.models import AuditRecord
+from serving.gateway.protocol import Batch, Count, Refusal, Target
+from serving.gateway.resolver import resolve, store
+from serving.service import pass_on
+from serving.service.models import Instance, Service, Traffic
+from tests.accounts import make as accounts
+from tests.contract.base import bearer
+from tests.storage.people import Person, root, statement, user
+
+INFER = "modelarts:service:infer"
+
+
+@pytest.fixture
+def owner(db: None) -> Person:
+    return root("serving-owner")
+
+
+@pytest.fixture
+def service(owner: Person) -> Service:
+    made = Service.objects.create(
+        account_id=owner.user.account_id,
+        region="cn-north-1",
+        name="digits",
+        phase="Running",
+        model_label="m",
+        engine="e",
+        model_account_id=owner.user.account_id,
+        flavor="f",
+    )
+    Instance.objects.create(service=made, number=1, state="Ready")
+    Instance.objects.create(service=made, number=2, state="Starting")
+    return made
+
+
+def ask(service: Any, text: str) -> Target | Refusal:
+    return resolve(str(getattr(service, "pk", service)), f"Bearer {text}", "request-1")
+
+
+def refused(answer: Target | Refusal) -> int:
+    assert isinstance(answer, Refusal), answer
+    return answer.status
+
+
+def test_only_ready_instances_are_named(owner: Person, service: Service) -> None:
+    answer = ask(service, bearer(owner))
+    assert isinstance(answer, Target)
+    ready = Instance.objects.get(service=service, state="Ready")
+    assert [i.id for i in answer.instances] == [str(ready.pk)]
+    assert len(answer.instances[0].socket_path) < 108
+
+
+def test_nobody_and_nonsense(service: Service) -> None:
+    for header in ("", "Bearer", "Bearer x", "Basic abc", f"Bearer my_{'a' * 12}_{'b' * 43}"):
+        assert refused(resolve(str(service.pk), header, "r")) == 401
+
+
+def test_strangers_learn_nothing(owner: Person, service: Service) -> None:
+    other = bearer(root("elsewhere"))
+    answers = [ask(service, other), ask(uuid.uuid4(), other), ask("no-uuid", other)]
+    assert [refused(a) for a in answers] == [404, 404, 404]
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_a_reader_is_told_why(owner: Person, service: Service) -> None:
+    reader = user(owner, "reader", [statement("Allow", "modelarts:service:get")])
+    answer = ask(service, bearer(reader))
+    assert refused(answer) == 403
+    assert isinstance(answer, Refusal)
+    assert answer.extra["explanation"]["missing"] == f"Allow {INFER}"
+    assert AuditRecord.objects.get(result="denied").action == INFER
+    blind = user(owner, "blind", [statement("Allow", "modelarts:model:get")])
+    assert refused(ask(service, bearer(blind))) == 404
+
+
+def test_every_change_of_rights_holds_on_the_next_request(owner: Person, service: Service) -> None:
+    caller = user(owner, "caller", [statement("Allow", INFER)])
+    text = bearer(caller)
+    assert isinstance(ask(service, text), Target)
+
+    accounts.attach(caller.user, statement("Deny", INFER))
+    assert refused(ask(service, text)) in (403, 404)
+
+    second = user(owner, "second", [statement("Allow", INFER)])
+    text = bearer(second)
+    assert isinstance(ask(service, text), Target)
+    with transaction.atomic():
+        User.objects.unscoped("test").filter(pk=second.user.pk).update(is_active=False)
+        facts.bump(second.user.account_id)
+    assert refused(ask(service, text)) == 401
+
+    text = bearer(owner)
+    assert isinstance(ask(service, text), Target)
+    from django.utils import timezone
+
+    ApiToken.objects.filter(user=owner.user).update(revoked_at=timezone.now())
+    assert refused(ask(service, text)) == 401
+
+
+def test_no_instance_says_so(owner: Person, service: Service) -> None:
+    Instance.objects.filter(service=service).update(state="Ended")
+    answer = ask(service, bearer(owner))
+    assert refused(answer) == 503
+    assert isinstance(answer, Refusal) and answer.headers["retry-after"]
+
+
+class TestPageBearer:
+    """The word of the console for one call from a page."""
+
+    def test_it_stands_for_its_user_for_half_a_minute(
+        self, owner: Person, service: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = pass_on.make(owner.actor)
+        assert isinstance(ask(service, text), Target)
+        now = time.time()
+        monkeypatch.setattr(signing.time, "time", lambda: now + pass_on.SECONDS + 1)
+        assert refused(ask(service, text)) == 401
+
+    def test_it_cannot_be_made_up(self, owner: Person, service: Service) -> None:
+        text = pass_on.make(owner.actor)
+        assert refused(ask(service, text[:-2] + "xx")) == 401
+        forged = signing.TimestampSigner(key="other", salt=pass_on.SALT).sign_object(
+            {"user": str(owner.user.pk)}
+        )
+        assert refused(ask(service, pass_on.PREFIX + forged)) == 401
+
+    def test_it_is_no_token_of_the_api(self, owner: Person, client: Any) -> None:
+        answer = client.get(
+            "/api/v1/services", HTTP_AUTHORIZATION=f"Bearer {pass_on.make(owner.actor)}"
+        )
+        assert answer.status_code == 401
+
+    def test_it_dies_with_its_user(self, owner: Person, service: Service) -> None:
+        caller = user(owner, "caller", [statement("Allow", INFER)])
+        text = pass_on.make(caller.actor)
+        assert isinstance(ask(service, text), Target)
+        User.objects.unscoped("test").filter(pk=caller.user.pk).update(is_active=False)
+        assert refused(ask(service, text)) == 401
+
+
+def test_counts_are_kept_for_services_that_exist(service: Service) -> None:
+    count = Count(requests=3, seconds=0.6, histogram=[3, *[0] * 13])
+    store(
+        Batch(
+            1000.0,
+            1005.0,
+            {
+                (str(service.pk), "", 200): count,
+                (str(uuid.uuid4()), "", 200): count,
+                ("-", "", 404): count,
+            },
+        )
+    )
+    row = Traffic.objects.get()
+    assert (row.service_id, row.requests, row.status, row.seconds) == (service.pk, 3, 200, 5.0)
