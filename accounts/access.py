@@ -17,7 +17,7 @@ from accounts.actions import SELF_SERVICE
 from accounts.facts import facts_of
 from accounts.principal import Principal, principal_of
 from accounts.question import Question, is_own_thing
-from accounts.rows import any_of
+from accounts.rows import NO_ROW, any_of
 from core import grants
 from core.access import Context, Decision, Scope, Step, Target, new_id
 from core.actor import Actor
@@ -97,6 +97,8 @@ class Engine:
             if _agency_lost(principal, action) is not None or not question.answer().allowed:
                 continue
             found = question.rows()
+            if found == NO_ROW:
+                continue
             parts.append(found if region is None else found & Q(region=region))
         if not parts:
             return None

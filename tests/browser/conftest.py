@@ -1,0 +1,47 @@
+"""One real installation and one browser for everything below this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.cast import Cast
+from tests.browser.installation import Installation, running
+from tests.browser.people import CHROMIUM, launch
+from tests.engines import SKLEARN, engine_python
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="package")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """``./run`` on an empty folder; the engine is built once and kept in ``.cache``."""
+    engines = Path(engine_python(SKLEARN)).parents[2]
+    with running(tmp_path_factory.mktemp("browser") / "var", engines) as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.fail("Chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        found = launch(playwright)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="package")
+def cast(installation: Installation, browser: Browser) -> Iterator[Cast]:
+    """The people of the story and what they made, for all tests of the folder."""
+    found = Cast(installation, browser)
+    yield found
+    found.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The story comes first: the other tests look at what it made."""
+    items.sort(key=lambda item: item.path.parent == HERE and item.path.name != "test_story.py")
