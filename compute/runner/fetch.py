@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,16 +18,24 @@ from compute.runner.storage import Client, DigestMismatch, Item, StorageError
 from compute.sandbox.spec import MIB
 
 DISK_RESERVE = 64 * MIB
+ROOM_SECONDS = 30.0
+"""How long a full disk of the host is waited for: it may be a matter of seconds."""
 
 
 class Fetcher:
     """Downloads everything a specification names; every file's digest goes to the state."""
 
     def __init__(
-        self, spec: RunSpec, layout: Layout, client: Client, state: State, log: LogWriter
+        self,
+        spec: RunSpec,
+        layout: Layout,
+        client: Client,
+        state: State,
+        log: LogWriter,
+        tick: Callable[[], None],
     ) -> None:
         self._spec, self._layout, self._client = spec, layout, client
-        self._state, self._log = state, log
+        self._state, self._log, self._tick = state, log, tick
         self._bytes = 0
 
     def run(self, stage: Callable[[str], None]) -> None:
@@ -123,8 +132,12 @@ class Fetcher:
                 f"The inputs are larger than this flavor's disk of "
                 f"{self._spec.limits.disk_mb} MB. Choose a larger flavor or less data.",
             )
-        free = shutil.disk_usage(self._layout.directory).free
-        if free - size < DISK_RESERVE:
+        until = time.monotonic() + ROOM_SECONDS
+        while (free := shutil.disk_usage(self._layout.directory).free) - size < DISK_RESERVE:
+            if time.monotonic() < until:
+                self._tick()
+                time.sleep(0.5)
+                continue
             raise Failure(
                 "DISK_FULL",
                 f"The host has {free // MIB} MB of disk left, not enough "

@@ -166,7 +166,7 @@ class Runner:
             return
         client = Client(self.spec.api_url, self.spec.credential_file, self._tick)
         try:
-            Fetcher(self.spec, self.layout, client, self.state, self.log).run(
+            Fetcher(self.spec, self.layout, client, self.state, self.log, self._tick).run(
                 lambda stage: self.file.enter(PREPARING, stage)
             )
         finally:

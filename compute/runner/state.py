@@ -6,6 +6,8 @@ every write, so a reader can order what it saw; `token` fences reports of an old
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import time
@@ -23,6 +25,8 @@ PREPARING, RUNNING, UPLOADING, STOPPING, EXITED = (
     "exited",
 )
 SUCCEEDED, FAILED, STOPPED = "succeeded", "failed", "stopped"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+ROOM_SECONDS = 600.0  # how long the end of an attempt waits for room on the disk to be written
 LISTED = 1000  # entries of file lists kept in the document
 
 
@@ -101,26 +105,39 @@ class StateFile:
         state.boot_id = boot_id()
 
     def enter(self, phase: str, stage: str) -> None:
-        """Begin a phase and stage, ending the one before."""
+        """Begin a phase and stage, ending the one before. On a full disk the next beat tells it."""
         self._end_stage()
         self.state.phase, self.state.stage = phase, stage
         self.state.stages.append(Stage(stage, now()))
         self._stage_began = time.monotonic()
-        self.write()
+        self._write_if_room()
 
     def finish(self) -> None:
-        """Write the last state."""
+        """Write the last state; on a full disk wait for room, because nobody writes it later."""
         self._end_stage()
         self.state.phase, self.state.stage = EXITED, ""
         self.state.ended_at = now()
         self.state.total_seconds = round(time.monotonic() - self._born, 3)
-        self.write()
+        until = time.monotonic() + ROOM_SECONDS
+        while not self._write_if_room():
+            if time.monotonic() > until:
+                self.write()
+            time.sleep(0.5)
 
     def beat(self, seconds: float) -> bool:
-        """Write when the last write is older than `seconds`; True when it did."""
+        """Write when the last write is older than `seconds`; True when it did. A full disk makes
+        the attempt look silent for a while, which is better than ending it."""
         if time.monotonic() - self._written < seconds:
             return False
-        self.write()
+        return self._write_if_room()
+
+    def _write_if_room(self) -> bool:
+        try:
+            self.write()
+        except OSError as error:
+            if not is_full(error):
+                raise
+            return False
         return True
 
     def write(self) -> None:
@@ -136,11 +153,21 @@ class StateFile:
             self.state.stages[-1].seconds = round(time.monotonic() - self._stage_began, 3)
 
 
+def is_full(error: OSError) -> bool:
+    """Whether the disk or the quota had no room."""
+    return error.errno in FULL
+
+
 def write_atomic(path: Path, text: str) -> None:
     """Write beside and rename, so that a reader sees the old or the new text, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(text.encode("utf-8", "replace"))
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(text.encode("utf-8", "replace"))
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """A small client of the storage API: list, get, put; streaming, digests, retries.
 
-Network faults, 429 and 5xx are tried again with growing pauses; other answers are final. `tick` is
-called between chunks and during pauses: it keeps the heartbeat alive and raises to abort.
+Network faults, 429, 5xx and a full disk here are tried again with growing pauses, for as long as a
+restart of the platform may take; other answers are final. `tick` is called between chunks and
+during pauses: it keeps the heartbeat alive and raises to abort.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import itertools
 import json
 import os
 import ssl
@@ -19,11 +21,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
+from compute.runner.state import is_full
+
 CHUNK = 256 * 1024
 TIMEOUT_SECONDS = 30
 PAUSES = (0.5, 1.0, 2.0, 4.0)
+PATIENCE_SECONDS = 120.0
+"""How long a server that does not answer is waited for, since it last answered well."""
 Answer = TypeVar("Answer")
-RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 
 
 class StorageError(Exception):
@@ -57,7 +63,10 @@ class Client:
         credential_file: str,
         tick: Callable[[], None],
         pauses: tuple[float, ...] = PAUSES,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
+        """The last of `pauses` is repeated until `patience` is over; without any, nothing is tried
+        again."""
         parts = urlsplit(api_url)
         self._base = parts.path.rstrip("/")
         self._host = parts.netloc
@@ -65,6 +74,8 @@ class Client:
         self._credential = credential_file
         self._tick = tick
         self._pauses = pauses
+        self._patience = patience
+        self._failing_since: float | None = None
         self._connection: http.client.HTTPConnection | None = None
 
     def listing(self, bucket: str, prefix: str) -> Iterator[Item]:
@@ -163,7 +174,7 @@ class Client:
             self._tick()
             chunk = os.pread(descriptor, min(CHUNK, size - position), position)
             if not chunk:
-                raise StorageError("read output", explanation="the file became shorter meanwhile")
+                raise DigestMismatch("read output", explanation="it became shorter meanwhile")
             position += len(chunk)
             yield chunk
 
@@ -223,28 +234,44 @@ class Client:
         raise StorageError(what, response.status, code, explanation)
 
     def _retried(self, call: Callable[[], Answer]) -> Answer:
-        for pause in (*self._pauses, None):
+        for tries in itertools.count(1):
             try:
-                return call()
+                answer = call()
             except DigestMismatch:
                 self.close()
-                if pause is None:
+                if tries > len(self._pauses):
                     raise
             except StorageError as error:
-                if pause is None or (error.status and error.status not in RETRIED_STATUS):
+                passing = not error.status or error.status in RETRIED_STATUS
+                if not passing or self._given_up():
                     raise
             except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
                 self.close()
-                if pause is None:
+                if self._given_up():
                     raise StorageError("transfer", explanation=str(error)) from error
+            except OSError as error:
+                self.close()
+                if not is_full(error) or self._given_up():
+                    raise
             except BaseException:
                 self.close()
                 raise
-            self._pause(pause)
-        raise AssertionError("unreachable: the last round returns or raises")
+            else:
+                self._failing_since = None
+                return answer
+            self._pause(self._pauses[min(tries, len(self._pauses)) - 1])
+        raise AssertionError("unreachable: the loop ends by return or raise")
 
-    def _pause(self, seconds: float | None) -> None:
-        until = time.monotonic() + (seconds or 0)
+    def _given_up(self) -> bool:
+        """Whether this failure is one too many. What failed for long is not waited for anew by
+        every further file."""
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        return not self._pauses or now - self._failing_since >= self._patience
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self._tick()
             time.sleep(min(0.1, left))

@@ -16,7 +16,7 @@ from compute.runner.outputs import (
     save_records,
 )
 from compute.runner.spec import RunSpec
-from compute.runner.state import UPLOADING, StateFile
+from compute.runner.state import UPLOADING, StateFile, is_full
 from compute.runner.storage import Client
 from compute.sandbox.spec import MIB
 
@@ -65,7 +65,12 @@ class Uploads:
             state.detail.pop("failed_uploads", None)
         finally:
             client.close()
-            save_records(self._syncs, self._layout.uploads)
+            try:
+                save_records(self._syncs, self._layout.uploads)
+            except OSError as error:
+                if not is_full(error):
+                    raise
+                self._log.note("no room to keep the list of uploads; a retry uploads all again")
             self._report()
 
     def _report(self) -> None:

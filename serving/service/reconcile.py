@@ -153,7 +153,8 @@ def _restart(service: Service, missing: int) -> None:
     if crashed:
         wait = BACKOFF[min(len(crashed) - 1, len(BACKOFF) - 1)]
         ended = crashed[0].ended_at
-        if ended and timezone.now() < ended + dt.timedelta(seconds=wait):
+        # An end in the future was written before somebody set the clock back.
+        if ended and 0 <= (timezone.now() - ended).total_seconds() < wait:
             return
     for _one in range(missing):
         if not _grow(service):
