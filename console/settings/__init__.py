@@ -12,6 +12,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from console.beat import Every
 from console.settings.database import database_config
 from console.settings.env import Env
 
@@ -221,11 +222,17 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "core.sweep", "schedule": 1.0, "options": {"expires": 5}},
-    "forget": {"task": "core.forget", "schedule": 3600.0},
-    "forget-sign-ins": {"task": "accounts.forget", "schedule": 3600.0},
-    "storage-sweep": {"task": "storage.sweep", "schedule": 3600.0},
-    "compute-sweep": {"task": "compute.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    # Sweeps that pile up while no worker is there are worth nothing later, but clocks of two
+    # machines may differ by a minute.
+    "sweep": {"task": "core.sweep", "schedule": Every(1.0), "options": {"expires": 75}},
+    "forget": {"task": "core.forget", "schedule": Every(3600.0)},
+    "forget-sign-ins": {"task": "accounts.forget", "schedule": Every(3600.0)},
+    "storage-sweep": {"task": "storage.sweep", "schedule": Every(3600.0)},
+    "compute-sweep": {
+        "task": "compute.sweep",
+        "schedule": Every(60.0),
+        "options": {"expires": 120},
+    },
 }
 
 # -- API
