@@ -13,9 +13,11 @@ from core.prepared import Prepared
 from tests.accounts import make as accounts
 
 BY_ID = Prepared(
-    lambda user_id, account_id: User.objects.unscoped("test")
-    .filter(pk=user_id, account_id=account_id, is_active=True)
-    .values_list("pk", "name", "is_root", "account"),
+    lambda user_id, account_id: (
+        User.objects.unscoped("test")
+        .filter(pk=user_id, account_id=account_id, is_active=True)
+        .values_list("pk", "name", "is_root", "account")
+    ),
     user_id=User._meta.get_field("id"),
     account_id=User._meta.get_field("account").target_field,
 )
@@ -45,9 +47,9 @@ class TestPrepared:
 
     def test_a_value_that_the_query_drops_is_found_out(self) -> None:
         careless = Prepared(
-            lambda user_id, account_id: User.objects.unscoped("test")
-            .filter(pk=user_id)
-            .values_list("pk"),
+            lambda user_id, account_id: (
+                User.objects.unscoped("test").filter(pk=user_id).values_list("pk")
+            ),
             user_id=User._meta.get_field("id"),
             account_id=User._meta.get_field("account").target_field,
         )
