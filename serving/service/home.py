@@ -40,7 +40,9 @@ def tiles(actor: Actor) -> list[shell.Tile]:
 
 @shell.add_first_steps
 def first_steps(actor: Actor) -> list[shell.FirstStep]:
-    if not access.decide(actor, "modelarts:service:create").allowed:
+    if not access.decide(
+        actor, "modelarts:service:create", context={"modelarts:poolType": "public"}
+    ).allowed:
         return []
     done = Service.objects.own(actor, "list").filter(started_at__isnull=False).exists()
     return [

@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from compute.catalog.flavors import pools
 from core.models import Resource
 from core.models.resource import listing_index
 from core.states import Stateful
@@ -92,6 +93,12 @@ class Service(Resource, Stateful):
                 violation_error_message=_("A service of this name exists already."),
             )
         ]
+
+    @property
+    def access_context(self) -> dict[str, str]:
+        """What conditions on a service ask about."""
+        pool = pools().get(self.pool)
+        return {"modelarts:poolType": pool.kind if pool else "unknown"}
 
 
 class Instance(models.Model):

@@ -19,6 +19,11 @@ from serving.service.models import Instance, Service
 DEPLOY = "modelarts:model:deploy"
 
 
+def form_context() -> dict[str, Any]:
+    """Context keys that a create decision requires, before anybody chose a pool."""
+    return {"modelarts:poolType": "public"}
+
+
 def create(actor: Actor, data: Mapping[str, Any]) -> Service:
     """Deploy a model: one's own, or one that a live share lets this account deploy.
 
@@ -50,7 +55,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> Service:
         **spec,
     )
     states.start(service, Service.Phase.PENDING)
-    return services.create(actor, service)
+    return services.create(actor, service, context=service.access_context)
 
 
 def deployable(actor: Actor, model_id: Any) -> Model:

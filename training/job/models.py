@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from compute.catalog.flavors import pools
 from core.models import Resource
 from core.models.resource import listing_index
 from core.states import Stateful
@@ -99,6 +100,12 @@ class TrainingJob(Resource, Stateful):
                 violation_error_message=_("A training job of this name exists already."),
             )
         ]
+
+    @property
+    def access_context(self) -> dict[str, str]:
+        """What conditions on a job ask about: rerun is decided by the job's own pool."""
+        pool = pools().get(self.pool)
+        return {"modelarts:poolType": pool.kind if pool else "unknown"}
 
     @property
     def attempt(self) -> Attempt | None:
