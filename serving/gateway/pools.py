@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.helpers import ceil_timeout
+
+from compute import sockets
 
 from .protocol import Settings
+
+
+class InstanceConnector(aiohttp.UnixConnector):
+    """Connects to an instance's socket and to nothing that the instance put in its place."""
+
+    async def _create_connection(
+        self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        try:
+            async with ceil_timeout(timeout.sock_connect, timeout.ceil_threshold):
+                with sockets.address(self._path) as address:
+                    _, protocol = await self._loop.create_unix_connection(self._factory, address)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise aiohttp.ClientConnectorError(req.connection_key, error) from error
+        return protocol
 
 
 class Pools:
@@ -24,7 +46,7 @@ class Pools:
         session = self._sessions.get(socket_path)
         if session is None:
             session = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(
+                connector=InstanceConnector(
                     path=socket_path, limit=0, keepalive_timeout=self._settings.keepalive
                 ),
                 auto_decompress=False,

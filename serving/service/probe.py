@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from compute import sockets
 from registry.package import build_example, judge_answer
 
 HEALTH_SECONDS = 5.0
@@ -17,16 +20,40 @@ MAX_ANSWER = 1024 * 1024
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
+    """HTTP over a unix socket, `timeout` seconds for everything together.
+
+    A socket's own timeout counts from byte to byte: an instance that sends one now and then would
+    hold whoever asks for ever.
+    """
 
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("instance", timeout=timeout)
         self.socket_path = path
+        self.late = False
+        self._timer = threading.Timer(timeout, self._cut)
+        self._timer.daemon = True
+        self._handle = socket.socket(socket.AF_UNIX)  # replaced by the connected one
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.socket_path))
+        with sockets.address(self.socket_path) as address:
+            self.sock.connect(address)
+        # Its own handle: http.client lets go of `sock` while the body is still to be read.
+        self._handle.close()
+        self._handle = self.sock.dup()
+        self._timer.start()
+
+    def end(self) -> None:
+        """Close for good, and never cut again."""
+        self._timer.cancel()
+        self._handle.close()
+        self.close()
+
+    def _cut(self) -> None:
+        self.late = True
+        with contextlib.suppress(OSError):  # closed meanwhile
+            self._handle.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +109,12 @@ def _ask(
         headers = {"Content-Type": kind} if kind else {}
         connection.request(method, target, body=body or None, headers=headers)
         response = connection.getresponse()
-        return (
-            response.status,
-            response.headers.get("Content-Type", ""),
-            response.read(MAX_ANSWER),
-        )
+        content = response.read(MAX_ANSWER)
+        if not connection.late:
+            return response.status, response.headers.get("Content-Type", ""), content
+    except (OSError, http.client.HTTPException):
+        if not connection.late:
+            raise
     finally:
-        connection.close()
+        connection.end()
+    raise TimeoutError(f"no answer within {seconds:g} s")
