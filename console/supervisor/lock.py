@@ -88,9 +88,13 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     """Replace the file at once, readable by its owner only."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as stream:
-        json.dump(value, stream, indent=1)
-    draft.replace(path)
+    try:
+        with os.fdopen(handle, "w") as stream:
+            json.dump(value, stream, indent=1)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def record(path: Path, addresses: dict[str, str], children: Iterable[Child]) -> None:

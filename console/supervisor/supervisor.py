@@ -18,6 +18,8 @@ from console.supervisor.reporter import Reporter
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROBE_EVERY = 0.15
 """Seconds between two questions to a process that is not ready yet."""
+RECORD_AGAIN = 1.0
+"""Seconds until what runs is written down again, where the disk had no room."""
 IMPATIENT_AFTER = 1.0
 """Seconds after which a second stop signal means "now"."""
 FIRST_LIVES = 3
@@ -73,6 +75,7 @@ class Supervisor:
         self._verbose = verbose
         self._units: list[Unit] = []
         self._steps: list[Life] = []
+        self._recorded = True
         self._stop_asked: float | None = None
         self._hurry = False
         self._selector = selectors.DefaultSelector()
@@ -177,7 +180,15 @@ class Supervisor:
 
     def _record(self) -> None:
         lives = [unit.life for unit in self._units if unit.life] + self._steps
-        lock.record(self._state, self.addresses, [life.identity for life in lives])
+        try:
+            lock.record(self._state, self.addresses, [life.identity for life in lives])
+        except OSError as problem:
+            # A full disk must not take down what runs; the record only serves the next start.
+            if self._recorded:
+                self._reporter.say(f"what runs could not be written down: {problem}")
+            self._recorded = False
+        else:
+            self._recorded = True
 
     # -- the loop ------------------------------------------------------------------------------
 
@@ -201,6 +212,8 @@ class Supervisor:
             if unit.life and not unit.ready and unit.was_ready:
                 self._check_restart(unit.life)
             self._stream(unit)
+        if not self._recorded:
+            self._record()
 
     def _check_restart(self, life: Life) -> None:
         if life.age > life.program.ready_within and not life.ended():
@@ -215,6 +228,8 @@ class Supervisor:
         waits = [unit.restart_at - now for unit in self._units if not unit.life]
         if any(unit.life and not unit.ready for unit in self._units):
             waits.append(PROBE_EVERY)
+        if not self._recorded:
+            waits.append(RECORD_AGAIN)
         return min(waits, default=60.0)
 
     def _bury(self, unit: Unit, now: float) -> None:
