@@ -1,7 +1,7 @@
 """Every door x every persona, against golden statuses that people can review line by line.
 
-``MODELYARD_UPDATE_MATRIX=1 .venv/bin/pytest tests/doors/test_matrix.py`` writes matrix.csv anew; the
-diff is then read before it is committed. The rules below hold for whatever the file says.
+``MODELYARD_UPDATE_MATRIX=1 .venv/bin/pytest tests/doors/test_matrix.py`` writes matrix.csv anew;
+the diff is then read before it is committed. The rules below hold for whatever the file says.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors.knock import Door, doors, knock
+from tests.doors.knock import doors, knock
 from tests.doors.world import PERSONAS, World
 
 FILE = Path(__file__).with_name("matrix.csv")

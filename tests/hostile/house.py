@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,10 @@ from tests.storage import people
 from training.job import services as jobs
 from training.job.models import Attempt, OutputClaim, TrainingJob
 
-OUT = "import os, sys\nout = next(a for a in sys.argv if a.startswith('--train_url=')).split('=')[1]\n"
+OUT = (
+    "import os, sys\n"
+    "out = next(a for a in sys.argv if a.startswith('--train_url=')).split('=')[1]\n"
+)
 HOLD = "import time\nprint('ready', flush=True)\nwhile True: time.sleep(0.05)\n"
 #: the platform's lock: an in-memory SQLite is one connection for all threads, so a request and a
 #: look of the reconciler must not be inside their transactions at the same time
@@ -51,7 +54,7 @@ TURN = threading.RLock()
 class Tight(Flavor):
     """A flavor with bounds that a test reaches within a second."""
 
-    limit: Limits = Limits()
+    limit: Limits = field(default_factory=Limits)
 
     def limits(self, *, wall_seconds: float = 0) -> Limits:
         return Limits(**{**vars_of(self.limit), "wall_seconds": wall_seconds})
@@ -125,7 +128,7 @@ class House:
     # -- during ---------------------------------------------------------------------------------
 
     def look(self, obj: Any) -> Any:
-        """One look of the reconciler; returns the fresh row. A look that raises is a failed test."""
+        """One look of the reconciler; returns the fresh row. A look that raises fails the test."""
         with TURN:
             outcome = reconcile.look(obj._meta.label_lower, str(obj.pk))
             fresh = type(obj).objects.unscoped("test").get(pk=obj.pk)
@@ -315,8 +318,9 @@ def wait(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
 
 def without(agency: Agency) -> None:
     """Take the agency's rights away."""
-    from accounts import facts
     from django.db import transaction
+
+    from accounts import facts
 
     with TURN, transaction.atomic():
         PolicyAttachment.objects.filter(agency=agency).delete()
