@@ -10,7 +10,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from console.malformed import refuse_unreadable
 from console.pages import errors
+from core import outage
 from core.errors import AppError
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -70,9 +72,14 @@ class ErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            refuse_unreadable(request)
+        except AppError as error:
+            return errors.answer(request, error)
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, AppError):
             return errors.page(request, error)
-        return None
+        away = outage.of(error)
+        return None if away is None else errors.unavailable(request, away)

@@ -75,7 +75,14 @@ def normalise_prefix(raw: str) -> str:
 def normalise_folder(raw: str) -> str:
     """A folder as a prefix that ends in a slash, "" for the whole bucket. Raises as above."""
     bare = raw.strip("/")
-    return f"{normalise_key(bare)}/" if bare else ""
+    if not bare:
+        return ""
+    try:
+        return f"{normalise_key(bare)}/"
+    except ValidationFailed as error:
+        raise ValidationFailed(
+            error.message, code="BAD_PREFIX", problems=[Problem("prefix", error.message)]
+        ) from None
 
 
 def after(prefix: str) -> str:

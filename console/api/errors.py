@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
-from django.http import Http404, HttpRequest, JsonResponse
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
+from django.http.response import HttpResponseBase
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from core import audit
+from console.malformed import malformed
+from core import audit, outage
 from core.actor import ANONYMOUS
 from core.errors import (
     AccessDenied,
@@ -18,11 +20,17 @@ from core.errors import (
     NotAuthenticated,
     NotFound,
     Problem,
-    TooManyRequests,
+    Unavailable,
     ValidationFailed,
 )
 
 log = logging.getLogger("modelyard.api")
+
+HINTS = {
+    405: "The Allow header names the methods of this address.",
+    406: "Send Accept: application/json, or none.",
+    415: "Send Content-Type: application/json.",
+}
 
 
 def body(error: AppError, request_id: str) -> dict[str, Any]:
@@ -48,7 +56,14 @@ def body(error: AppError, request_id: str) -> dict[str, Any]:
 
 def answer(request: HttpRequest, error: AppError) -> JsonResponse:
     """The same outside a DRF view."""
-    return JsonResponse(body(error, getattr(request, "request_id", "")), status=error.status)
+    response = JsonResponse(body(error, getattr(request, "request_id", "")), status=error.status)
+    _when_again(response, error)
+    return response
+
+
+def _when_again(response: HttpResponseBase, error: AppError) -> None:
+    if "retry_after" in error.extra:
+        response["Retry-After"] = str(error.extra["retry_after"])
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -60,6 +75,8 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
     error = translate(exc)
     if error is None:
         return None
+    if isinstance(error, Unavailable):
+        log.warning("%s %s: %s: %s", request.method, request.path, error.code, exc)
     if isinstance(error, AccessDenied):
         audit.record_denial(
             getattr(request._request, "actor", ANONYMOUS), error.decision, error.target
@@ -69,13 +86,12 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
     )
     if error.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="modelyard"'
-    if isinstance(error, TooManyRequests) and "retry_after" in error.extra:
-        response["Retry-After"] = str(error.extra["retry_after"])
+    _when_again(response, error)
     return response
 
 
 def translate(exc: Exception) -> AppError | None:
-    """Any exception a caller can cause as an AppError, else None."""
+    """What a caller can cause or should wait for as an AppError, else None."""
     if isinstance(exc, AppError):
         return exc
     if isinstance(exc, exceptions.ValidationError):
@@ -89,15 +105,15 @@ def translate(exc: Exception) -> AppError | None:
         error = AppError(str(exc) or "Forbidden.", code="FORBIDDEN")
         error.status = 403
         return error
-    if isinstance(exc, RequestDataTooBig | TooManyFieldsSent):
-        error = AppError("The request body is too large.", code="BODY_TOO_LARGE")
-        error.status = 413
-        return error
+    if isinstance(exc, SuspiciousOperation | UnreadablePostError):
+        return malformed(exc)
     if isinstance(exc, exceptions.APIException):
-        error = AppError(str(exc.detail), code=str(exc.default_code).upper())
+        error = AppError(
+            str(exc.detail), code=str(exc.default_code).upper(), hint=HINTS.get(exc.status_code, "")
+        )
         error.status = exc.status_code
         return error
-    return None
+    return outage.of(exc)
 
 
 def _flatten(details: Any, path: str = "") -> Any:

@@ -14,6 +14,8 @@ from rest_framework.response import Response
 from core.errors import Conflict, ValidationFailed
 from core.models import IdempotencyRecord
 
+#: shown in the first answer and kept nowhere: a repeated request is answered without them
+SHOWN_ONCE = frozenset({"initial_password", "token"})
 _KEY = re.compile(r"^[\x21-\x7e]{1,100}$")
 
 Handler = Callable[..., Response]
@@ -52,7 +54,7 @@ def idempotent(handler: Handler) -> Handler:
             record.delete()  # nothing happened, so the key may be used again
             raise
         record.status = response.status_code
-        record.body = _plain(response.data)
+        record.body = _kept(_plain(response.data))
         record.headers = {
             name: response[name] for name in ("ETag", "Location") if response.has_header(name)
         }
@@ -68,6 +70,12 @@ def _plain(data: Any) -> Any:
     from rest_framework.utils.encoders import JSONEncoder
 
     return json.loads(json.dumps(data, cls=JSONEncoder))
+
+
+def _kept(body: Any) -> Any:
+    if not isinstance(body, dict):
+        return body
+    return {name: value for name, value in body.items() if name not in SHOWN_ONCE}
 
 
 def _again(user_id: Any, key: str, print_of: str) -> Response:

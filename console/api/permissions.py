@@ -22,9 +22,12 @@ class DeclaredAction(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         name = getattr(view, "action", None) or (request.method or "").lower()
-        rule = getattr(view, "declared", {}).get(name)
+        declared = getattr(view, "declared", {})
+        rule = declared.get(name) or (declared.get("get") if name == "head" else None)
         if rule is None:
-            return name in ("options", "metadata")
+            # A method that the address does not have is answered 405, which DRF does after this.
+            method = (request.method or "").lower()
+            return method not in view.http_method_names or not hasattr(view, method)
         if rule.startswith("public:"):
             return True
         actor = getattr(request._request, "actor", ANONYMOUS)

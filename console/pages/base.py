@@ -12,6 +12,8 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 
+from console.malformed import MethodNotAllowed, refuse_form
+from console.pages import errors
 from core import registry, services, states
 from core.actor import ANONYMOUS, Actor
 
@@ -30,6 +32,7 @@ class Page(View):
     public: ClassVar[str] = ""
     abstract: ClassVar[bool] = True
     while_password_expired: ClassVar[bool] = False
+    reads_form: ClassVar[bool] = True  # False: the body of a POST is bytes for somebody else
 
     request: HttpRequest
 
@@ -56,7 +59,24 @@ class Page(View):
             if self.actor.must_change_password and not self.while_password_expired:
                 return HttpResponseRedirect(settings.PASSWORD_CHANGE_URL)
         self.check(request)
+        if request.method == "POST" and self.reads_form:
+            refuse_form(request.POST)
         return super().dispatch(request, *args, **kwargs)
+
+    def http_method_not_allowed(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """The error page with the Allow header of RFC 9110, section 15.5.6."""
+        allowed = ", ".join(self._allowed_methods())
+        response = errors.answer(
+            request,
+            MethodNotAllowed(
+                f"This address takes {allowed}, not {request.method}.",
+                hint="Open the page from the menu and use its buttons.",
+            ),
+        )
+        response["Allow"] = allowed
+        return response
 
     def check(self, request: HttpRequest) -> None:
         """Ask before the handler runs. Resource pages ask about their object themselves."""

@@ -243,7 +243,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["console.api.permissions.DeclaredAction"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["console.api.parsers.StrictJSONParser"],
+    "DEFAULT_METADATA_CLASS": None,  # the OpenAPI document describes, not OPTIONS
     "DEFAULT_SCHEMA_CLASS": "console.api.schema.ModelyardSchema",
     "DEFAULT_PAGINATION_CLASS": "console.api.pagination.Pagination",
     "EXCEPTION_HANDLER": "console.api.errors.handle",

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -39,6 +40,8 @@ def create(actor: Actor, data: Mapping[str, Any]) -> ShareUnit:
         raise ValidationFailed.of(
             "resources", "Choose at least one resource to share.", code="REQUIRED"
         )
+    if region not in settings.REGIONS:
+        raise ValidationFailed.of("region", f"One of {', '.join(settings.REGIONS)}.")
     wanted = plan.read(
         actor,
         region,

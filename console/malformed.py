@@ -1,0 +1,93 @@
+"""Requests that cannot be read, whoever sends them: what is wrong, and with which part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core.exceptions import (
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
+from django.http import HttpRequest, QueryDict, UnreadablePostError
+
+from core.errors import AppError, Problem, ValidationFailed
+from core.text import unstorable
+
+
+class MethodNotAllowed(AppError):
+    """The address exists, the method does not; ``extra['allowed']`` names those that do."""
+
+    status = 405
+    code = "METHOD_NOT_ALLOWED"
+
+
+class LengthRequired(AppError):
+    """A body of unknown length would be taken for no body at all."""
+
+    status = 411
+    code = "LENGTH_REQUIRED"
+
+
+def malformed(error: Exception | None) -> AppError:
+    """What Django found wrong with a request, in our words."""
+    if isinstance(error, RequestDataTooBig):
+        found = AppError(
+            f"The body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes, the limit of "
+            "a form or a JSON body.",
+            code="BODY_TOO_LARGE",
+            hint="Send less at once. Files go to /api/v1/buckets/{bucket}/objects/{key}.",
+        )
+        found.status = 413
+        return found
+    if isinstance(error, TooManyFieldsSent | TooManyFilesSent):
+        return AppError(
+            f"The request has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields or files.",
+            code="TOO_MANY_FIELDS",
+            hint="Send it in several requests.",
+        )
+    if isinstance(error, UnreadablePostError):
+        return AppError(
+            "The body ended before its announced length; nothing was changed.",
+            code="INCOMPLETE_BODY",
+            hint="Send it again.",
+        )
+    return AppError(
+        "The request is malformed.", hint="Check its address, its headers and its form fields."
+    )
+
+
+def refuse_unreadable(request: HttpRequest) -> None:
+    """Refuse what no view could use: a body without a length, text that cannot be stored in the
+    address or the query. Raises LengthRequired, ValidationFailed."""
+    if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
+        raise LengthRequired(
+            "A body needs Content-Length.",
+            hint="Send the body whole with its length, not in chunks of unknown number.",
+        )
+    found = [Problem("", f"The address: {why}") for why in [unstorable(request.path)] if why]
+    found += problems_of(request.GET)
+    if found:
+        raise ValidationFailed(
+            found[0].text,
+            code="UNSTORABLE_TEXT",
+            hint="Take it out of the address.",
+            problems=found,
+        )
+
+
+def refuse_form(form: QueryDict) -> None:
+    """The same for the fields of a posted form. Raises ValidationFailed."""
+    found = list(problems_of(form))
+    if found:
+        raise ValidationFailed(found[0].text, code="UNSTORABLE_TEXT", problems=found)
+
+
+def problems_of(fields: QueryDict) -> Iterator[Problem]:
+    """What is wrong with names and values of a query or a form."""
+    for name, values in fields.lists():
+        for text in (name, *values):
+            if isinstance(text, str) and (why := unstorable(text)):
+                yield Problem(ascii(name)[1:-1][:64], why, "UNSTORABLE_TEXT", "Take it out.")
+                break

@@ -1,0 +1,25 @@
+"""Text that nothing here can use: it could not be stored, or would not be what it looks like."""
+
+from __future__ import annotations
+
+import re
+
+#: C0 and C1 without tab, line feed and carriage return, which long texts have
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def unstorable(text: str) -> str:
+    """Why ``text`` is no text for us, "" where it is.
+
+    PostgreSQL has no NUL in text, and half a surrogate pair has no UTF-8: both would end in an
+    error far from whoever sent them. Other control characters do things to whoever reads a log
+    or a terminal.
+    """
+    if found := _CONTROL.search(text):
+        code = ord(found[0])
+        return f"It holds a control character (U+{code:04X}) at character {found.start()}."
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"It is not Unicode text: half a surrogate pair at character {error.start}."
+    return ""
