@@ -43,6 +43,7 @@ class PredictPage(ResourcePage):
     """POST of the Predict tab: passed on to the gateway as this user, the answer passed back."""
 
     verb = "infer"
+    reads_form = False
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
         service = self.object(pk)
