@@ -20,6 +20,16 @@ SECONDS = 1000  # Playwright counts milliseconds
 PATIENCE = 20 * SECONDS
 WORK = 180 * SECONDS
 """Within this a job or a model server has to get where it should, on two busy cores."""
+DROP = """(area, files) => {
+  const carried = new DataTransfer();
+  for (const [name, bytes] of files) {
+    const raw = Uint8Array.from(atob(bytes), (sign) => sign.charCodeAt(0));
+    carried.items.add(new File([raw], name));
+  }
+  area.dispatchEvent(new DragEvent("dragenter", { dataTransfer: carried, bubbles: true }));
+  area.dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true }));
+}"""
+"""Drops files, given as pairs of name and base64 bytes, on an element."""
 
 
 def launch(playwright: Playwright) -> Browser:

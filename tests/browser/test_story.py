@@ -18,7 +18,7 @@ from playwright.sync_api import expect
 
 from demo import rights
 from tests.browser.cast import CONSUMER, DEVELOPER, OWNER, SAMPLES, Cast, make_digits, new_password
-from tests.browser.people import WORK, Person
+from tests.browser.people import DROP, WORK, Person
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -168,16 +168,6 @@ def test_the_owner_makes_a_developer_with_the_rights_of_a_group(cast: Cast) -> N
 
 
 # -- data ----------------------------------------------------------------------------------------
-
-DROP = """(area, files) => {
-  const carried = new DataTransfer();
-  for (const [name, bytes] of files) {
-    const raw = Uint8Array.from(atob(bytes), (sign) => sign.charCodeAt(0));
-    carried.items.add(new File([raw], name));
-  }
-  area.dispatchEvent(new DragEvent("dragenter", { dataTransfer: carried, bubbles: true }));
-  area.dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true }));
-}"""
 
 
 def test_the_developer_drops_data_and_a_folder_of_code_into_a_bucket(
