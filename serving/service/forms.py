@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -9,6 +11,20 @@ from compute.catalog.flavors import DEFAULT_FLAVOR, fitting, pools
 from console.forms import NamedForm, ResourceForm
 from registry.model.models import Model
 from serving.service.models import MAX_REPLICAS
+
+
+class ModelField(forms.ChoiceField):
+    """The models one may deploy. Any other id is let through to the service, whose refusal says
+    why (a share that has ended, another account's model), and is written to the trail."""
+
+    def valid_value(self, value: str) -> bool:
+        if super().valid_value(value):
+            return True
+        try:
+            uuid.UUID(str(value))
+        except ValueError:
+            return False
+        return True
 
 
 class ServiceForm(NamedForm):
@@ -24,7 +40,7 @@ class ServiceForm(NamedForm):
         (_("Resources"), "", ("pool", "flavor", "replicas")),
     )
 
-    model = forms.ChoiceField(label=_("Model"))
+    model = ModelField(label=_("Model"))
     pool = forms.ChoiceField(label=_("Resource pool"))
     flavor = forms.ChoiceField(label=_("Flavor"), initial=DEFAULT_FLAVOR)
     replicas = forms.IntegerField(

@@ -40,10 +40,15 @@ class LogPage(ResourcePage):
 
 
 class PredictPage(ResourcePage):
-    """POST of the Predict tab: passed on to the gateway as this user, the answer passed back."""
+    """What the Predict tab sends: passed on to the gateway as this user, the answer passed back."""
 
     verb = "infer"
     reads_form = False
+
+    def put(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        """What the tab sends: the check against forged requests would read a POST's form, and
+        with it the picture, before this page could pass it on."""
+        return self.post(request, pk)
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
         service = self.object(pk)

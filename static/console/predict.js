@@ -3,12 +3,19 @@ import { csrf, make } from "./dom.js";
 import { paint } from "./json.js";
 import { dropArea } from "./upload.js";
 
+const LABELS = ["predicted_label", "label", "prediction", "class", "predict", "result"];
+const SCORES = ["probability", "score", "confidence"];
+
 /** The line to show large and the ranking below it, out of the answers that services give. */
 function headline(answer) {
   const first = Array.isArray(answer) ? answer[0] : answer;
   if (first === null || typeof first !== "object") return { top: String(first), bars: [] };
   const scores = first.scores ?? first.probabilities ?? null;
-  const label = first.predicted_label ?? first.label ?? first.prediction ?? first.class ?? first.predict ?? first.result;
+  const score = SCORES.map((name) => first[name]).find((value) => typeof value === "number");
+  const named = LABELS.map((name) => first[name]).find((value) => value !== undefined && value !== null);
+  // Services are free in naming their answer: else it is the first plain value that is no score.
+  const plain = Object.entries(first).find(([name, value]) => !SCORES.includes(name) && value !== null && typeof value !== "object");
+  const label = named ?? plain?.[1];
   const pairs = Array.isArray(scores)
     ? scores.map((one, index) => (Array.isArray(one) ? one : [index, one]))
     : scores && typeof scores === "object" ? Object.entries(scores) : [];
@@ -18,6 +25,7 @@ function headline(answer) {
     .sort((one, two) => two[1] - one[1])
     .slice(0, 5);
   const top = label ?? bars[0]?.[0];
+  if (!bars.length && score >= 0 && score <= 1 && typeof top !== "object") bars.push([String(top ?? ""), score]);
   return { top: top === undefined || typeof top === "object" ? "" : String(top), bars };
 }
 
@@ -75,7 +83,7 @@ export function startPredict(form) {
     find("idle").hidden = true;
     find("answer").hidden = false;
     try {
-      const response = await fetch(form.action, { method: "POST", body, headers });
+      const response = await fetch(form.action, { method: form.dataset.method, body, headers });
       const text = await response.text();
       find("meta").textContent = `HTTP ${response.status} · ${Math.round(performance.now() - started)} ms`;
       let answer = null;

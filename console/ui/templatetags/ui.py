@@ -213,11 +213,14 @@ def predict(
     field: str = "images",
     accept: str = "image/*",
     sample: str = "",
+    method: str = "POST",
 ) -> dict[str, Any]:
-    """Try-it form: a file or a JSON body is sent to `url`, the JSON answer is shown."""
+    """Try-it form: a file or a JSON body is sent to `url`, the JSON answer is shown. A page that
+    passes the body on as it came takes PUT."""
     return {
         "id": name,
         "url": url,
+        "method": method,
         "field": field,
         "accept": accept,
         "sample": sample,
