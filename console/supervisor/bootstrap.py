@@ -25,6 +25,10 @@ ROOT = HERE.parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 BEGAN = time.monotonic()
+# Exact versions with the SHA-256 of every file, so that an index or a mirror can offer nothing else
+# than what was tested. Tools of development come on top of it.
+LOCK = "requirements.lock"
+TOOLS = "requirements-dev.txt"
 
 # pip's way of naming other package indexes, and uv's. An installation behind a mirror is set up
 # for pip; uv does not read pip's files.
@@ -53,16 +57,16 @@ def main() -> None:
     os.chdir(ROOT)
     try:
         if developing:
-            ensure(["requirements.txt", "requirements-dev.txt"], chromium=True)
+            ensure([LOCK, TOOLS], chromium=True)
             become("-m", "tests.checks", *arguments)
         options = load("options").parse(arguments)
         if options.var:
             # The supervisor runs in the project's folder; the path was typed in another one.
             arguments += ["--var", str(called_from / options.var.expanduser())]
-        if options.check and not report(["requirements.txt"]):
+        if options.check and not report([LOCK]):
             sys.exit(1)
         if not options.check:
-            ensure(["requirements.txt"], chromium=False)
+            ensure([LOCK], chromium=False)
         become("-m", "console.supervisor", *arguments)
     except Missing as problem:
         sys.exit(str(problem))
@@ -134,7 +138,8 @@ def ensure(requirements: Sequence[str], *, chromium: bool) -> None:
     if not venv_works():
         say(f"making the environment with {sys.executable}")
         command([sys.executable, "-m", "venv", "--clear", str(VENV)], "making .venv")
-    install(requirements[-1])
+    for name in requirements:
+        install(name)
     # Stamps of earlier requirements are no longer true. The runtime ones are part of the
     # development ones, so both stay valid after ./test.
     for old in VENV.glob(".installed-*"):
@@ -197,23 +202,32 @@ def apt_install(packages: Sequence[str]) -> bool:
 
 def install(requirements: str) -> None:
     """Install with uv, which takes seconds where pip takes half a minute; pip only brings uv and
-    stands in when uv fails (a proxy or index only pip is set up for)."""
+    stands in when uv fails (a proxy or index only pip is set up for). Files whose digest is not in
+    the lock are refused."""
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
-    pinned = next(
-        line.split("#")[0].strip()
-        for line in (ROOT / "requirements.txt").read_text().splitlines()
-        if line.startswith("uv==")
-    )
     if not (VENV / "bin" / "uv").exists():
         say("installing uv")
-        command([*pip, "install", "-q", pinned], "installing uv")
+        only = VENV / "uv.lock"
+        only.write_text(locked("uv"))
+        command([*pip, "install", "-q", "--require-hashes", "-r", str(only)], "installing uv")
     say(f"installing {requirements}")
+    wanted = [*(["--require-hashes"] if requirements == LOCK else []), "-r", requirements]
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "-q", "-p", str(PYTHON), *indexes(pip)]
     environment = {**os.environ, "UV_LINK_MODE": "copy"}
-    done = subprocess.run([*uv, "-r", requirements], cwd=ROOT, env=environment)
+    done = subprocess.run([*uv, *wanted], cwd=ROOT, env=environment)
     if done.returncode != 0:
         say("uv could not; trying pip")
-        command([*pip, "install", "-q", "-r", requirements], f"installing {requirements}")
+        command([*pip, "install", "-q", *wanted], f"installing {requirements}")
+
+
+def locked(name: str) -> str:
+    """The lines of one package in the lock: its version and the digests of its files."""
+    lines = (ROOT / LOCK).read_text().splitlines(keepends=True)
+    start = next(at for at, line in enumerate(lines) if line.startswith(f"{name}=="))
+    end = start + 1
+    while end < len(lines) and lines[end].startswith(" "):
+        end += 1
+    return "".join(lines[start:end])
 
 
 def indexes(pip: Sequence[str]) -> list[str]:
