@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
-from accounts.actions import SELF_SERVICE
+from accounts.actions import CREDENTIAL_CARRIES, NEVER_ON_BEHALF, SELF_SERVICE
 from accounts.facts import facts_of
 from accounts.principal import Principal, principal_of
 from accounts.question import Question, is_own_thing
@@ -41,9 +41,9 @@ class Engine:
         principal = principal_of(actor, account) if account is not None else None
         if principal is None:
             return _no(action, "authenticated", "The user is not there any more. Sign in again.")
-        gone = _agency_lost(principal, action)
-        if gone is not None:
-            return gone
+        stopped = _stopped(principal, actor, action)
+        if stopped is not None:
+            return stopped
         key = _memo_key(principal, actor, action, target, context)
         found = principal.memo.get(key) if key is not None else None
         if found is None:
@@ -88,13 +88,15 @@ class Engine:
     ) -> Q | None:
         if any(key.startswith(_TAG) for key in principal.keys):
             return self._one_by_one(actor, action, model, base)
+        if _stopped(principal, actor, action) is not None:
+            return None
         regions = ("", *settings.REGIONS) if principal.keys & _REGION_KEYS else (None,)
         account_id = principal.account.id if own else "another account"
         parts: list[Q] = []
         for region in regions:
             target = Target(account_id, region=actor.region if region is None else region)
             question = Question(principal, actor, action, target, {}, rows_of=model)
-            if _agency_lost(principal, action) is not None or not question.answer().allowed:
+            if not question.answer().allowed:
                 continue
             found = question.rows()
             if found == NO_ROW:
@@ -183,6 +185,35 @@ def _agency_lost(principal: Principal, action: str) -> Decision | None:
         "agency",
         f"authorisation lost: {name} {why}. The main account can make a new one.",
     )
+
+
+def _stopped(principal: Principal, actor: Actor, action: str) -> Decision | None:
+    """Why this is not done on somebody's behalf; None where nothing stands in the way."""
+    if principal.agency_id is None:
+        return None
+    lost = _agency_lost(principal, action)
+    return lost if lost is not None else _not_carried(actor, action)
+
+
+def _not_carried(actor: Actor, action: str) -> Decision | None:
+    """What no agency carries, whatever is attached to it. Never kept in a memo: a credential and
+    the platform itself share their principal."""
+    name = action.lower()
+    if name.partition(":")[0] in NEVER_ON_BEHALF:
+        return _no(
+            action,
+            "agency",
+            f"`{action}` is never done on somebody's behalf: rights, shares and the trail are for "
+            "people who are signed in.",
+        )
+    if actor.via == "credential" and name not in CREDENTIAL_CARRIES:
+        return _no(
+            action,
+            "agency",
+            f"A background credential does not carry `{action}`: it fetches inputs and stores "
+            "outputs, nothing else.",
+        )
+    return None
 
 
 def _not_a_user(actor: Actor, action: str) -> Decision:

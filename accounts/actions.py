@@ -15,6 +15,22 @@ SELF_SERVICE = frozenset(
 )
 #: the one thing a user with a temporary password may do
 PASSWORD_CHANGE = "iam:users:changeownpassword"  # noqa: S105  an action, not a password
+#: services whose actions no agency carries: background work moves data, it does not move rights
+NEVER_ON_BEHALF = frozenset({"iam", "resource_share", "cts"})
+#: all that a runner does with its credential: read code, inputs and models, write outputs
+CREDENTIAL_CARRIES = frozenset(
+    {
+        "obs:bucket:headbucket",
+        "obs:bucket:listbucket",
+        "obs:object:getobject",
+        "obs:object:putobject",
+        "modelarts:dataset:getdataset",
+        "modelarts:dataset:getdatasetversion",
+        "modelarts:dataset:use",
+        "modelarts:model:get",
+        "modelarts:model:deploy",
+    }
+)
 #: only the root user of the operator's account
 OPERATOR_ONLY = frozenset(
     {"iam:accounts:createaccount", "iam:accounts:listaccounts", "iam:accounts:suspendaccount"}
