@@ -36,6 +36,7 @@ class UserCreatePage(CreatePage):
     verb = "create"
 
     def post(self, request: HttpRequest) -> HttpResponse:
+        self.ask()
         form = self.form(data=request.POST)
         if not form.is_valid():
             return self.show(form, status=400)

@@ -77,6 +77,7 @@ class VerbPage(ResourcePage):
 
     def post(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         obj, declared = self.found(pk, verb)
+        access.authorize(self.actor, declared.action, obj)
         form = self.form(declared, obj, data=request.POST)
         if form is not None and not form.is_valid():
             return self.show(obj, declared, form, status=400)

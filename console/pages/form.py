@@ -20,13 +20,18 @@ class CreatePage(ResourcePage):
 
     verb = "create"
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def ask(self) -> None:
+        """Whoever may create under no name at all gets no form, neither empty nor filled in."""
         if not may_create(self.actor, self.spec):
             action = self.spec.action("create")
             access.authorize(self.actor, action, context=form_context(self.spec))
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        self.ask()
         return self.show(self.form(initial=self.initial(request)))
 
     def post(self, request: HttpRequest) -> HttpResponse:
+        self.ask()
         form = self.form(data=request.POST, files=request.FILES)
         if not form.is_valid():
             return self.show(form, status=400)
@@ -87,6 +92,7 @@ class EditPage(ResourcePage):
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
         obj = self.object(pk)
+        access.authorize(self.actor, self.spec.action("update"), obj)
         form = self.form(obj, data=request.POST, files=request.FILES)
         if not form.is_valid():
             return self.show(obj, form, status=400)

@@ -67,11 +67,18 @@ def files_tab(request: Any, model: Model) -> dict[str, Any]:
 
 
 def used_tab(request: Any, model: Model) -> dict[str, Any]:
-    """Services of this account that run from the model; others' are only counted for the owner."""
+    """Services of this account that run from the model and that the viewer may see; those of other
+    accounts are only counted, for the owner."""
     found = uses.of(model)
-    account = request.actor.account_id
+    actor: Actor = request.actor
+    account = actor.account_id
     return {
-        "uses": [use for use in found if use.what.account_id == account],
+        "uses": [
+            use
+            for use in found
+            if use.what.account_id == account
+            and access.decide(actor, registry.spec_of(use.what).action("get"), use.what).allowed
+        ],
         "elsewhere": sum(1 for use in found if use.what.account_id != account)
         if model.account_id == account
         else 0,
@@ -99,7 +106,9 @@ def links(model: Model, actor: Actor) -> list[Link]:
     found = []
     if (
         access.decide(actor, "modelarts:model:deploy", model).allowed
-        and access.decide(actor, "modelarts:service:create").allowed
+        and access.decide(
+            actor, "modelarts:service:create", context={"modelarts:poolType": "public"}
+        ).allowed
     ):
         why_not = "" if ready else _("Only a published model can be deployed.")
         url = f"/services/new?model={model.pk}"
