@@ -203,7 +203,9 @@ async def _send_json(
     lines = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
         (b"x-request-id", request_id.encode()),
+        *header_rules.RESPONSE_ADDED,
         *((key.lower().encode(), value.encode()) for key, value in (headers or {}).items()),
     ]
     if close:

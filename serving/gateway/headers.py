@@ -28,16 +28,28 @@ REQUEST_DROPPED = HOP_BY_HOP | PRIVATE | REWRITTEN
 # And the answer of a tenant's code must not act on the host the console lives on.
 RESPONSE_DROPPED = HOP_BY_HOP | {
     b"set-cookie",
+    b"set-cookie2",
     b"clear-site-data",
     b"strict-transport-security",
+    b"alt-svc",  # would send the host's later requests to another port
+    b"service-worker-allowed",
+    b"refresh",
+    b"nel",
+    b"report-to",
+    b"reporting-endpoints",
     b"x-request-id",
     b"server",
     b"content-security-policy",
+    b"content-security-policy-report-only",
     b"x-content-type-options",
+    b"x-frame-options",
+    b"referrer-policy",
 }
 RESPONSE_ADDED = (
     (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"sandbox; default-src 'none'"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"content-security-policy", b"sandbox; default-src 'none'; frame-ancestors 'none'"),
 )
 
 
