@@ -72,6 +72,7 @@ SPEC = registry.register(
             "create": "createDataset",
             "update": "updateDataset",
             "delete": "deleteDataset",
+            "use": "use",
         },
         columns=(
             Column("name", _("Name"), sort="name"),
@@ -134,6 +135,7 @@ SPEC = registry.register(
             "create": "createDataset",
             "update": "updateDataset",
             "delete": "deleteDataset",
+            "use": "use",
         },
         quota=("datasets", 100),
         share_operations=(
