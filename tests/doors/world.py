@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from typing import Any
 
 from django.db import transaction
@@ -73,7 +74,9 @@ class World:
                 raise_request_exception=False,
                 headers={"Authorization": f"Bearer {self.bearers[who]}"},
             )
-        return self.browsers[who]
+        browser = Client(raise_request_exception=False)
+        browser.cookies = SimpleCookie(self.browsers[who].cookies.output(header="", sep=";"))
+        return browser
 
     def strict(self, on: bool) -> None:
         """Turn the owner's strict mode; the persona ``fresh_loose`` lives where it is off."""
