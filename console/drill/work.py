@@ -1,0 +1,276 @@
+"""The small job and the small service of a drill, and the proofs that nothing of them was lost."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from console.drill import program
+from console.drill.client import PREFIX, Client, DrillFailed
+from console.drill.processes import Host
+from demo.client import StoryFailed, brief
+
+ENGINE = "python_3.11-sklearn-cpu"
+FLAVOR, POOL = "modelyard.cpu.1u", "public"
+TERMINAL = ("Completed", "Failed", "Terminated")
+INPUTS, OUTPUTS, STEPS = 60, 60, 10
+LAST_WORDS = 4.0  # seconds the program takes to end after SIGTERM
+REACHED = 120.0  # seconds until a phase must have come
+LOOK = 0.1
+STEP = re.compile(r"^step=(\d+) loss=", re.MULTILINE)
+
+
+def until(what: str, look: Callable[[], Any], *, within: float, every: float = LOOK) -> Any:
+    """The first true value. Raises StoryFailed after ``within`` seconds."""
+    end = time.monotonic() + within
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise StoryFailed(f"{what} did not come within {within:.0f} s")
+        time.sleep(every)
+
+
+def upload_code(client: Client) -> None:
+    """The program and some inputs, so that preparing takes long enough to be hit."""
+    api = client.api
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "file")
+        path.write_bytes(Path(program.__file__).read_bytes())
+        api.put_file(PREFIX, "code/program.py", path)
+        there = {row["key"] for row in api.objects(PREFIX, "in/")}
+        for number in range(INPUTS):
+            key = f"in/{number:03}.bin"
+            if key not in there:
+                path.write_bytes(program.content("input", number))
+                api.put_file(PREFIX, key, path)
+
+
+class Job:
+    """One training job of the drill."""
+
+    def __init__(self, client: Client, host: Host) -> None:
+        self.client, self.host = client, host
+        self.name = f"{PREFIX}-{uuid.uuid4().hex[:8]}"
+        self.id = ""
+
+    def start(self, *, steps: int = STEPS, files: int = OUTPUTS) -> None:
+        self.steps, self.files = steps, files
+        row = self.client.post(
+            "/training-jobs",
+            {
+                "name": self.name,
+                "code_bucket": PREFIX,
+                "code_prefix": "code/",
+                "boot_file": "program.py",
+                "engine": ENGINE,
+                "flavor": FLAVOR,
+                "pool": POOL,
+                "inputs": [{"name": "data_url", "bucket": PREFIX, "prefix": "in/"}],
+                "outputs": [{"name": "train_url", "bucket": PREFIX, "prefix": f"{self.name}/"}],
+                "hyperparameters": {
+                    "seed": self.name,
+                    "files": str(files),
+                    "steps": str(steps),
+                    "last_words": str(LAST_WORDS),
+                },
+                "max_duration": 600,
+            },
+        )
+        self.id = row["id"]
+
+    @property
+    def attempt(self) -> str:
+        return self.host.attempt_of_job(self.name)
+
+    def row(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.get(f"/training-jobs/{self.id}")
+        return found
+
+    def stop(self) -> None:
+        self.client.post(f"/training-jobs/{self.id}/stop")
+
+    def reach(self, phase: str) -> None:
+        """Wait until the job is in a phase: the runner's own word where it has one."""
+        own = {"Preparing": "preparing", "Running": "running", "Uploading": "uploading"}
+        if phase == "Terminating":
+            self.reach("Running")
+            self.stop()
+            until(
+                "the runner's stop",
+                lambda: self.host.state(self.attempt).get("phase") == "stopping",
+                within=REACHED,
+            )
+        elif phase in own:
+            until(
+                f"job {self.name} {phase}",
+                lambda: self._is(own[phase]),
+                within=REACHED,
+            )
+        else:
+            until(f"job {self.name} {phase}", lambda: self.row()["phase"] == phase, within=REACHED)
+
+    def _is(self, phase: str) -> bool:
+        state = self.host.state(self.attempt)
+        if state.get("phase") == "exited":
+            raise StoryFailed(f"job {self.name} was over before it could be hit while {phase}")
+        if phase == "preparing":
+            return state.get("stage") == "fetching inputs"
+        return state.get("phase") == phase
+
+    def end(self, within: float) -> dict[str, Any]:
+        """Wait for a terminal phase. Raises StoryFailed naming the last one seen."""
+        last: dict[str, Any] = {}
+
+        def over() -> bool:
+            last.update(self.row())
+            return last["phase"] in TERMINAL
+
+        try:
+            until("the end", over, within=within, every=0.3)
+        except StoryFailed as late:
+            raise StoryFailed(f"{late}; last seen: {brief(last)}") from late
+        return last
+
+    def lost(self, row: dict[str, Any], expected: str, *, attempts: int = 1) -> list[str]:
+        """What is missing, doubled or left over; empty when all is there once."""
+        wrong = []
+        if row["phase"] != expected:
+            wrong.append(f"ended {brief(row)}, not {expected}")
+        if expected == "Completed":
+            wrong += self._outputs()
+        if expected == "Completed" and attempts == 1:
+            wrong += self._numbers()
+        return wrong
+
+    def _outputs(self) -> list[str]:
+        stored = self.client.patiently(lambda: self.client.api.objects(PREFIX, f"{self.name}/"))
+        wanted = {
+            f"{self.name}/part-{number:03}.bin": hashlib.sha256(
+                program.content(self.name, number)
+            ).hexdigest()
+            for number in range(self.files)
+        }
+        found = {row["key"]: row["sha256"] for row in stored}
+        wrong = [f"output {key} is missing" for key in sorted(wanted.keys() - found.keys())[:3]]
+        wrong += [f"output {key} is too much" for key in sorted(found.keys() - wanted.keys())[:3]]
+        wrong += [f"output {key} differs" for key in wanted if found.get(key, "") not in
+                  ("", wanted[key])]  # fmt: skip
+        if len(stored) != len(found):
+            wrong.append("an output is listed twice")
+        return wrong
+
+    def _numbers(self) -> list[str]:
+        """Every line of the log once, every number in the curve once."""
+        text, offset = "", 0
+        while True:
+            part = self.client.get(f"/training-jobs/{self.id}/logs", offset=offset)
+            text += part["text"]
+            if part["eof"] or part["next"] == offset:
+                break
+            offset = part["next"]
+        steps = [int(step) for step in STEP.findall(text)]
+        wrong = []
+        if steps != list(range(self.steps)):
+            wrong.append(f"the log tells of steps {steps}")
+        series = self.client.get(f"/training-jobs/{self.id}/metrics")["series"].get("loss", [])
+        if [int(step) for step, _value in series] != list(range(self.steps)):
+            wrong.append(f"the curve has {len(series)} points of {self.steps}")
+        return wrong
+
+
+class Service:
+    """One service of the drill."""
+
+    def __init__(self, client: Client, host: Host) -> None:
+        self.client, self.host = client, host
+        self.name = f"{PREFIX}-{uuid.uuid4().hex[:8]}"
+        self.id = self.address = ""
+
+    def start(self) -> None:
+        row = self.client.post("/services", {"name": self.name, "model": model(self.client)})
+        self.id, self.address = row["id"], row["access_address"]
+
+    def row(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.get(f"/services/{self.id}")
+        return found
+
+    def stop(self) -> None:
+        self.client.post(f"/services/{self.id}/stop")
+
+    def living(self) -> list[dict[str, Any]]:
+        rows = self.client.get(f"/services/{self.id}/instances")["items"]
+        return [row for row in rows if row["ended_at"] is None]
+
+    @property
+    def attempt(self) -> str:
+        """The instance whose process there is to hit."""
+        rows = self.living()
+        return str(rows[-1]["id"]) if rows else ""
+
+    def reach(self, phase: str) -> None:
+        if phase == "Deploying":
+            until(
+                "the model server's start",
+                lambda: self.host.runner(self.attempt).alive,
+                within=REACHED,
+            )
+        elif phase == "Stopping":
+            self.reach("Running")
+            self.stop()
+        else:
+            until(
+                f"service {self.name} {phase}",
+                lambda: self.row()["phase"] == phase,
+                within=REACHED,
+            )
+
+    def end(self, expected: str, within: float, *, other_than: str = "") -> dict[str, Any]:
+        """Wait until it is ``expected`` and, if Running, served by exactly one living instance
+        (another one than ``other_than``). Raises StoryFailed."""
+        last: dict[str, Any] = {}
+
+        def there() -> bool:
+            last.update(self.row())
+            if last["phase"] != expected:
+                return False
+            ids = [str(row["id"]) for row in self.living()]
+            if expected != "Running":
+                return not ids
+            return (
+                last["ready_replicas"] == 1
+                and len(ids) == 1
+                and ids[0] != other_than
+                and self.host.user_process(ids[0]).alive
+            )
+
+        try:
+            until(expected, there, within=within, every=0.3)
+        except StoryFailed as late:
+            raise StoryFailed(f"{late}; last seen: {brief(last)}") from late
+        if expected == "Running":
+            self.client.predict(self.address)
+        return last
+
+
+def model(client: Client) -> str:
+    """A published model of the owner. Raises DrillFailed."""
+    for row in client.get("/models", limit=100)["items"]:
+        if row["phase"] == "Published" and row["engine"] == ENGINE:
+            return str(row["id"])
+    raise DrillFailed(
+        f"No published model for {ENGINE}. Play the demonstration first: ./run --demo"
+    )
+
+
+def free_capacity(client: Client) -> tuple[float, float]:
+    """Free cores and memory of the pool."""
+    pool = next(row for row in client.get("/pools")["items"] if row["id"] == POOL)
+    return float(pool["free_cpus"]), float(pool["free_memory_mb"])
