@@ -207,6 +207,12 @@ WHITENOISE_USE_FINDERS = TESTING
 WHITENOISE_AUTOREFRESH = TESTING  # tests run without collected files
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # forms and JSON; object bytes are streamed
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+#: open live pages per web process, each of which holds a thread: half of them stay for requests
+MODELYARD_LIVE_STREAMS = env.integer(
+    "MODELYARD_LIVE_STREAMS",
+    default=max(1, env.integer("MODELYARD_WEB_THREADS", default=16, minimum=1) // 2),
+    minimum=1,
+)
 
 # -- work that takes time
 REDIS_URL = env.text("REDIS_URL") or _broker_url()
