@@ -9,7 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views import View
 
 from console.malformed import MethodNotAllowed, refuse_form
@@ -88,7 +88,7 @@ class Page(View):
     def sign_in_first(self, request: HttpRequest) -> HttpResponseBase:
         if request.headers.get("HX-Request"):
             response = HttpResponse(status=401)
-            response["HX-Redirect"] = f"{settings.LOGIN_URL}?next={request.path}"
+            response["HX-Redirect"] = f"{settings.LOGIN_URL}?{urlencode({'next': request.path})}"
             return response
         return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
 
