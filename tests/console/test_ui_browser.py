@@ -129,7 +129,7 @@ def test_upload_sends_raw_bytes_with_digest_and_reports_refusals(
     good.write_bytes(b"\x00\x01" * 5000)
     bad.write_bytes(b"x")
     page.goto("/open-patterns")
-    page.locator("#drop input[type=file]").set_input_files([good, bad])
+    page.get_by_label("Files to upload").set_input_files([good, bad])
     rows = page.locator("#drop .upload-item")
     expect(rows.nth(0)).to_contain_text("Stored")
     expect(rows.nth(1)).to_contain_text("The bucket is full.")
