@@ -122,7 +122,7 @@ class ResourcePage(Page):
 def safe_next(request: HttpRequest, default: str) -> str:
     """``next`` of the request if it stays on this host, else ``default``."""
     target = request.POST.get("next") or request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(
+    if target.isprintable() and url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     ):
         return target
