@@ -19,7 +19,7 @@ from demo.client import StoryFailed, brief
 ENGINE = "python_3.11-sklearn-cpu"
 FLAVOR, POOL = "modelyard.cpu.1u", "public"
 TERMINAL = ("Completed", "Failed", "Terminated")
-INPUTS, OUTPUTS, STEPS = 60, 60, 10
+INPUTS, OUTPUTS, STEPS = 50, 50, 8
 LAST_WORDS = 4.0  # seconds the program takes to end after SIGTERM
 REACHED = 120.0  # seconds until a phase must have come
 LOOK = 0.1
@@ -102,12 +102,10 @@ class Job:
         own = {"Preparing": "preparing", "Running": "running", "Uploading": "uploading"}
         if phase == "Terminating":
             self.reach("Running")
+            # Its first line says that it is ready to be asked to stop.
+            until("the first line", lambda: STEP.search(self.text()), within=REACHED)
             self.stop()
-            until(
-                "the runner's stop",
-                lambda: self.host.state(self.attempt).get("phase") == "stopping",
-                within=REACHED,
-            )
+            until("the runner's stop", lambda: self._is("stopping"), within=REACHED)
         elif phase in own:
             until(
                 f"job {self.name} {phase}",
@@ -167,16 +165,19 @@ class Job:
             wrong.append("an output is listed twice")
         return wrong
 
-    def _numbers(self) -> list[str]:
-        """Every line of the log once, every number in the curve once."""
+    def text(self) -> str:
+        """The log so far."""
         text, offset = "", 0
         while True:
             part = self.client.get(f"/training-jobs/{self.id}/logs", offset=offset)
             text += part["text"]
             if part["eof"] or part["next"] == offset:
-                break
+                return text
             offset = part["next"]
-        steps = [int(step) for step in STEP.findall(text)]
+
+    def _numbers(self) -> list[str]:
+        """Every line of the log once, every number in the curve once."""
+        steps = [int(step) for step in STEP.findall(self.text())]
         wrong = []
         if steps != list(range(self.steps)):
             wrong.append(f"the log tells of steps {steps}")
