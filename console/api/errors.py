@@ -95,7 +95,7 @@ def translate(exc: Exception) -> AppError | None:
     if isinstance(exc, AppError):
         return exc
     if isinstance(exc, exceptions.ValidationError):
-        problems = list(_flatten(exc.get_full_details()))
+        problems = problems_of(exc)
         return ValidationFailed(problems[0].text if problems else "Bad input.", problems=problems)
     if isinstance(exc, Http404 | exceptions.NotFound):
         return NotFound()
@@ -114,6 +114,11 @@ def translate(exc: Exception) -> AppError | None:
         error.status = exc.status_code
         return error
     return outage.of(exc)
+
+
+def problems_of(error: exceptions.ValidationError) -> list[Problem]:
+    """What a serializer found, one problem per message."""
+    return list(_flatten(error.get_full_details()))
 
 
 def _flatten(details: Any, path: str = "") -> Any:

@@ -27,7 +27,11 @@ class DeclaredAction(BasePermission):
         if rule is None:
             # A method that the address does not have is answered 405, which DRF does after this.
             method = (request.method or "").lower()
-            return method not in view.http_method_names or not hasattr(view, method)
+            return (
+                method == "options"
+                or method not in view.http_method_names
+                or (not hasattr(view, method))
+            )
         if rule.startswith("public:"):
             return True
         actor = getattr(request._request, "actor", ANONYMOUS)

@@ -87,6 +87,10 @@ class ModelyardSchema(AutoSchema):
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         """What the view declares, and the errors every view shares."""
         responses: dict[str, Any] = super()._get_response_bodies(direction)
+        if self._sends_ranges():
+            responses["206"] = responses["200"] | {"description": "The range asked for."}
+        if self._sends_ranges() or getattr(self.view, "action", "") == "retrieve":
+            responses["304"] = {"description": "Not changed since the ETag in If-None-Match."}
         for code, description in self._errors().items():
             declared = responses.get(str(code), {})
             responses[str(code)] = {
@@ -95,13 +99,21 @@ class ModelyardSchema(AutoSchema):
             }
         return responses
 
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """Lists are objects with ``items`` here; only paginated ones are wrapped by spectacular."""
+        paged = getattr(self.view, "pagination_class", None) is not None
+        return paged and bool(super()._is_list_view(serializer))
+
     def _errors(self) -> dict[int, str]:
         found = dict(ALWAYS)
         if self.method != "GET":
             found |= CHANGING
-        elif any(p["in"] == "header" and p["name"] == "Range" for p in self._get_parameters()):
+        elif self._sends_ranges():
             found[416] = "The asked range lies beyond the end."
         return found
+
+    def _sends_ranges(self) -> bool:
+        return self.method == "GET" and any(p["name"] == "Range" for p in self._get_parameters())
 
     def _error(self) -> ResolvedComponent:
         found: ResolvedComponent = self.resolve_serializer(ErrorSerializer(), "response")

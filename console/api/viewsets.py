@@ -9,12 +9,19 @@ from rest_framework import serializers, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.api.errors import problems_of
 from console.api.idempotency import idempotent
 from console.filters import filterset_class
 from console.pages.list import branches
 from core import access, registry, services
 from core.actor import Actor
-from core.errors import NotFound, PreconditionFailed, PreconditionRequired, ValidationFailed
+from core.errors import (
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    Problem,
+    ValidationFailed,
+)
 
 IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description='The ETag you saw, e.g. W/"3".'
@@ -137,8 +144,8 @@ class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
             self.spec.verb(self.verb)
         except KeyError:
             raise NotFound() from None
-        input_class = self.verb_inputs.get(self.verb)
-        data = self.accept(input_class, request.data) if input_class else {}
+        input_class = self.verb_inputs.get(self.verb, serializers.Serializer)
+        data = self.accept(input_class, request.data)
         obj = services.perform(
             self.actor, obj, self.verb, data, expected_version=self.expected_version(request)
         )
@@ -156,16 +163,20 @@ class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
     def accept(
         input_class: type[serializers.Serializer[Any]], data: Any, *, partial: bool = False
     ) -> dict[str, Any]:
-        """Validated input. A field the serializer does not know is an error, not a surprise."""
+        """Validated input. A field the serializer does not know is an error, not a surprise.
+
+        Raises: ValidationFailed with every problem at once.
+        """
         form = input_class(data=data, partial=partial)
-        form.is_valid(raise_exception=True)
-        unknown = sorted(set(data) - set(form.fields)) if isinstance(data, dict) else []
-        if unknown:
-            raise ValidationFailed.of(
-                unknown[0],
-                f"Unknown field. Known: {', '.join(sorted(form.fields)) or 'none'}.",
-                code="UNKNOWN_FIELD",
-            )
+        known = ", ".join(sorted(form.fields)) or "none"
+        problems = [
+            Problem(name[:64], f"Unknown field. Known: {known}.", "UNKNOWN_FIELD")
+            for name in (sorted(set(data) - set(form.fields)) if isinstance(data, dict) else ())
+        ]
+        if not form.is_valid():
+            problems = [*problems_of(serializers.ValidationError(form.errors)), *problems]
+        if problems:
+            raise ValidationFailed(problems[0].text, problems=problems)
         return dict(form.validated_data)
 
     @staticmethod
