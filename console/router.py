@@ -43,9 +43,10 @@ def resource_urls(spec: registry.ResourceSpec) -> list[URLPattern]:
     urls += [
         path("/<uuid:pk>", view(spec, "detail"), name="detail"),
         path("/<uuid:pk>/live", view(spec, "live"), name="live"),
-        path("/<uuid:pk>/tags/save", view(spec, "tags"), name="tags"),
         path("/<uuid:pk>/do/<slug:verb>", view(spec, "verb"), name="verb"),
     ]
+    if "update" in spec.actions:
+        urls.append(path("/<uuid:pk>/tags/save", view(spec, "tags"), name="tags"))
     if (spec.edit_form or spec.form) and "update" in spec.actions:
         urls.append(path("/<uuid:pk>/edit", view(spec, "edit"), name="edit"))
     if "delete" in spec.actions:

@@ -159,7 +159,7 @@ class DetailPage(ResourcePage):
         return {
             "tags": obj.tags,
             "can_edit": self._may(obj, "update"),
-            "tags_url": self.url("tags", pk=obj.pk),
+            "tags_url": self.url("tags", pk=obj.pk) if "update" in self.spec.actions else "",
             "version": obj.version,
         }
 
