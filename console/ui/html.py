@@ -108,6 +108,8 @@ def status_chip(status: Any, *, full: bool = False) -> SafeString:
     observed = pick(status, "observed_at")
     since = pick(status, "since") or observed
     secondary = pick(status, "secondary") or ""
+    if secondary in (pick(status, "phase"), pick(status, "label")):
+        secondary = ""  # a job runs, and what it does while it runs is running
     message = pick(status, "message") or ""
     hover = [str(message)] if message else []
     if isinstance(observed, datetime):

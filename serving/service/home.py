@@ -17,14 +17,15 @@ def tiles(actor: Actor) -> list[shell.Tile]:
         return []
     rows = Service.objects.own(actor, "list").filter(region=actor.region)
     url = reverse("services:list")
+    running = rows.filter(phase="Running").count()
     bad = rows.filter(phase__in=("Failed", "Concerning")).count()
     return [
         shell.Tile(
             _("Services running"),
-            rows.filter(phase="Running").count(),
+            running,
             url,
             "rocket",
-            "green",
+            "green" if running else "grey",
             order=30,
         ),
         shell.Tile(

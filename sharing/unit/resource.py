@@ -13,17 +13,32 @@ from core.actor import Actor
 from core.registry import Column, Item, Panel, ResourceSpec, Tab
 from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource
 
+SHOWN = 10  # names on the Overview; the tabs have all
+
 
 def panels(unit: ShareUnit, actor: Actor) -> list[Panel]:
-    resources = unit.resources.filter(state__in=UnitResource.LIVE).count()
-    states = list(unit.principals.values_list("state", flat=True))
+    """What is shared, and with whom, by name."""
+    from sharing.unit.pages import principal_rows
+
+    live = unit.resources.filter(state__in=UnitResource.LIVE).order_by("resource_name")
+    names = list(live.values_list("resource_name", flat=True))
+    more = f" … ({len(names)})" if len(names) > SHOWN else ""
+    people = principal_rows(unit)
+    states = [one["row"].state for one in people]
     items = (
-        Item(_("Resources"), resources),
-        Item(_("Accounts that accepted"), states.count(UnitPrincipal.State.ASSOCIATED)),
-        Item(_("Accounts that have not answered"), states.count(UnitPrincipal.State.ASSOCIATING)),
+        Item(_("Resources"), ", ".join(names[:SHOWN]) + more),
+        Item(_("Accepted"), states.count(UnitPrincipal.State.ASSOCIATED)),
+        Item(_("Not answered"), states.count(UnitPrincipal.State.ASSOCIATING)),
         Item(_("Ends"), unit.valid_until or _("when you delete it")),
     )
-    return [Panel(_("Share"), items, icon="share")]
+    accounts = tuple(
+        Item(f"{one['name']} {one['row'].account_id}".strip(), one["chip"])
+        for one in people[:SHOWN]
+    )
+    return [
+        Panel(_("Share"), items, icon="share"),
+        *([Panel(_("With whom"), accounts, icon="users")] if accounts else []),
+    ]
 
 
 def _resources(request: Any, unit: ShareUnit) -> dict[str, Any]:

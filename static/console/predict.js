@@ -54,7 +54,7 @@ export function startPredict(form) {
     send.disabled = mode === "file" ? !file : !json.value.trim();
   };
   json.addEventListener("input", ready);
-  dropArea(area, ([chosen]) => {
+  const choose = ([chosen]) => {
     file = chosen;
     const picture = file.type.startsWith("image/");
     if (preview.src) URL.revokeObjectURL(preview.src);
@@ -65,7 +65,9 @@ export function startPredict(form) {
     }
     find("hint").textContent = file.name;
     ready();
-  });
+  };
+  const field = dropArea(area, choose);
+  if (field.files.length) choose([...field.files]); // chosen before this script was there
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

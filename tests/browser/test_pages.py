@@ -127,7 +127,7 @@ def test_the_search_is_one_key_away_and_finds(cast: Cast) -> None:
     expect(page.locator("[data-search-focus]")).to_be_focused()
     page.keyboard.type(OWNER)
     page.keyboard.press("Enter")
-    owner.heading("Search")
+    owner.heading("Results")
     expect(page.locator("main")).to_contain_text(OWNER)
 
 
