@@ -73,7 +73,7 @@ class LocalBackend:
                     return
             if spec.socket_dir:
                 private(self._runtime)
-                Path(spec.socket_dir).mkdir(mode=0o700, exist_ok=True)
+                self._make_socket_dir(layout, Path(spec.socket_dir))
             write_atomic(layout.token, str(spec.token))
             write_atomic(layout.spec, spec.to_json())
             self._spawn(layout)
@@ -144,6 +144,7 @@ class LocalBackend:
         if group is not None:
             group.kill()
             group.remove()
+        self._drop_socket_dir(attempt)
 
     def fence(self, attempt: str, token: int) -> None:
         write_atomic(self._known(attempt).token, str(int(token)))
@@ -184,8 +185,7 @@ class LocalBackend:
         with contextlib.suppress(FileNotFoundError):
             directory.rename(doomed)
             shutil.rmtree(doomed)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self._runtime / attempt)
+        self._drop_socket_dir(attempt)
 
     def prune(self, attempt: str, older_than: timedelta) -> bool:
         layout = self._known(attempt)
@@ -199,8 +199,7 @@ class LocalBackend:
         if not layout.work.exists() or time.time() - ended < older_than.total_seconds():
             return False
         shutil.rmtree(layout.work)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self._runtime / attempt)
+        self._drop_socket_dir(attempt)
         return True
 
     def age(self, attempt: str) -> timedelta:
@@ -210,6 +209,24 @@ class LocalBackend:
         except FileNotFoundError:
             return timedelta(0)
         return timedelta(seconds=max(0.0, time.time() - made))
+
+    def _make_socket_dir(self, layout: Layout, short: Path) -> None:
+        """The directory lies beside the work, on disk: what a program writes into it must not fill
+        the host's memory file system. The short path only leads there."""
+        if short.parent != self._runtime:
+            short.mkdir(mode=0o700, exist_ok=True)
+            return
+        layout.sockets.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            short.symlink_to(layout.sockets)
+
+    def _drop_socket_dir(self, attempt: str) -> None:
+        short = self._runtime / attempt
+        if short.is_symlink():
+            short.unlink(missing_ok=True)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(short)
 
     def socket_path(self, attempt: str) -> Path:
         path = self._runtime / self._directory(attempt).name / SOCKET_NAME

@@ -41,6 +41,7 @@ class Layout:
         self.etc = directory / "etc"
         self.uploads = directory / "uploads.json"
         self.runner_log = directory / "runner.err"
+        self.sockets = directory / "run"  # the backend's short socket directory leads here
 
     def host(self, dest: str) -> Path:
         """Host path of a destination such as "code/digits/train.py"."""

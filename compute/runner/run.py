@@ -128,8 +128,13 @@ class Runner:
             raise
         finally:
             self._remove_group()
+            for directory in self._socket_dir():
+                empty(directory)  # a socket nobody listens on must not look like an instance
             self._identity.release()
             self.log.close()
+
+    def _socket_dir(self) -> list[Path]:
+        return [Path(self.spec.socket_dir).resolve()] if self.spec.socket_dir else []
 
     # -- preparation ---------------------------------------------------------------------------
 
@@ -189,7 +194,7 @@ class Runner:
         began = time.monotonic()
         sync = self._uploads.periodic()
         disk = DiskWatch(
-            [self.layout.work, *map(Path, filter(None, [self.spec.socket_dir]))],
+            [self.layout.work, *self._socket_dir()],
             self.spec.limits.disk_mb * MIB,
         )
         stop: Stopped | None = None

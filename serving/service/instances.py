@@ -30,6 +30,7 @@ INSIDE = "/opt/modelserver"
 CREDENTIAL_LIFETIME = dt.timedelta(hours=1)  # only to fetch the model
 UNHEALTHY_AFTER = 3  # missed health checks in a row
 GRACE_SECONDS = 60.0  # vendor: hold up to 60 s after SIGTERM
+STUCK = "Every worker of the model server hangs in a prediction that is past its time limit."
 State = Instance.State
 
 
@@ -146,14 +147,22 @@ def _check(service: Service, instance: Instance) -> None:
         if instance.state == State.READY:
             misses = instance.misses + 1
             state = State.UNREADY if misses >= UNHEALTHY_AFTER else State.READY
-            _save(instance, misses=misses, state=state, message=answer.text[:500])
+            text = STUCK if answer.stage == "stuck" else f"The server is not well: {answer.text}"
+            _save(instance, misses=misses, state=state, stage=answer.stage, message=text[:500])
         else:
-            _save(instance, stage=answer.stage or "starting", message="")
+            _save(instance, stage=answer.stage or "starting", message=answer.text[:500])
         return
     if instance.state == State.STARTING:
         _first_inference(service, instance, socket)
     else:
-        _save(instance, state=State.READY, misses=0, seen_at=timezone.now(), message="")
+        _save(
+            instance,
+            state=State.READY,
+            stage="ready",
+            misses=0,
+            seen_at=timezone.now(),
+            message="",
+        )
 
 
 def _first_inference(service: Service, instance: Instance, socket: Path) -> None:
@@ -168,6 +177,7 @@ def _first_inference(service: Service, instance: Instance, socket: Path) -> None
             ready_at=timezone.now(),
             seen_at=timezone.now(),
             message=answer.text[:500],
+            reason="",
             misses=0,
         )
         states.note(service, "INSTANCE_READY", f"Instance {instance.number}: {answer.text}")
@@ -181,18 +191,23 @@ def _first_inference(service: Service, instance: Instance, socket: Path) -> None
         reason="FIRST_INFERENCE",
     )
     if misses >= UNHEALTHY_AFTER:
-        end(instance)
+        end(instance, reason="FIRST_INFERENCE", message=instance.message)
 
 
-def end(instance: Instance) -> None:
-    """Ask an instance to drain and end. Asking twice is fine."""
+def end(
+    instance: Instance, *, reason: str = "", message: str = "", grace: float | None = None
+) -> None:
+    """Ask an instance to drain and end. Asking twice is fine. ``reason``: why, when the instance
+    itself is at fault; it then counts as a crash. ``grace``: seconds, None for the usual ones."""
     if instance.state != State.ENDING:
-        _save(instance, state=State.ENDING)
+        why = {"reason": reason, "message": message[:500]} if reason else {}
+        _save(instance, state=State.ENDING, **why)
     try:
-        local.current().stop(str(instance.pk))
+        local.current().stop(str(instance.pk), grace)
     except UnknownAttempt:
         _save(instance, state=State.ENDED, ended_at=timezone.now())
         slots.release(instance.pk)
+        local.forget_credential(str(instance.pk))
 
 
 def kill(instance: Instance) -> None:
@@ -253,13 +268,16 @@ def _lines(tail: Any) -> list[str]:
 
 def _load_failure(detail: dict[str, Any]) -> dict[str, str]:
     """What the model server said when loading failed: sentence, reason and hint, {} otherwise."""
-    for line in reversed(_lines(detail.get("log_tail"))):
+    tail = str(detail.get("log_tail") or "")
+    for line in reversed(tail.splitlines()[-50:]):
         if not line.startswith("MODELYARD_LOAD_FAILED "):
             continue
         try:
             found = json.loads(line.partition(" ")[2])
         except ValueError:
-            return {"text": line, "reason": "LOAD_FAILED", "hint": ""}
+            found = None
+        if not isinstance(found, dict):  # the package may print such a line itself
+            return {"text": line[:500], "reason": "LOAD_FAILED", "hint": ""}
         where = f" ({found['file']}:{found['line']})" if found.get("file") else ""
         return {
             "text": f"{found.get('error', 'The model could not be loaded.')}{where}",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
+from accounts import services as accounts
 from compute import environment, local
 from compute.backends.base import BackendError
 from compute.runner.spec import SpecError
@@ -23,6 +26,7 @@ State = Instance.State
 FIRST_TRIES = 3  # instances that may fail before a first deploy counts as failed
 CRASHES = 5  # in CRASH_WINDOW: then nothing is started again by itself
 CRASH_WINDOW = dt.timedelta(minutes=10)
+FAILED_GRACE = 5.0  # seconds for an instance that never became ready: it serves nobody
 BACKOFF = (1.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)  # seconds between restarts
 
 
@@ -112,6 +116,7 @@ def _launch(service: Service, instance: Instance) -> None:
             state=State.ENDED, ended_at=timezone.now(), reason=code, message=str(error)[:500]
         )
         slots.release(instance.pk)
+        local.forget_credential(str(instance.pk))
 
 
 def _serving(service: Service) -> float | None:
@@ -125,13 +130,32 @@ def _serving(service: Service) -> float | None:
     for surplus in wanted[service.replicas :]:
         instances.end(surplus)
     for sick in [i for i in wanted if i.state == State.UNREADY]:
-        instances.end(sick)  # replaced below, by the rule for what is missing
+        # Replaced below, by the rule for what is missing.
+        reason = "PREDICT_TIMEOUT" if sick.stage == "stuck" else "HEALTH_LOST"
+        instances.end(sick, reason=reason, message=sick.message)
+    for slow in [i for i in wanted if i.state == State.STARTING and _late(i)]:
+        instances.end(slow, reason="HEALTH_STARTUP", message=_startup(slow))
     wanted = [i for i in wanted[: service.replicas] if i.state != State.ENDING]
     ready = [i for i in wanted if i.state == State.READY]
+    if not ready and (_give_up(service, ready) or _overdue(service)):
+        return _fail(service)
     missing = service.replicas - len(wanted)
     if missing > 0 and not _give_up(service, ready):
         _restart(service, missing)
     return _judge(service, len(ready))
+
+
+def _late(instance: Instance) -> bool:
+    """A start takes no longer than a deployment may, also when it is a restart."""
+    limit = dt.timedelta(seconds=Service.DEADLINES["Deploying"])
+    return timezone.now() > instance.started_at + limit
+
+
+def _startup(instance: Instance) -> str:
+    seconds = Service.DEADLINES["Deploying"]
+    stage = f" (stage: {instance.stage})" if instance.stage else ""
+    last = f" Last answer: {instance.message}" if instance.message else ""
+    return f"The model server did not become ready within {seconds:g} s{stage}.{last}"
 
 
 def _crashes(service: Service) -> list[Instance]:
@@ -173,56 +197,103 @@ def _judge(service: Service, ready: int) -> float | None:
                 actor=_system(),
                 observed_at=timezone.now(),
                 message=f"{ready} of {service.replicas} instances ready.",
-                detail={"next": ""},
+                detail=NO_TROUBLE,
                 **started,
             )
         else:
             states.observed(service)
         return 2.0
-    if not ready and _give_up(service, []):
-        _fail(service)
-        return None
-    late = service.deadline_at is not None and timezone.now() > service.deadline_at
-    if service.phase == Phase.DEPLOYING and late and not ready:
-        _fail(service, "HEALTH_STARTUP")
-        return None
     if service.phase in (Phase.RUNNING, Phase.CONCERNING) or (
         service.phase == Phase.DEPLOYING and ready
     ):
-        if service.phase != Phase.CONCERNING:
-            _move(
-                service,
-                Phase.CONCERNING,
-                f"{ready} of {service.replicas} instances ready.",
-                reason="INSTANCES_MISSING",
-            )
-        else:
-            states.observed(service, message=f"{ready} of {service.replicas} instances ready.")
+        _concern(service, ready)
         return 0.5
     states.observed(service)
     return 0.3
 
 
-def _fail(service: Service, reason: str = "") -> None:
+def _overdue(service: Service) -> bool:
+    """Whether a first deployment has taken longer than one may."""
+    late = service.deadline_at is not None and timezone.now() > service.deadline_at
+    return late and service.phase == Phase.DEPLOYING
+
+
+def _concern(service: Service, ready: int) -> None:
+    """Say how many serve, and why the last one that ended did."""
     crashed = _crashes(service)
-    last = crashed[0] if crashed else Instance.objects.filter(service=service).last()
-    for instance in instances.living(service):
-        instances.end(instance)
-    code = reason or (last.reason if last else "") or "ALL_DOWN"
-    text = (last.message if last else "") or "No instance became ready."
+    last = crashed[0] if crashed else None
+    message = f"{ready} of {service.replicas} instances ready."
+    if last is None:
+        if service.phase == Phase.CONCERNING:
+            states.observed(service, message=message)
+        else:
+            _move(service, Phase.CONCERNING, message, reason="INSTANCES_MISSING")
+        return
+    message = f"{message} Instance {last.number} ended: {last.message or last.reason}"
+    if service.phase == Phase.CONCERNING and service.detail.get("instance") == last.number:
+        states.observed(service, message=message[:500])
+        return
     states.transition(
         service,
-        Phase.FAILED,
+        Phase.CONCERNING,
         actor=_system(),
-        reason=code,
-        message=text,
-        detail={
-            "next": ((last.detail or {}).get("next") if last else "")
-            or NEXT.get(code, "Read the instance's log; mend the package; deploy again."),
-            "log_tail": (last.detail or {}).get("log_tail", []) if last else [],
-            "exit_code": (last.detail or {}).get("exit_code") if last else None,
-        },
+        reason=last.reason,
+        message=message,
+        detail=_proof(last),
+        observed_at=timezone.now(),
     )
+
+
+def _fail(service: Service) -> float | None:
+    """Nothing is ready and retries are over: end what is left, then say why.
+
+    A failed service is not looked at any more, so nothing of it may live on.
+    """
+    left = instances.living(service)
+    known = bool(_crashes(service))  # else that nothing came up in time is the reason
+    for instance in left:
+        if instance.state != State.ENDING:
+            why = {} if known else {"reason": "HEALTH_STARTUP", "message": _startup(instance)}
+            instances.end(instance, grace=FAILED_GRACE, **why)
+    if left:
+        states.observed(service)
+        return 0.3
+    crashed = _crashes(service)
+    last = crashed[0] if crashed else Instance.objects.filter(service=service).last()
+    with transaction.atomic():
+        states.transition(
+            service,
+            Phase.FAILED,
+            actor=_system(),
+            reason=(last.reason if last else "") or "ALL_DOWN",
+            message=(last.message if last else "") or "No instance became ready.",
+            detail=_proof(last),
+        )
+        accounts.revoke_credentials(instances.bound_to(service))
+    return None
+
+
+def _proof(last: Instance | None) -> dict[str, Any]:
+    """What the failure card and the API show of the instance that ended last."""
+    detail = (last.detail or {}) if last else {}
+    return {
+        "next": detail.get("next")
+        or NEXT.get(last.reason if last else "", "")
+        or "Read the instance's log; mend the package; deploy again.",
+        "log_tail": detail.get("log_tail", []),
+        "exit_code": detail.get("exit_code"),
+        "oom": bool(detail.get("oom")),
+        "instance": last.number if last else None,
+    }
+
+
+NO_TROUBLE: dict[str, Any] = {
+    "next": "",
+    "log_tail": [],
+    "exit_code": None,
+    "oom": False,
+    "instance": None,
+}
 
 
 NEXT = {
@@ -230,6 +301,10 @@ NEXT = {
     "LOAD_FAILED": "Mend customize_service.py or the weights, register a new version, deploy it.",
     "FIRST_INFERENCE": "The model loads but does not answer its own example request; compare "
     "`apis` in config.json with the code.",
+    "HEALTH_LOST": "The package disturbs the server it runs in; look at the log, mend the code, "
+    "register a new version.",
+    "PREDICT_TIMEOUT": "Bound what one prediction may take, or send less at once; the log names "
+    "the requests that were late.",
     "HEALTH_STARTUP": "The model did not load in time; look at the log, or use a larger flavor.",
     "OOM_HOST": "Choose a flavor with more memory.",
     "AUTHORISATION_LOST": "Check the agency, the share and the rights of who deployed it; then "
@@ -256,6 +331,7 @@ def _stopping(service: Service) -> float | None:
             instances.close(service, instance, seen)
     if not instances.living(service):
         _move(service, Phase.STOPPED, "Stopped; start it again at any time.")
+        accounts.revoke_credentials(instances.bound_to(service))
         return None
     if service.deadline_at and timezone.now() > service.deadline_at:
         for instance in instances.living(service):

@@ -22,13 +22,18 @@ TONES = {
 
 @register.simple_tag
 def service_failure(service: Service) -> dict[str, Any] | None:
-    """The card of a failed service: sentence, proof, next step. None for others."""
-    if service.phase != Service.Phase.FAILED:
-        return None
+    """The card of a service that failed, or whose instances end: sentence, proof, next step.
+    None for others."""
     detail = service.detail or {}
-    proof = [(_("Exit code"), detail.get("exit_code"))]
+    troubled = service.phase == Service.Phase.CONCERNING and detail.get("instance")
+    if service.phase != Service.Phase.FAILED and not troubled:
+        return None
+    proof = [
+        (_("Exit code"), detail.get("exit_code")),
+        (_("Memory"), _("ended by the kernel at the memory limit") if detail.get("oom") else None),
+    ]
     return {
-        "title": _("The service failed"),
+        "title": _("Instances end") if troubled else _("The service failed"),
         "text": service.message,
         "reason": service.reason,
         "proof": [{"label": n, "html": str(v)} for n, v in proof if v not in (None, "")],

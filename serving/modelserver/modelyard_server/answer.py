@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 MAX_DEPTH = 100
+MAX_ANSWER = 64 * 2**20  # characters of JSON; a synchronous answer is read by somebody who waits
 
 
 class AnswerError(TypeError):
@@ -18,10 +19,20 @@ class AnswerError(TypeError):
 
 
 def encode(value: Any) -> bytes:
-    """Return UTF-8 JSON. Raises AnswerError for NaN, infinity and unknown types."""
-    return json.dumps(
+    """Return UTF-8 JSON. Raises AnswerError for NaN, infinity, unknown types and too much."""
+    text = json.dumps(
         plain(value, "$", 0), ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    ).encode("utf-8", "backslashreplace")
+    )
+    _bounded(len(text), "The answer")
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _bounded(size: int, what: str) -> None:
+    if size > MAX_ANSWER:
+        raise AnswerError(
+            f"{what} has {size:,} characters; the limit is {MAX_ANSWER:,}. Write large results "
+            "to a bucket from a training job instead."
+        )
 
 
 def plain(value: Any, where: str, depth: int) -> Any:
@@ -33,6 +44,7 @@ def plain(value: Any, where: str, depth: int) -> Any:
     if isinstance(value, enum.Enum):
         return plain(value.value, where, depth + 1)
     if isinstance(value, str):
+        _bounded(len(value), f"The text at {where[:80]}")
         return str(value)
     if isinstance(value, int):
         return int(value)
