@@ -40,18 +40,20 @@ class UserCreatePage(CreatePage):
         form = self.form(data=request.POST)
         if not form.is_valid():
             return self.show(form, status=400)
-        key = form.cleaned_data.get("once") or ""
-        done = once.result(self.actor, key)
-        if done:
-            return HttpResponseRedirect(done)
         try:
-            user = self.spec.load("services").create(self.actor, form.data_for_service())
+            user, url = once.run(
+                self.actor,
+                form.cleaned_data.get("once") or "",
+                lambda: self.spec.load("services").create(self.actor, form.data_for_service()),
+                self.created_url,
+            )
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:
             form.add_app_error(error)
             return self.show(form, status=error.status)
-        once.remember(self.actor, key, self.url("detail", pk=user.pk))
+        if user is None:
+            return HttpResponseRedirect(url)
         return show_once(self, user, user.initial_password)
 
 

@@ -35,23 +35,23 @@ class CreatePage(ResourcePage):
         form = self.form(data=request.POST, files=request.FILES)
         if not form.is_valid():
             return self.show(form, status=400)
-        key = form.cleaned_data.get("once") or ""
-        done = once.result(self.actor, key)
-        if done:
-            return HttpResponseRedirect(done)
         try:
-            obj = self.spec.load("services").create(self.actor, form.data_for_service())
+            obj, url = once.run(
+                self.actor,
+                form.cleaned_data.get("once") or "",
+                lambda: self.spec.load("services").create(self.actor, form.data_for_service()),
+                self.created_url,
+            )
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:
             form.add_app_error(error)
             return self.show(form, status=error.status)
-        url = self.created_url(obj)
-        once.remember(self.actor, key, url)
-        messages.success(
-            request,
-            _("%(label)s “%(name)s” was created.") % {"label": self.spec.label, "name": obj},
-        )
+        if obj is not None:
+            messages.success(
+                request,
+                _("%(label)s “%(name)s” was created.") % {"label": self.spec.label, "name": obj},
+            )
         return HttpResponseRedirect(url)
 
     def created_url(self, obj: Any) -> str:

@@ -80,15 +80,16 @@ class CreateUnit(CreatePage):
                     principals=data["principals"],
                 )
                 return self.confirm(form, wanted)
-            unit = services.create(self.actor, data)
+            unit, url = once.run(
+                self.actor, key, lambda: services.create(self.actor, data), self.created_url
+            )
         except THROUGH:
             raise
         except AppError as error:
             form.add_app_error(error)
             return self.show(form, status=error.status)
-        url = self.created_url(unit)
-        once.remember(self.actor, key, url)
-        messages.success(request, _("Share unit “%(name)s” was created.") % {"name": unit})
+        if unit is not None:
+            messages.success(request, _("Share unit “%(name)s” was created.") % {"name": unit})
         return HttpResponseRedirect(url)
 
     def show(self, form: Any, status: int = 200) -> HttpResponse:
