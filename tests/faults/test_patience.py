@@ -1,0 +1,217 @@
+"""A runner outlives an absence of the platform and a full disk, and gives up in bounded time."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import http.server
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compute.runner import state as states
+from compute.runner.state import State, StateFile, read_state, write_atomic
+from compute.runner.storage import Client, StorageError
+
+PAUSES = (0.05, 0.1)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    answers: list[int] = []
+    stored: dict[str, list[bytes]] = {}
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        status = self.answers.pop(0) if self.answers else 201
+        if status == 201:
+            self.stored.setdefault(self.path, []).append(body)
+        text = b"{}"
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *args: Any) -> None:
+        """Silence."""
+
+
+class Place:
+    """An address where a server may come up later."""
+
+    def __init__(self) -> None:
+        with socket.socket() as chosen:
+            chosen.bind(("127.0.0.1", 0))
+            self.port = chosen.getsockname()[1]
+        self._server: http.server.ThreadingHTTPServer | None = None
+        Handler.answers, Handler.stored = [], {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api/v1"
+
+    def open(self) -> None:
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    made = Place()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    path = tmp_path / "model.bin"
+    path.write_bytes(b"weights" * 1000)
+    (tmp_path / "credential").write_text("my_x_y")
+    return path
+
+
+def put(client: Client, path: Path, key: str = "model.bin") -> None:
+    content = path.read_bytes()
+    with path.open("rb") as file:
+        client.put("b", key, file.fileno(), len(content), hashlib.sha256(content).hexdigest())
+
+
+def client_of(place: Place, output: Path, ticks: list[float], **options: Any) -> Client:
+    credential = output.with_name("credential")
+    return Client(
+        place.url, str(credential), lambda: ticks.append(time.monotonic()), PAUSES, **options
+    )
+
+
+class TestAbsence:
+    def test_a_server_that_comes_back_gets_the_file_once(self, place: Place, output: Path) -> None:
+        ticks: list[float] = []
+        client = client_of(place, output, ticks, patience=30)
+        back = threading.Timer(0.6, place.open)
+        back.start()
+        put(client, output)
+        client.close()
+        back.join()
+        assert [len(bodies) for bodies in Handler.stored.values()] == [1]
+        assert Handler.stored.popitem()[1][0] == output.read_bytes()
+        assert len(ticks) > 4, "the heartbeat went on meanwhile"
+
+    @pytest.mark.parametrize("status", [500, 502, 503, 507])
+    def test_answers_that_pass_are_waited_for(
+        self, place: Place, output: Path, status: int
+    ) -> None:
+        place.open()
+        Handler.answers[:] = [status] * 5  # more than there are different pauses
+        client = client_of(place, output, [], patience=30)
+        put(client, output)
+        client.close()
+        assert [len(bodies) for bodies in Handler.stored.values()] == [1]
+
+    @pytest.mark.parametrize("status", [400, 403, 404])
+    def test_a_refusal_is_final(self, place: Place, output: Path, status: int) -> None:
+        place.open()
+        Handler.answers[:] = [status]
+        client = client_of(place, output, [], patience=30)
+        with pytest.raises(StorageError) as refused:
+            put(client, output)
+        assert refused.value.status == status
+        assert Handler.stored == {}
+
+    def test_it_is_given_up_once_and_not_again_for_every_file(
+        self, place: Place, output: Path
+    ) -> None:
+        client = client_of(place, output, [], patience=0.5)
+        began = time.monotonic()
+        with pytest.raises(StorageError):
+            put(client, output)
+        first = time.monotonic() - began
+        assert 0.5 <= first < 5
+        began = time.monotonic()
+        for number in range(20):
+            with pytest.raises(StorageError):
+                put(client, output, f"part-{number}")
+        assert time.monotonic() - began < 0.5 * 20 / 4, "each further file is tried once"
+
+    def test_a_new_credential_is_read_every_time(self, place: Place, output: Path) -> None:
+        client = client_of(place, output, [], patience=30)
+        output.with_name("credential").unlink()
+
+        def come_back() -> None:
+            output.with_name("credential").write_text("my_new_one")
+            place.open()
+
+        back = threading.Timer(0.3, come_back)
+        back.start()
+        put(client, output)
+        client.close()
+        back.join()
+        assert len(Handler.stored) == 1
+
+
+class TestFullDisk:
+    @pytest.fixture
+    def room(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+        """[False] makes every state file meet a full disk."""
+        there = [True]
+        write = Path.write_bytes
+
+        def limited(path: Path, data: Any) -> int:
+            if not there[0]:
+                write(path, data[: len(data) // 2])
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(path, data)
+
+        monkeypatch.setattr(Path, "write_bytes", limited)
+        return there
+
+    def test_no_half_file_and_no_leftover(self, room: list[bool], tmp_path: Path) -> None:
+        path = tmp_path / "state.json"
+        write_atomic(path, "old")
+        room[0] = False
+        with pytest.raises(OSError, match="No space"):
+            write_atomic(path, "new and longer")
+        assert path.read_text() == "old"
+        assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
+
+    def test_an_attempt_looks_silent_and_goes_on(self, room: list[bool], tmp_path: Path) -> None:
+        file = StateFile(tmp_path / "state.json", State("a", 1, "job"))
+        file.enter("running", "running")
+        room[0] = False
+        assert file.beat(0.0) is False
+        file.enter("uploading", "uploading outputs")
+        assert read_state(file.path)["phase"] == "running", "the last truth that fitted"
+        room[0] = True
+        assert file.beat(0.0) is True
+        seen = read_state(file.path)
+        assert (seen["phase"], len(seen["stages"])) == ("uploading", 2)
+
+    def test_the_end_waits_for_room(self, room: list[bool], tmp_path: Path) -> None:
+        file = StateFile(tmp_path / "state.json", State("a", 1, "job"))
+        room[0] = False
+        file.state.outcome = "succeeded"
+        freed = threading.Timer(0.7, lambda: room.__setitem__(0, True))
+        freed.start()
+        file.finish()
+        freed.join()
+        assert read_state(file.path)["outcome"] == "succeeded"
+        assert read_state(file.path)["phase"] == "exited"
+
+    def test_the_end_does_not_wait_for_ever(
+        self, room: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(states, "ROOM_SECONDS", 0.2)
+        file = StateFile(tmp_path / "state.json", State("a", 1, "job"))
+        room[0] = False
+        with pytest.raises(OSError, match="No space"):
+            file.finish()
