@@ -47,6 +47,7 @@ class Evidence:
     memory_is_per_job: bool
     peak_bytes: int = 0
     disk_exceeded: bool = False
+    too_many_files: int = 0
     sandbox_reported: bool = True
     service: bool = False
 
@@ -64,11 +65,19 @@ def classify(seen: Evidence) -> Verdict:
             exception,
             location,
         )
+    if seen.too_many_files:
+        return Verdict(
+            "DISK_FULL",
+            f"The job holds {seen.too_many_files:,} files; its disk has room for "
+            f"{seen.limits.files:,}. Pack small files into archives, or delete what is not needed.",
+            exception,
+            location,
+        )
     if seen.disk_exceeded:
         return Verdict(
             "DISK_FULL",
-            f"The job filled its disk of {seen.limits.disk_mb} MB and was "
-            "stopped. Write less, delete old checkpoints, or choose a larger disk.",
+            f"The job filled its disk of {seen.limits.disk_mb} MB. "
+            "Write less, delete old checkpoints, or choose a larger disk.",
             exception,
             location,
         )

@@ -47,15 +47,47 @@ class SyncResult:
     failed: dict[str, str] = field(default_factory=dict)
 
 
+class Holes:
+    """Bytes of sparse files that exist in the size only. On the disk they cost nothing; in the
+    bucket they are real, so all outputs of an attempt together may hold `limit` of them."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._of: dict[tuple[str, str], int] = {}
+
+    def fit(self, output: str, relative: str, status: os.stat_result) -> bool:
+        """Count a file (again); False when it does not fit."""
+        holes = max(0, status.st_size - status.st_blocks * 512)
+        others = sum(size for key, size in self._of.items() if key != (output, relative))
+        if self.limit and holes and others + holes > self.limit:
+            return False
+        if holes:
+            self._of[output, relative] = holes
+        return True
+
+
 class OutputSync:
-    """One declared output. Not thread-safe: the periodic thread ends before the final pass."""
+    """One declared output. Not thread-safe: the periodic thread ends before the final pass.
+
+    root: the directory above that is the platform's own. Everything below it belongs to the
+    program, so every step of the way down may have become a link.
+    """
 
     def __init__(
-        self, output: Output, directory: Path, log: LogWriter, max_file_bytes: int = 0
+        self,
+        output: Output,
+        directory: Path,
+        log: LogWriter,
+        max_file_bytes: int = 0,
+        *,
+        root: Path | None = None,
+        holes: Holes | None = None,
     ) -> None:
         self.output = output
         self.records: dict[str, Record] = {}
         self._directory = directory
+        self._root = root or directory
+        self._holes = holes or Holes(0)
         self._log = log
         self._max_file_bytes = max_file_bytes
         self._warned: set[str] = set()
@@ -77,7 +109,13 @@ class OutputSync:
                         f"{status.st_size} bytes, more than the limit of {self._max_file_bytes}"
                     )
                     continue
-                digest = file_digest(descriptor, status.st_size)
+                if not self._holes.fit(self.output.name, relative, status):
+                    result.failed[relative] = (
+                        f"{status.st_size} bytes, most of them holes of a sparse file; all outputs "
+                        f"together may have {self._holes.limit} bytes of holes"
+                    )
+                    continue
+                digest = file_digest(descriptor, status.st_size, client.tick)
                 client.put(
                     self.output.bucket, self.prefix + relative, descriptor, status.st_size, digest
                 )
@@ -86,8 +124,8 @@ class OutputSync:
                 result.failed[relative] = "it was written to while it was copied"
             except StorageError as error:
                 result.failed[relative] = str(error)
-                if error.status == 0:
-                    return result  # nobody answers: the other files would only wait as long again
+                if error.status in (0, 401):
+                    return result  # nobody answers, or not to us: the others would fare the same
             except OSError as error:
                 result.failed[relative] = str(error)
         return result
@@ -112,7 +150,7 @@ class OutputSync:
     def _files(self, failed: dict[str, str]) -> Iterator[tuple[str, int]]:
         """Relative path and open descriptor of every regular file; the consumer must not close."""
         try:
-            top = os.open(self._directory, DIRECTORY_FLAGS)
+            top = open_below(self._root, self._directory)
         except OSError as error:
             failed["(directory)"] = f"the output directory cannot be read: {error.strerror}"
             return
@@ -272,10 +310,23 @@ def load_records(syncs: list[OutputSync], path: Path) -> None:
             sync.records[key] = Record((inode, size, modified), digest)
 
 
-def file_digest(descriptor: int, size: int) -> str:
-    """SHA-256 of the first `size` bytes of an open file."""
+def open_below(root: Path, directory: Path) -> int:
+    """Open `directory` step by step from `root`, following no link. Raises OSError."""
+    here = os.open(root, DIRECTORY_FLAGS)
+    for part in directory.relative_to(root).parts:
+        try:
+            following = os.open(part, DIRECTORY_FLAGS, dir_fd=here)
+        finally:
+            os.close(here)
+        here = following
+    return here
+
+
+def file_digest(descriptor: int, size: int, tick: Callable[[], None]) -> str:
+    """SHA-256 of the first `size` bytes of an open file; `tick` is called between pieces."""
     digest, position = hashlib.sha256(), 0
     while position < size:
+        tick()
         chunk = os.pread(descriptor, min(CHUNK, size - position), position)
         if not chunk:
             break

@@ -196,6 +196,7 @@ class Runner:
         disk = DiskWatch(
             [self.layout.work, *self._socket_dir()],
             self.spec.limits.disk_mb * MIB,
+            self.spec.limits.files,
         )
         stop: Stopped | None = None
         try:
@@ -284,6 +285,7 @@ class Runner:
                 limits=self.spec.limits,
                 peak_bytes=peak,
                 disk_exceeded=disk.exceeded,
+                too_many_files=disk.count if disk.too_many else 0,
                 memory_is_per_job=bool(self._group and "memory" in self._group.controllers),
                 sandbox_reported=job.reported_exit or code == 137,
                 service=self.spec.kind == "service",

@@ -78,6 +78,10 @@ class Client:
         self._failing_since: float | None = None
         self._connection: http.client.HTTPConnection | None = None
 
+    def tick(self) -> None:
+        """To be called while working without the storage: heartbeat and reasons to stop."""
+        self._tick()
+
     def listing(self, bucket: str, prefix: str) -> Iterator[Item]:
         """All objects whose key starts with `prefix`, page by page. Raises StorageError."""
         marker = ""

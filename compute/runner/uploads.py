@@ -9,6 +9,7 @@ from compute.runner.failures import Failure
 from compute.runner.layout import Layout
 from compute.runner.log import LogWriter
 from compute.runner.outputs import (
+    Holes,
     OutputSync,
     PeriodicSync,
     final_upload,
@@ -29,8 +30,16 @@ class Uploads:
     def __init__(self, spec: RunSpec, layout: Layout, file: StateFile, log: LogWriter) -> None:
         self._spec, self._layout, self._file, self._log = spec, layout, file, log
         limit = spec.limits.file_size_mb * MIB
+        holes = Holes(spec.limits.disk_mb * MIB)
         self._syncs = [
-            OutputSync(output, layout.output_dir(output.name), log, limit)
+            OutputSync(
+                output,
+                layout.output_dir(output.name),
+                log,
+                limit,
+                root=layout.work,
+                holes=holes,
+            )
             for output in spec.outputs
         ]
 

@@ -34,16 +34,23 @@ class Pump(threading.Thread):
 
 
 class DiskWatch(threading.Thread):
-    """Adds up what lies below directories, again and again; `exceeded` when it passes `limit`."""
+    """Adds up what lies below directories, again and again; `exceeded` when it passes `limit` bytes
+    or `files` entries (0: no limit). A file system has few places for names as well as for bytes.
+    """
 
-    def __init__(self, directories: list[Path], limit: int, seconds: float = 5.0) -> None:
+    def __init__(
+        self, directories: list[Path], limit: int, files: int = 0, seconds: float = 1.0
+    ) -> None:
         super().__init__(name="disk-watch", daemon=True)
         self._directories = directories
         self._limit = limit
+        self._files = files
         self._seconds = seconds
         self._ending = threading.Event()
         self.used = 0
+        self.count = 0
         self.exceeded = False
+        self.too_many = False
 
     def run(self) -> None:
         pause = self._seconds
@@ -55,22 +62,26 @@ class DiskWatch(threading.Thread):
 
     def measure(self) -> None:
         """One pass. Blocks on disk count, not apparent sizes: a sparse file costs what it holds."""
-        total = 0
+        total = count = 0
         for directory in self._directories:
             with contextlib.suppress(OSError):
                 for _, directories, files, descriptor in os.fwalk(directory):
+                    count += len(directories) + len(files)
                     for name in (*directories, *files):
                         with contextlib.suppress(OSError):
                             status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
                             total += status.st_blocks * 512
                     if self._ending.is_set():
                         return
-        self.used = total
-        if self._limit and total > self._limit:
+        self.used, self.count = total, count
+        self.too_many = bool(self._files and count > self._files)
+        if self.too_many or (self._limit and total > self._limit):
             self.exceeded = True
 
     def end(self) -> None:
-        """Stop measuring."""
+        """Stop measuring, after one last look: a quick program may be over before the first."""
         self._ending.set()
         if self.is_alive():
             self.join()
+        self._ending.clear()
+        self.measure()

@@ -21,7 +21,8 @@ class Limits:
 
     cpus: share of processors, fractions allowed. memory_mb: whole job where cgroups are writable,
     else per process. pids: processes and threads. file_size_mb: one file. disk_mb: everything
-    below the attempt's work directory, checked every few seconds. tmp_mb: /tmp (in memory).
+    below the attempt's work directory, checked every second or so; files: how many, directories
+    counted, checked with it. tmp_mb: /tmp (in memory).
     wall_seconds: from the program's start.
     """
 
@@ -30,6 +31,7 @@ class Limits:
     pids: int = 512
     file_size_mb: int = 10240
     disk_mb: int = 20480
+    files: int = 200_000
     tmp_mb: int = 512
     wall_seconds: float = 0
 

@@ -321,7 +321,9 @@ def _interrupted(job: TrainingJob) -> float | None:
 def _ended(job: TrainingJob, attempt: Attempt, seen: Observation) -> float | None:
     """The runner reported the end: its verdict becomes the job's."""
     report: dict[str, Any] = seen.state
-    watch.ingest(job, attempt, last=True)
+    if not watch.ingest(job, attempt, last=True):
+        states.observed(job)
+        return 0.05
     reason = report.get("reason_code") or ""
     if report.get("outcome") == "stopped" and reason in STOPS and _wanted(job):
         # Nobody asked this job to stop, so the whole installation was stopped.

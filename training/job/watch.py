@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -14,7 +15,9 @@ from training.job import metrics
 from training.job.models import Attempt, MetricPoint, TrainingJob
 
 CHUNK = 1024 * 1024  # bytes of log read at one look
+PIECES = 4  # such chunks at one look; a look has less than a minute
 MAX_POINTS = 200_000  # per job
+MAX_NAMES = 200  # different metrics per job
 LOG_TAIL = 50  # lines kept with the job
 
 SENTENCES = {
@@ -115,39 +118,44 @@ def summary(report: dict[str, Any]) -> str:
     return f"Completed; {len(uploaded)} files ({size:,} bytes) uploaded and verified."
 
 
-def ingest(job: TrainingJob, attempt: Attempt, *, last: bool = False) -> int:
-    """Read what was logged since the last look and keep the numbers in it.
+def ingest(job: TrainingJob, attempt: Attempt, *, last: bool = False) -> bool:
+    """Read what was logged since the last look and keep the numbers in it. False: there is more,
+    for the next look, because a program may print faster than anybody reads.
 
     Offset and points are one transaction, so a point is never lost or doubled.
     """
-    added = 0
-    while True:
+    for _piece in range(PIECES):
         try:
             chunk = local.current().logs(str(attempt.pk), attempt.log_offset, CHUNK)
         except UnknownAttempt:
-            return added
-        text = attempt.log_rest + chunk.data.decode("utf-8", "replace")
+            return True
+        # NUL: no database can be relied on to store it.
+        text = attempt.log_rest + chunk.data.decode("utf-8", "replace").replace("\0", "\ufffd")
         lines = text.split("\n")
         rest = "" if last and not chunk.data else lines.pop()
         if chunk.data or lines:
-            added += _store(job, attempt, lines, rest[-4096:], chunk.next_offset)
-        if len(chunk.data) < CHUNK:
-            return added
+            _store(job, attempt, lines, rest[-4096:], chunk.next_offset)
+        if len(chunk.data) < CHUNK and not (last and chunk.data):
+            return True
+    return False
 
 
-def _store(job: TrainingJob, attempt: Attempt, lines: list[str], rest: str, offset: int) -> int:
+def _store(job: TrainingJob, attempt: Attempt, lines: list[str], rest: str, offset: int) -> None:
     found = metrics.points(lines)
     now = timezone.now()
     with transaction.atomic():
         counts: dict[str, int] = {}
-        rows = []
+        rows: list[MetricPoint] = []
         if found:
-            have = MetricPoint.objects.filter(job=job).count()
-            found = found[: max(0, MAX_POINTS - have)]
+            have = MetricPoint.objects.filter(job=job).values_list("name")
+            counts = dict(have.annotate(count=Count("id")))
+            room = MAX_POINTS - sum(counts.values())
         for point in found:
-            if point.name not in counts:
-                counts[point.name] = MetricPoint.objects.filter(job=job, name=point.name).count()
-            counts[point.name] += 1
+            if len(rows) >= room:
+                break
+            if point.name not in counts and len(counts) >= MAX_NAMES:
+                continue
+            counts[point.name] = counts.get(point.name, 0) + 1
             rows.append(
                 MetricPoint(
                     job=job,
@@ -162,4 +170,3 @@ def _store(job: TrainingJob, attempt: Attempt, lines: list[str], rest: str, offs
         MetricPoint.objects.bulk_create(rows, batch_size=500)
         attempt.log_offset, attempt.log_rest = offset, rest
         attempt.save(update_fields=["log_offset", "log_rest"])
-    return len(rows)
