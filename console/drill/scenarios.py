@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from console.drill import faults
 from console.drill.client import Client
@@ -94,6 +95,16 @@ def cells(names: list[str]) -> Iterator[Cell]:
     for name in names or SCENARIOS:
         for kind, phase in SCENARIOS[name][1]:
             yield Cell(name, kind, phase)
+
+
+def in_turn(chosen: list[Cell]) -> list[Cell]:
+    """Every part once, then every part again: who is struck twice within a minute is started
+    again only after growing pauses, and the times would tell of these."""
+    turns: dict[str, list[Cell]] = {}
+    for cell in chosen:
+        turns.setdefault(cell.fault, []).append(cell)
+    rounds = zip_longest(*turns.values())
+    return [cell for one in rounds for cell in one if cell is not None]
 
 
 @dataclass(slots=True)

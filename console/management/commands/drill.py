@@ -71,7 +71,7 @@ class Command(BaseCommand):
             if not found:
                 raise CommandError(f"There is no scenario {text}. See manage.py drill --list.")
             wanted += found
-        return wanted or list(scenarios.cells([]))
+        return scenarios.in_turn(wanted or list(scenarios.cells([])))
 
     def _hold(
         self, host: Host, chosen: list[scenarios.Cell], options: dict[str, Any]
