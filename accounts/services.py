@@ -10,7 +10,12 @@ from accounts.actors import actor_of
 from accounts.agency.models import Agency
 from accounts.agency.services import agency_for, on_behalf, preflight
 from accounts.facts import remembered
-from accounts.token.services import authenticate_bearer, issue_credential, revoke_credentials
+from accounts.token.services import (
+    authenticate_bearer,
+    issue_credential,
+    revoke_credential,
+    revoke_credentials,
+)
 from accounts.user.models import User
 from core.errors import Conflict, NotFound
 
@@ -25,6 +30,7 @@ __all__ = [
     "preflight",
     "project_id",
     "remembered",
+    "revoke_credential",
     "revoke_credentials",
     "user_of",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from accounts import services as accounts
 from compute.backends.base import Backend
 from compute.backends.local import LocalBackend
 
@@ -52,5 +53,12 @@ def write_credential(attempt: str, bearer: str) -> Path:
 
 
 def forget_credential(attempt: str) -> None:
-    """Delete an attempt's credential file."""
-    credential_file(attempt).unlink(missing_ok=True)
+    """End an attempt's credential and delete its file: what the runner may have kept of it, or
+    somebody copied, opens nothing any more."""
+    path = credential_file(attempt)
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return
+    accounts.revoke_credential(text)
+    path.unlink(missing_ok=True)

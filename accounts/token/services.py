@@ -184,6 +184,13 @@ def revoke_credentials(bound_to: str) -> int:
     return rows.update(revoked_at=timezone.now())
 
 
+def revoke_credential(text: str) -> bool:
+    """End the one credential whose text this is; whether it was in force until now."""
+    prefix = text.strip()[3 : 3 + PREFIX_LENGTH]
+    rows = ApiToken.objects.filter(prefix=prefix, kind=ApiToken.Kind.CREDENTIAL, revoked_at=None)
+    return bool(rows.update(revoked_at=timezone.now()))
+
+
 def authenticate_bearer(
     header: str,
     *,
