@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from core import services, states
+from core import access, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, ValidationFailed
 from registry import uses
@@ -31,6 +31,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> Model:
 
     Raises: ValidationFailed, AccessDenied, Conflict, QuotaExceeded.
     """
+    access.authorize(actor, "modelarts:model:create")
     source = resolve(actor, data)
     found = _package(actor, source)
     model = Model(
