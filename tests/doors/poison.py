@@ -61,7 +61,9 @@ def poison(world: World) -> int:
             for field in model._meta.concrete_fields:
                 text = text_for(field)
                 if text is not None:
-                    values[field.attname] = text[:-40] + f"{row.pk!s:.40}" if _unique(field) else text
+                    values[field.attname] = (
+                        text[:-40] + f"{row.pk!s:.40}" if _unique(field) else text
+                    )
                 elif isinstance(field, models.JSONField) and field.name not in ("document", "tags"):
                     values[field.attname] = poisoned(getattr(row, field.attname))
                 elif field.name == "tags":
@@ -80,7 +82,9 @@ def _unique(field: models.Field[Any, Any]) -> bool:
 
 def _named(model: type[models.Model], column: str) -> bool:
     """Names that several rows of this world must not share: theirs are set one by one."""
-    return column in ("name", "key", "path") or (model.__name__ == "ApiToken" and column == "prefix")
+    return column in ("name", "key", "path") or (
+        model.__name__ == "ApiToken" and column == "prefix"
+    )
 
 
 def _more(world: World) -> None:

@@ -59,8 +59,14 @@ def paths(world: World) -> list[str]:
 def test_every_page_shows_hostile_text_as_text(poisoned: World) -> None:
     """Also forms that come back, searches, lists under a filter and what a consumer is shown."""
     shown = 0
-    guests = (("root", paths(poisoned)), ("accepted", paths(poisoned)), ("pending", [
-        "/", "/share-invitations", f"/share-invitations/{poisoned.ids['share-invitations']}"]))
+    guests = (
+        ("root", paths(poisoned)),
+        ("accepted", paths(poisoned)),
+        (
+            "pending",
+            ["/", "/share-invitations", f"/share-invitations/{poisoned.ids['share-invitations']}"],
+        ),
+    )
     extra = [
         f"/{page}?q={quoted}&sort={quoted}&page={quoted}&scope={quoted}&next={quoted}&result={quoted}"
         for page in ("search", "audit", "models", "buckets", "users", "sign-in")
@@ -86,8 +92,23 @@ def test_forms_that_come_back_show_it_as_text(poisoned: World) -> None:
     for door in doors(poisoned):
         if door.api or door.method != "post":
             continue
-        names = ("name", "description", "typed", "tag_key", "prefix", "boot_file", "reason", "user",
-                 "account", "document", "number", "region", "policy", "principals", "resources")
+        names = (
+            "name",
+            "description",
+            "typed",
+            "tag_key",
+            "prefix",
+            "boot_file",
+            "reason",
+            "user",
+            "account",
+            "document",
+            "number",
+            "region",
+            "policy",
+            "principals",
+            "resources",
+        )
         body = {**dict.fromkeys(names, poison.SHORT), "password": "x", "setup_token": "x"}
         response = knock(poisoned, "root", door, body=body)
         assert response.status_code != 500, door.name

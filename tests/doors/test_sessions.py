@@ -35,7 +35,9 @@ def account(db: None) -> Account:
 
 
 def token_of(client: Client, path: str = "/sign-in") -> str:
-    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(path).content.decode())
+    found = re.search(
+        r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(path).content.decode()
+    )
     assert found
     return found[1]
 
@@ -182,7 +184,7 @@ def test_settings_for_tls_belong_together() -> None:
 
 def assert_safe(response: Any, where: str) -> None:
     policy = response["Content-Security-Policy"]
-    assert "unsafe-" not in policy and "frame-ancestors 'none'" in policy or "sandbox" in policy
+    assert ("unsafe-" not in policy and "frame-ancestors 'none'" in policy) or "sandbox" in policy
     assert "default-src" in policy and "*" not in policy, where
     assert response["X-Content-Type-Options"] == "nosniff", where
     assert response["X-Frame-Options"] == "DENY", where
