@@ -56,12 +56,13 @@ def worker_answers(url: str, name: str) -> Probe:
             return False
         from celery import Celery
         from kombu.exceptions import KombuError
+        from redis import RedisError
 
         app = Celery(broker=url, set_as_current=False)
         app.conf.broker_transport_options = {"socket_timeout": 2, "max_retries": 1}
         try:
             return bool(app.control.ping(destination=[name], timeout=0.5))
-        except (OSError, KombuError) as problem:
+        except (OSError, KombuError, RedisError) as problem:  # the broker may die in between
             logging.getLogger(__name__).debug("no answer from %s: %s", name, problem)
             return False
         finally:

@@ -254,7 +254,7 @@ class Supervisor:
     def _probe(self, unit: Unit) -> None:
         if unit.life is None or unit.life.age < unit.program.settle:
             return
-        if unit.program.ready is not None and not unit.program.ready():
+        if not self._answers(unit.program):
             return
         # Another program may answer on its port while ours has just died.
         if unit.life.ended():
@@ -264,6 +264,13 @@ class Supervisor:
         again = " again" if unit.deaths else ""
         age = f"process {unit.life.pid}, {unit.life.age:.1f} s"
         self._reporter.say(f"{unit.program.name} is ready{again} ({age})")
+
+    def _answers(self, program: Program) -> bool:
+        try:
+            return program.ready is None or program.ready()
+        except Exception as problem:  # noqa: BLE001 no question may take down what runs
+            self._reporter.say(f"asking {program.name} failed: {problem!r}")
+            return False
 
     def _stream(self, unit: Unit) -> None:
         if unit.follower:

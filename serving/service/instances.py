@@ -19,7 +19,7 @@ from compute.catalog.flavors import FLAVORS
 from compute.runner.spec import Fetch, Mount, RunSpec
 from compute.slot import services as slots
 from core import access, states
-from core.errors import Conflict
+from core.errors import Conflict, StaleState
 from core.models import Event
 from registry.model.models import ModelFile
 from serving.service import probe
@@ -40,12 +40,18 @@ def living(service: Service) -> list[Instance]:
 
 
 def add(service: Service) -> Instance | None:
-    """Take a slot and record a new instance; None while the pool is full."""
+    """Take a slot and record a new instance; None while the pool is full.
+
+    Raises StaleState when another look added it meanwhile.
+    """
     last = Instance.objects.filter(service=service).order_by("-number").first()
     instance = Instance(service=service, number=(last.number if last else 0) + 1)
     with transaction.atomic():
         if slots.take(service.pool, service.flavor, instance.pk, service) is None:
             return None
+        # Taking the slot waited for whoever else takes one: the number may be given by now.
+        if Instance.objects.filter(service=service, number=instance.number).exists():
+            raise StaleState(f"Service “{service}” got its instance {instance.number} meanwhile.")
         instance.save(force_insert=True)
     return instance
 

@@ -88,14 +88,13 @@ def _pending(job: TrainingJob) -> float | None:
         return 0.5
     if _others_first(job):
         return 1.0
-    number = (Attempt.objects.filter(job=job).count() or 0) + 1
-    attempt = Attempt(job=job, number=number)
+    attempt = Attempt(job=job, number=Attempt.objects.filter(job=job).count() + 1)
     with transaction.atomic():
         if slots.take(job.pool, job.flavor, attempt.pk, job) is None:
             slot = None
         else:
             slot = attempt
-            attempt.save(force_insert=True)
+            # The move comes first: of two that look at once, one is refused here and takes nothing.
             states.transition(
                 job,
                 Phase.RUNNING,
@@ -105,6 +104,7 @@ def _pending(job: TrainingJob) -> float | None:
                 started_at=job.started_at or timezone.now(),
                 observed_at=timezone.now(),
             )
+            attempt.save(force_insert=True)
     if slot is None:
         _waiting(job, "NO_CAPACITY", slots.shortage(job.pool, job.flavor))
         return 1.0
