@@ -30,6 +30,13 @@ class LengthRequired(AppError):
     code = "LENGTH_REQUIRED"
 
 
+class UnsupportedCharset(AppError):
+    """Text in an encoding that is not ours would be stored as other text."""
+
+    status = 415
+    code = "UNSUPPORTED_MEDIA_TYPE"
+
+
 def malformed(error: Exception | None) -> AppError:
     """What Django found wrong with a request, in our words."""
     if isinstance(error, RequestDataTooBig):
@@ -77,9 +84,15 @@ def refuse_unreadable(request: HttpRequest) -> None:
         )
 
 
-def refuse_form(form: QueryDict) -> None:
-    """The same for the fields of a posted form. Raises ValidationFailed."""
-    found = list(problems_of(form))
+def refuse_form(request: HttpRequest) -> None:
+    """The same for a posted form. Raises UnsupportedCharset, ValidationFailed."""
+    charset = (request.content_params or {}).get("charset", "utf-8").lower()
+    if charset not in ("utf-8", "utf8"):
+        raise UnsupportedCharset(
+            f"The form's charset is `{charset[:40]}`; a form is sent as UTF-8.",
+            hint="Send it from the console's own page.",
+        )
+    found = list(problems_of(request.POST))
     if found:
         raise ValidationFailed(found[0].text, code="UNSTORABLE_TEXT", problems=found)
 

@@ -60,7 +60,7 @@ class Page(View):
                 return HttpResponseRedirect(settings.PASSWORD_CHANGE_URL)
         self.check(request)
         if request.method == "POST" and self.reads_form:
-            refuse_form(request.POST)
+            refuse_form(request)
         return super().dispatch(request, *args, **kwargs)
 
     def http_method_not_allowed(

@@ -255,6 +255,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "console.api.pagination.Pagination",
     "EXCEPTION_HANDLER": "console.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter like any other, not another renderer
     "PAGE_SIZE": 20,
 }
 SPECTACULAR_SETTINGS = {

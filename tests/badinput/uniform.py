@@ -26,9 +26,12 @@ def refusal(answer: Any, *statuses: int) -> dict[str, Any]:
 
 
 def page(answer: Any, *statuses: int) -> str:
-    """The text of a refusing page, checked: status, HTML, a heading and the request's id."""
+    """The text of a refusing page, checked: status, HTML, a heading; then the problems of a form
+    that came back filled in, or the request's id."""
     text: str = answer.content.decode()
     assert answer.status_code in (statuses or range(400, 500)), (answer.status_code, text[:500])
     assert answer["Content-Type"].startswith("text/html"), answer["Content-Type"]
-    assert "<h1" in text and answer["X-Request-Id"] in text, text[:800]
+    assert "<h1" in text and ("data-problem-summary" in text or answer["X-Request-Id"] in text), (
+        text
+    )
     return text
