@@ -106,3 +106,11 @@ def engine_types() -> dict[str, tuple[str, ...]]:
         for kind in engine.model_types:
             found[kind] = (*found.get(kind, ()), engine.name)
     return found
+
+
+def engine_packages() -> dict[str, dict[str, str]]:
+    """Engine name -> {package: version} that it is declared to hold."""
+    return {
+        engine.name: dict(package.split("==", 1) for package in engine.packages)  # type: ignore[misc]
+        for engine in _ALL
+    }

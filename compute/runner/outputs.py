@@ -276,8 +276,7 @@ def final_upload(syncs: list[OutputSync], client: Client) -> None:
         shown = "; ".join(f"{path}: {reason}" for path, reason in list(wrong.items())[:5])
         error = Failure(
             "UPLOAD_FAILED",
-            f"{len(wrong)} of {total + len(wrong)} output files are "
-            f"not in the bucket ({shown}). The files are kept here: retry the upload.",
+            f"{len(wrong)} of {total + len(wrong)} output files are not in the bucket ({shown}).",
         )
         error.add_note(json.dumps(wrong))
         raise error

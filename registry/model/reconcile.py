@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from compute.engines.catalogue import engine_types
+from compute.engines.catalogue import engine_packages, engine_types
 from core import actor as actors
 from core.reconcile import reconciler
 from registry.model import services
@@ -22,6 +22,6 @@ def reconcile(model: Model) -> float | None:
         row.path: Opener(row.size, partial(blobs.read, row.blob))
         for row in ModelFile.objects.select_related("blob").filter(model=model)
     }
-    report = inspect(files, engine_types=engine_types())
+    report = inspect(files, engine_types=engine_types(), engine_packages=engine_packages())
     services.checked(model, report, actor=actors.system("registry"))
     return None

@@ -1,8 +1,13 @@
-"""The ``dependencies`` of config.json: packages that pip adds to the engine for one model."""
+"""The ``dependencies`` of config.json: packages that a model needs beside its engine's.
+
+Nothing is installed for one model: engines are fixed, so that the same model runs the same next
+month. What an engine has not got is therefore a finding, and not left out in silence.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from .layout import CONFIG
@@ -98,3 +103,61 @@ def _package(raw: Any, where: str, report: PackageReport) -> dict[str, str] | No
         )
         return None
     return package | {"package_version": version, "restraint": restraint.upper()}
+
+
+def check_installed(installed: Mapping[str, str], report: PackageReport) -> None:
+    """Record every dependency that ``report.engine`` (with packages ``installed``: name ->
+    version) does not bring. Versions are compared by their numbers alone: 2.1 for 2.1.0rc1."""
+    has = {canonical(name): version for name, version in installed.items()}
+    for at, group in enumerate(report.config.get("dependencies") or []):
+        for number, package in enumerate(group["packages"]):
+            name, where = package["package_name"], f"$.dependencies[{at}].packages[{number}]"
+            version = has.get(canonical(name))
+            if version is None:
+                report.error(
+                    "DEPENDENCY_MISSING",
+                    CONFIG,
+                    f"The engine `{report.engine}` has no package `{name}`, and packages are not "
+                    "installed for one model.",
+                    f"Choose an engine that has it, put its Python files into `model`, or take it "
+                    f"out of `dependencies` when the code does without. {_offer(has)}",
+                    where,
+                )
+            elif not fits(version, package):
+                asked = f"{package['restraint']} {package['package_version']}"
+                report.error(
+                    "DEPENDENCY_VERSION",
+                    CONFIG,
+                    f"The engine `{report.engine}` has {name} {version}; the model asks for "
+                    f"{asked}.",
+                    f"Make the code work with {version} and write that down, or choose another "
+                    "engine.",
+                    where,
+                )
+
+
+def canonical(name: str) -> str:
+    """One spelling per package (PyPA, name normalization)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def fits(version: str, package: Mapping[str, str]) -> bool:
+    """Whether an installed version obeys the restraint of a normalised package entry."""
+    if "restraint" not in package:
+        return True
+    has, asked = _release(version), _release(package["package_version"])
+    return {"EXACT": has == asked, "ATLEAST": has >= asked, "ATMOST": has <= asked}[
+        package["restraint"]
+    ]
+
+
+def _release(version: str) -> tuple[int, ...]:
+    found = re.match(r"v?(\d+(?:\.\d+)*)", version)
+    numbers = [int(part) for part in found[1].split(".")] if found else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _offer(has: Mapping[str, str]) -> str:
+    return f"The engine has: {', '.join(sorted(has))}."

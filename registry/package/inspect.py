@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from .config import check_config, read_config
+from .dependencies import check_installed
 from .layout import CONFIG, PRESET_TYPES, SERVICE, check_names, check_weights
 from .report import Opener, PackageReport
 from .service_code import check_service
 
 
 def inspect(
-    files: Mapping[str, Opener], *, engine_types: Mapping[str, Collection[str]]
+    files: Mapping[str, Opener],
+    *,
+    engine_types: Mapping[str, Collection[str]],
+    engine_packages: Mapping[str, Mapping[str, str]] | None = None,
 ) -> PackageReport:
     """Check layout, config.json, weights and customize_service.py; report everything at once.
 
@@ -19,6 +23,8 @@ def inspect(
         files: path relative to the parent of ``model`` -> file.
         engine_types: ``model_type`` -> names of the installed engines that run it, for example
             ``{"PyTorch": ["pytorch_2.13-cpu-py_3.11"]}``.
+        engine_packages: engine name -> {package: version}. An engine that is not in it is not
+            asked whether it has the model's dependencies.
 
     Nothing of the package is executed or unpickled. An OSError of the store passes through.
     """
@@ -37,6 +43,8 @@ def inspect(
         check_config(raw, report)
         _choose_engine(report, engine_types)
         check_weights(files, report)
+        if report.engine in (engine_packages or {}):
+            check_installed((engine_packages or {})[report.engine], report)
     if SERVICE in files:
         check_service(files[SERVICE], report)
     elif report.model_type in PRESET_TYPES:

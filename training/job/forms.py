@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from compute.catalog.flavors import DEFAULT_FLAVOR, fitting, pools
@@ -166,9 +167,10 @@ class JobForm(NamedForm):
         buckets = Bucket.objects.for_action(self.actor, "list").order_by("name")
         self.choose("code_bucket", [(b.name, b.name) for b in buckets])
         self.choose(
-            "engine", [(e.name, f"{e.name}: {e.description}") for e in catalogue.ENGINES.values()]
+            "engine",
+            [(e.name, f"{e.name}: {gettext(e.description)}") for e in catalogue.ENGINES.values()],
         )
-        self.choose("pool", [(p.id, p.label) for p in pools().values()])
+        self.choose("pool", [(p.id, gettext(p.label)) for p in pools().values()])
         self.choose("flavor", [(f.id, f.label) for f in fitting(pools()["public"])])
         versions = datasets.usable_versions(self.actor)
         self.choose(

@@ -39,6 +39,8 @@ def points(lines: Iterable[str]) -> list[Point]:
     name (a table, a traceback) give none; NaN and infinity are left out of plots."""
     found: list[Point] = []
     for line in lines:
+        if "=" not in line and ":" not in line:
+            continue  # most lines of a flood; the pattern would look at every word of them
         pairs = [
             (m["name"], float(m["value"]) / (100 if m["percent"] else 1))
             for m in PAIR.finditer(line[:MAX_LINE])

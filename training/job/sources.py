@@ -51,7 +51,8 @@ def choices(actor: Actor) -> list[tuple[str, str]]:
         region=actor.region, phase__in=("Completed", "Terminated")
     )
     return [
-        (str(job.pk), f"{job.name} ({job.phase})") for job in rows.order_by("-created_at")[:200]
+        (str(job.pk), f"{job.name} ({job.get_phase_display()})")
+        for job in rows.order_by("-created_at")[:200]
     ]
 
 

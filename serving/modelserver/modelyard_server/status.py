@@ -68,8 +68,8 @@ def hint(error: BaseException) -> dict[str, str]:
         package = error.name.partition(".")[0]
         return {
             "reason": "NO_MODULE",
-            "hint": f"The package `{package}` is missing in this engine. List it under "
-            "`dependencies` in config.json, choose an engine that has it, or drop the import.",
+            "hint": f"The package `{package}` is missing in this engine. Choose an engine that has "
+            "it, put its Python files into the model directory, or drop the import.",
         }
     if type(error).__name__ == "PackageError":
         return {"reason": "PACKAGE"}
