@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.contrib import messages
@@ -112,7 +113,11 @@ class RestorePage(ResourcePage):
         policy = self.object(pk)
         number = request.POST.get("number", "")
         try:
-            services.restore(self.actor, policy, int(number) if number.isdigit() else 0)
+            services.restore(
+                self.actor,
+                policy,
+                int(number) if re.fullmatch(r"[0-9]{1,9}", number, re.ASCII) else 0,
+            )
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:

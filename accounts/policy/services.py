@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -201,7 +202,7 @@ def attachment_of(actor: Actor, attachment_id: str) -> PolicyAttachment:
     rows = PolicyAttachment.objects.select_related("policy", "user", "group", "agency")
     found = (
         rows.filter(pk=attachment_id, account_id=actor.account_id).first()
-        if str(attachment_id).isdigit()
+        if re.fullmatch(r"[0-9]{1,18}", str(attachment_id), re.ASCII)
         else None
     )
     if found is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -32,6 +33,8 @@ IDEMPOTENCY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Repeating a POST with the same key repeats nothing.",
 )
+
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,18})"', re.ASCII)
 
 
 class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
@@ -195,10 +198,13 @@ class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
                     hint="Read the object first and send its ETag.",
                 )
             return None
-        number = given.removeprefix("W/").strip('"')
-        if not (number.isascii() and number.isdigit()) or len(number) > 18:
-            raise PreconditionFailed("If-Match is not an ETag of this object.")
-        return int(number)
+        match = _ETAG.fullmatch(given.strip())
+        if match is None:
+            raise PreconditionFailed(
+                "If-Match is not an ETag of this object.",
+                hint='Send the ETag header of the answer you saw, e.g. W/"3".',
+            )
+        return int(match[1])
 
 
 class ResourceSerializer(serializers.Serializer[Any]):

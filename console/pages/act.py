@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from console.pages.base import ResourcePage
+from console.pages.base import ResourcePage, version_of
 from core import access, services
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
 
@@ -29,11 +29,8 @@ class DeletePage(ResourcePage):
         access.authorize(self.actor, self.spec.action("delete"), obj)
         if request.POST.get("typed", "").strip() != str(obj):
             return self.show(obj, _("Type the name exactly as shown to confirm."), status=400)
-        version = request.POST.get("version", "")
         try:
-            self.spec.load("services").delete(
-                self.actor, obj, expected_version=int(version) if version.isdigit() else None
-            )
+            self.spec.load("services").delete(self.actor, obj, expected_version=version_of(request))
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:

@@ -129,6 +129,12 @@ def safe_next(request: HttpRequest, default: str) -> str:
     return default
 
 
+def version_of(request: HttpRequest) -> int | None:
+    """The version that a posted page was drawn from; None where it does not say."""
+    given = request.POST.get("version", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= 18 else None
+
+
 def status_of(obj: Any) -> dict[str, Any] | None:
     """What the status chip shows, or None for things without a life cycle."""
     if not isinstance(obj, states.Stateful):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from console import once
 from console.forms import form_context, may_create
-from console.pages.base import ResourcePage
+from console.pages.base import ResourcePage, version_of
 from core import access
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
 
@@ -145,13 +145,12 @@ class TagsPage(ResourcePage):
         obj = self.object(pk)
         keys, values = request.POST.getlist("tag_key"), request.POST.getlist("tag_value")
         tags = {k.strip(): v.strip() for k, v in zip(keys, values, strict=False) if k.strip()}
-        version = request.POST.get("version", "")
         try:
             services.update(
                 self.actor,
                 obj,
                 {"tags": tags},
-                expected_version=int(version) if version.isdigit() else None,
+                expected_version=version_of(request),
             )
         except (AccessDenied, NotAuthenticated, NotFound):
             raise

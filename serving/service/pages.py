@@ -54,7 +54,7 @@ class PredictPage(ResourcePage):
         service = self.object(pk)
         access.authorize(self.actor, self.spec.action("infer"), service)
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdigit() or int(length) > MAX_BODY:
+        if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
             error = AppError("At most 12 MiB can be sent at once.", code="BODY_TOO_LARGE")
             error.status = 413
             raise error
