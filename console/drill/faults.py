@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from console.drill.processes import Host, Process
+from console.drill.work import Missed
 from console.supervisor import procfs
 
 GONE_SECONDS = 10.0
@@ -87,7 +88,7 @@ class KillAttempt(Fault):
         find = self.host.runner if self.name == "runner" else self.host.user_process
         victim = find(attempt)
         if not victim.alive:
-            raise Skip(f"the {self.name} was not there to be killed")
+            raise Missed(f"the {self.name} was not there to be killed")
         victim.kill()
         gone(victim)
 

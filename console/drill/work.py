@@ -26,6 +26,10 @@ LOOK = 0.1
 STEP = re.compile(r"^step=(\d+) loss=", re.MULTILINE)
 
 
+class Missed(Exception):
+    """The phase was over before the blow could fall: nothing was broken, try again."""
+
+
 def until(what: str, look: Callable[[], Any], *, within: float, every: float = LOOK) -> Any:
     """The first true value. Raises StoryFailed after ``within`` seconds."""
     end = time.monotonic() + within
@@ -60,6 +64,7 @@ class Job:
         self.client, self.host = client, host
         self.name = f"{PREFIX}-{uuid.uuid4().hex[:8]}"
         self.id = ""
+        self._first = ""
 
     def start(self, *, steps: int = STEPS, files: int = OUTPUTS) -> None:
         self.steps, self.files = steps, files
@@ -88,7 +93,9 @@ class Job:
 
     @property
     def attempt(self) -> str:
-        return self.host.attempt_of_job(self.name)
+        """The attempt to hit: the first one."""
+        self._first = self._first or self.host.attempt_of_job(self.name)
+        return self._first
 
     def row(self) -> dict[str, Any]:
         found: dict[str, Any] = self.client.get(f"/training-jobs/{self.id}")
@@ -118,7 +125,7 @@ class Job:
     def _is(self, phase: str) -> bool:
         state = self.host.state(self.attempt)
         if state.get("phase") == "exited":
-            raise StoryFailed(f"job {self.name} was over before it could be hit while {phase}")
+            raise Missed(f"job {self.name} was over before it could be hit while {phase}")
         if phase == "preparing":
             return state.get("stage") == "fetching inputs"
         return state.get("phase") == phase

@@ -1,5 +1,6 @@
 """The pieces of the supervisor one by one: lock, logs, ports, broker, environment, stamps."""
 
+import errno
 import json
 import os
 import socket
@@ -10,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from console.supervisor import broker, environment, lock, logs, ports, probes, procfs, stamps
+from console.supervisor import (
+    broker,
+    environment,
+    lock,
+    logs,
+    ports,
+    probes,
+    procfs,
+    stamps,
+    supervisor,
+)
 from console.supervisor.process import Life, Program
 from console.supervisor.programs import Size
 
@@ -200,6 +211,58 @@ def test_probes_of_nothing_are_false_and_do_not_raise():
         assert probes.http_ok(f"http://127.0.0.1:{port}/healthz")() is False
         assert probes.redis_answers(f"redis://127.0.0.1:{port}/0")() is False
         assert probes.worker_answers(f"redis://127.0.0.1:{port}/0", "worker@x")() is False
+
+
+def test_a_broker_that_dies_between_two_questions_is_an_answer(monkeypatch):
+    """It answered PING a moment before; the question to the worker then finds nobody."""
+    monkeypatch.setattr(probes, "redis_answers", lambda url: lambda: True)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        assert probes.worker_answers(f"redis://127.0.0.1:{port}/0", "worker@x")() is False
+
+
+def test_a_question_that_fails_does_not_take_down_what_runs(tmp_path):
+    lines = []
+
+    class Listener:
+        def say(self, text):
+            lines.append(text)
+
+    def broken():
+        raise RuntimeError("a bug in a probe")
+
+    watched = supervisor.Supervisor(
+        var=tmp_path, folder=tmp_path, log_of=lambda name: tmp_path / name,
+        state=tmp_path / "state.json", environment={}, reporter=Listener(),
+    )  # fmt: skip
+    assert watched._answers(Program("web", ("true",), ready=broken)) is False
+    assert lines == ["asking web failed: RuntimeError('a bug in a probe')"]
+
+
+def test_a_full_disk_does_not_stop_the_loop(tmp_path, monkeypatch):
+    lines = []
+
+    class Listener:
+        def say(self, text):
+            lines.append(text)
+
+    watched = supervisor.Supervisor(
+        var=tmp_path, folder=tmp_path, log_of=lambda name: tmp_path / name,
+        state=tmp_path / "state.json", environment={}, reporter=Listener(),
+    )  # fmt: skip
+    with monkeypatch.context() as full:
+        full.setattr(supervisor.lock.json, "dump", no_room)
+        watched._record()
+        watched._record()
+    assert [line.partition(":")[0] for line in lines] == ["what runs could not be written down"]
+    assert list(tmp_path.iterdir()) == []
+    watched.tick()
+    assert (tmp_path / "state.json").exists(), "written as soon as there is room"
+
+
+def no_room(*_arguments, **_options):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 # -- environment ---------------------------------------------------------------------------------

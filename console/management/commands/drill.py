@@ -55,9 +55,9 @@ class Command(BaseCommand):
         except (client.DrillFailed, StoryFailed) as failure:
             raise CommandError(str(failure)) from failure
         self._table(rows)
-        lost = sum(row.verdict == "LOST" for row in rows)
-        if lost:
-            raise CommandError(f"{lost} of {len(rows)} lost something.")
+        bad = sum(row.verdict in ("LOST", "missed") for row in rows)
+        if bad:
+            raise CommandError(f"{bad} of {len(rows)} lost something or could not be hit.")
 
     def _chosen(self, names: list[str]) -> list[scenarios.Cell]:
         wanted = []
@@ -116,7 +116,7 @@ class Command(BaseCommand):
 def _line(row: scenarios.Row) -> str:
     seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
     lost = "; ".join(row.lost).replace("\n", " ").replace("|", "/")[:300] or "nothing"
-    if row.verdict == "skipped":
+    if row.verdict in ("skipped", "missed"):
         lost = ""
     cell = row.cell
     return (
