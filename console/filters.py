@@ -8,6 +8,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from core import registry
@@ -50,7 +51,7 @@ def filterset_class(spec: registry.ResourceSpec) -> type[django_filters.FilterSe
 
 def _filter_for(model: type[Any], name: str) -> django_filters.Filter:
     field = model._meta.get_field(name)
-    label = str(field.verbose_name).capitalize()
+    label = capfirst(field.verbose_name)  # lazy: the class outlives the request
     if name == "phase":
         return django_filters.ChoiceFilter(
             choices=model.Phase.choices, label=_("Status"), empty_label=_("Any status")

@@ -11,6 +11,7 @@ marked is decided by the same rules as `makemessages`: templates go through Djan
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -34,7 +35,12 @@ ROOMS = (
     "storage",
     "training",
 )
-# The model server and the runner live outside Django; nothing they say passes through gettext.
+# Declarations that do without Django: (class or "", field) whose text is translated where shown.
+DECLARED = {
+    "accounts/policy/system.json": ("", "description"),
+    "compute/catalog/flavors.py": ("Pool", "label"),
+    "compute/engines/catalogue.py": ("Engine", "description"),
+}
 CATALOGUE = Path("zh_Hans/LC_MESSAGES/django.po")
 HEADER = "Simplified Chinese catalogue of the console. docs/translating.md says how it is kept."
 METADATA = {
@@ -112,6 +118,20 @@ def of_template(text: str) -> Iterator[tuple[str | None, str, str | None]]:
         )
 
 
+def of_declaration(text: str, name: str, field_name: str) -> Iterator[str]:
+    """Texts of `field_name`: keyword of the calls of `name`, or key of the objects of a JSON."""
+    if not name:
+        found: list[str] = []
+        json.loads(text, object_hook=lambda one: found.append(one.get(field_name, "")))
+        yield from filter(None, found)
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name:
+            for word in node.keywords:
+                if word.arg == field_name and isinstance(word.value, ast.Constant):
+                    yield word.value.value
+
+
 def sources(root: Path = ROOT) -> Iterator[Path]:
     """The Python files of the rooms and all templates."""
     for room in ROOMS:
@@ -129,6 +149,9 @@ def marked(root: Path = ROOT) -> dict[Key, Marked]:
             one = found.setdefault((context, singular), Marked())
             one.plural = one.plural or plural
             one.files.add(path.relative_to(root).as_posix())
+    for name, (owner, field_name) in DECLARED.items():
+        for text in of_declaration((root / name).read_text("utf-8"), owner, field_name):
+            found.setdefault((None, text), Marked()).files.add(name)
     return found
 
 

@@ -64,7 +64,13 @@ def pools() -> dict[str, Pool]:
     """Pools by id. Cores are shared two to one, memory never is."""
     cores = os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
-    public = Pool("public", "Public pool", "public", cores * 2, int(memory * 0.75))
+    public = Pool(
+        id="public",
+        label="Public pool",
+        kind="public",
+        cpus=cores * 2,
+        memory_mb=int(memory * 0.75),
+    )
     return {public.id: public}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from console.pages.base import ResourcePage, status_of
 from core import access, shell
@@ -14,6 +15,17 @@ from core.models import AuditRecord, Event
 from core.registry import Item, Panel, Tab
 
 HISTORY = 100  # rows of the Activity tab
+# What the Access tab calls the actions every spec declares; verbs bring their own label.
+ACTION_WORDS = {
+    "delete": gettext_lazy("Delete"),
+    "deploy": gettext_lazy("Deploy"),
+    "export": gettext_lazy("Export"),
+    "get": gettext_lazy("Get"),
+    "infer": gettext_lazy("Infer"),
+    "logs": gettext_lazy("Logs"),
+    "update": gettext_lazy("Update"),
+    "use": gettext_lazy("Use"),
+}
 
 
 class DetailPage(ResourcePage):
@@ -153,7 +165,8 @@ class DetailPage(ResourcePage):
         trail = AuditRecord.objects.filter(
             resource_id=str(obj.pk), account_id=self.actor.account_id
         ).order_by("-id")[:HISTORY]
-        return {"events": events, "trail": trail}
+        phases = dict(obj.Phase.choices) if hasattr(obj, "Phase") else {}
+        return {"events": events, "trail": trail, "phases": phases}
 
     def _tags(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         return {
@@ -164,8 +177,12 @@ class DetailPage(ResourcePage):
         }
 
     def _access(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        asked = {self.spec.action(v): v for v in self.spec.actions if v not in ("list", "create")}
-        asked |= {verb.action: str(verb.label) for verb in self.spec.verbs}
+        asked = {
+            self.spec.action(v): ACTION_WORDS.get(v, v)
+            for v in self.spec.actions
+            if v not in ("list", "create")
+        }
+        asked |= {verb.action: verb.label for verb in self.spec.verbs}
         decisions = [
             {"label": label, "decision": access.decide(self.actor, action, obj)}
             for action, label in asked.items()

@@ -7,15 +7,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class AuditRecord(models.Model):
     """Append-only: no code path updates or deletes a row, and a database trigger refuses to."""
 
     class Result(models.TextChoices):
-        OK = "ok", "OK"
-        DENIED = "denied", "Denied"
-        FAILED = "failed", "Failed"
+        OK = "ok", _("OK")
+        DENIED = "denied", _("Denied")
+        FAILED = "failed", _("Failed")
 
     id = models.BigAutoField(primary_key=True)
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

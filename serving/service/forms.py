@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from compute.catalog.flavors import DEFAULT_FLAVOR, fitting, pools
@@ -60,7 +61,7 @@ class ServiceForm(NamedForm):
             if found:
                 groups.append((title, [(str(m.pk), f"{m} · {m.engine}") for m in found]))
         self.fields["model"].choices = groups  # type: ignore[attr-defined]
-        self.fields["pool"].choices = [(p.id, p.label) for p in pools().values()]  # type: ignore[attr-defined]
+        self.fields["pool"].choices = [(p.id, gettext(p.label)) for p in pools().values()]  # type: ignore[attr-defined]
         self.fields["flavor"].choices = [  # type: ignore[attr-defined]
             (f.id, f.label) for f in fitting(pools()["public"])
         ]

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core.actor import Actor
 from core.managers import ScopedManager
@@ -48,7 +49,8 @@ class Invitation(Stateful, Resource):
     """
 
     class Phase(models.TextChoices):
-        PENDING = "PENDING", _("Waiting")  # the consumer has not answered; nothing is readable
+        # The consumer has not answered; nothing is readable.
+        PENDING = "PENDING", pgettext_lazy("invitation", "Waiting")
         ACCEPTED = "ACCEPTED", _("Associated")  # grants were written in the same transaction
         REJECTED = "REJECTED", _("Rejected")  # ``message`` holds the reason given
         EXPIRED = "EXPIRED", _("Expired")  # no answer in time

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core.models import Resource
 from core.models.resource import listing_index
@@ -93,7 +94,8 @@ class Association(models.Model):
     row per attempt, "remove" would not say which (see docs/mechanisms/sharing.md)."""
 
     class State(models.TextChoices):
-        ASSOCIATING = "ASSOCIATING", _("Waiting")  # a principal that has not answered
+        # A principal that has not answered.
+        ASSOCIATING = "ASSOCIATING", pgettext_lazy("invitation", "Waiting")
         ASSOCIATED = "ASSOCIATED", _("Associated")  # its grants exist
         DISASSOCIATING = "DISASSOCIATING", _("Removing")  # its grants are going
         DISASSOCIATED = "DISASSOCIATED", _("Removed")  # history only

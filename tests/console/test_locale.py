@@ -153,6 +153,15 @@ def test_finds_marked_strings_of_templates(source: str, expected: list) -> None:
     assert list(tool.of_template(source)) == expected
 
 
+def test_finds_the_texts_of_declarations_without_django(found: dict) -> None:
+    source = 'e = Engine(name="a", description="Small " "and fast.")\nOther(description="No")'
+    assert list(tool.of_declaration(source, "Engine", "description")) == ["Small and fast."]
+    policies = '{"policies": [{"name": "A", "description": "All of it."}, {"name": "B"}]}'
+    assert list(tool.of_declaration(policies, "", "description")) == ["All of it."]
+    for name in tool.DECLARED:
+        assert any(name in one.files for one in found.values()), f"Nothing was found in {name}."
+
+
 @pytest.mark.skipif(not shutil.which("msgfmt"), reason="gettext tools are not on this machine")
 def test_gettext_accepts_the_catalogue() -> None:
     done = subprocess.run(
