@@ -12,7 +12,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from compute.backends.base import (
     Observation,
     UnknownAttempt,
 )
+from compute.runner import trees
 from compute.runner.layout import SOCKET_NAME, Layout
 from compute.runner.log import end_offset, read_log
 from compute.runner.spec import ATTEMPT, RunSpec, SpecError
@@ -179,12 +179,11 @@ class LocalBackend:
         if group is not None:
             group.kill()
             group.remove()
-        # Renamed first, so that a half-deleted directory is never taken for an attempt. rmtree
-        # works relative to descriptors and never follows a link that the program left behind.
+        # Renamed first, so that a half-deleted directory is never taken for an attempt.
         doomed = directory.with_name(f".removed-{directory.name}-{os.getpid()}")
         with contextlib.suppress(FileNotFoundError):
             directory.rename(doomed)
-            shutil.rmtree(doomed)
+            trees.remove(doomed)
         self._drop_socket_dir(attempt)
 
     def prune(self, attempt: str, older_than: timedelta) -> bool:
@@ -198,7 +197,7 @@ class LocalBackend:
             ended = layout.directory.stat().st_mtime
         if not layout.work.exists() or time.time() - ended < older_than.total_seconds():
             return False
-        shutil.rmtree(layout.work)
+        trees.remove(layout.work)
         self._drop_socket_dir(attempt)
         return True
 
@@ -225,8 +224,7 @@ class LocalBackend:
         if short.is_symlink():
             short.unlink(missing_ok=True)
         else:
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(short)
+            trees.remove(short)
 
     def socket_path(self, attempt: str) -> Path:
         path = self._runtime / self._directory(attempt).name / SOCKET_NAME

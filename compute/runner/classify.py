@@ -48,6 +48,7 @@ class Evidence:
     peak_bytes: int = 0
     disk_exceeded: bool = False
     too_many_files: int = 0
+    too_deep: int = 0
     sandbox_reported: bool = True
     service: bool = False
 
@@ -62,6 +63,14 @@ def classify(seen: Evidence) -> Verdict:
             "OOM_HOST",
             f"{peak}{seen.limits.memory_mb} MB memory and was stopped by the "
             "system. Choose a flavor with more memory, or a smaller batch.",
+            exception,
+            location,
+        )
+    if seen.too_deep:
+        return Verdict(
+            "DISK_FULL",
+            f"The job nests directories deeper than {seen.too_deep} levels, which nobody can count "
+            "or remove in time. Keep the tree flat.",
             exception,
             location,
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -199,13 +197,3 @@ def disk_failure(error: OSError, path: Path) -> Failure:
             f"The name {path.name[:80]!r}... is too long for a file. Rename the object.",
         )
     return Failure("RUNNER_ERROR", f"Could not store an input: {error}")
-
-
-def empty(directory: Path) -> None:
-    """Remove everything below a directory, never following links."""
-    with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(directory):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            else:
-                Path(entry.path).unlink()

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from compute.runner import identity
+from compute.runner import identity, trees
 from compute.runner.classify import Evidence, Verdict, classify, readable
 from compute.runner.failures import Failure, Stopped
-from compute.runner.fetch import Fetcher, empty
+from compute.runner.fetch import Fetcher
 from compute.runner.layout import Layout
 from compute.runner.log import LogWriter, tail
 from compute.runner.prepare import prepare
@@ -129,7 +129,7 @@ class Runner:
         finally:
             self._remove_group()
             for directory in self._socket_dir():
-                empty(directory)  # a socket nobody listens on must not look like an instance
+                trees.empty(directory)  # a socket nobody listens on must not look like an instance
             self._identity.release()
             self.log.close()
 
@@ -152,7 +152,7 @@ class Runner:
         self._identity = identity.acquire(self.spec.uid)
         self.state.uid = self._identity.uid
         if self._previous:
-            empty(self.layout.work)
+            trees.empty(self.layout.work)
         self.layout.make()
         self._fetch()
         self.file.enter(PREPARING, "starting")
@@ -286,6 +286,7 @@ class Runner:
                 peak_bytes=peak,
                 disk_exceeded=disk.exceeded,
                 too_many_files=disk.count if disk.too_many else 0,
+                too_deep=trees.MAX_DEPTH if disk.too_deep else 0,
                 memory_is_per_job=bool(self._group and "memory" in self._group.controllers),
                 sandbox_reported=job.reported_exit or code == 137,
                 service=self.spec.kind == "service",

@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+from compute.runner import trees
 from compute.runner.log import LogWriter
 
 READ_BYTES = 64 * 1024
@@ -51,6 +52,7 @@ class DiskWatch(threading.Thread):
         self.count = 0
         self.exceeded = False
         self.too_many = False
+        self.too_deep = False
 
     def run(self) -> None:
         pause = self._seconds
@@ -63,19 +65,18 @@ class DiskWatch(threading.Thread):
     def measure(self) -> None:
         """One pass. Blocks on disk count, not apparent sizes: a sparse file costs what it holds."""
         total = count = 0
-        for directory in self._directories:
-            with contextlib.suppress(OSError):
-                for _, directories, files, descriptor in os.fwalk(directory):
-                    count += len(directories) + len(files)
-                    for name in (*directories, *files):
-                        with contextlib.suppress(OSError):
-                            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                            total += status.st_blocks * 512
+        try:
+            for directory in self._directories:
+                for status in trees.entries(directory):
+                    total += status.st_blocks * 512
+                    count += 1
                     if self._ending.is_set():
                         return
+        except trees.TooDeep:
+            self.too_deep = True
         self.used, self.count = total, count
         self.too_many = bool(self._files and count > self._files)
-        if self.too_many or (self._limit and total > self._limit):
+        if self.too_deep or self.too_many or (self._limit and total > self._limit):
             self.exceeded = True
 
     def end(self) -> None:

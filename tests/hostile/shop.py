@@ -137,10 +137,15 @@ class Shop:
 
 class _Resolver:
     async def authorize(
-        self, service_id: str, authorization: str | None, method: str, request_id: str
+        self,
+        service_id: str,
+        authorization: str | None,
+        method: str,
+        request_id: str,
+        source_ip: str,
     ) -> Any:
         with TURN:
-            return resolve(service_id, authorization or "", request_id)
+            return resolve(service_id, authorization or "", request_id, source_ip)
 
 
 async def _sink(batch: Batch) -> None:

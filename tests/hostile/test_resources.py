@@ -253,3 +253,17 @@ def test_every_reason_of_the_runner_has_a_next_step() -> None:
     assert {"OOM_HOST", "USER_CODE", "INPUT_INVALID", "RUNNER_ERROR"} <= found
     # Runners that were lost are started again; the job ends with NODE_LOST.
     assert {code for code in found if not watch.next_step(code)} == {"RUNNER_LOST"}
+
+
+def test_directories_nested_without_end(house: House) -> None:
+    """Too deep to be walked by recursion: the disk is still watched, and all of it goes away."""
+    job = house.run(
+        "import os\nos.chdir('/home/ma-user')\n"
+        "for _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')\n"
+        "open('f', 'wb').write(bytes(1 << 20))\n" + HOLD
+    )
+    ended(house, job, "Failed", "DISK_FULL", "200 levels")
+    attempt = house.attempts(job)[-1]
+    house.backend.remove(attempt)
+    assert not house.backend.directory(attempt).exists()
+    assert not list(house.backend.attempts.glob(".removed*"))
