@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
 import re
@@ -118,6 +119,7 @@ class Gateway:
             header_rules.get(scope["headers"], b"authorization"),
             scope["method"],
             request_id,
+            self._source_ip(scope),
         )
         if isinstance(answer, Refusal):
             raise GatewayError(
@@ -128,6 +130,19 @@ class Gateway:
                 headers=answer.headers,
             )
         return answer
+
+    def _source_ip(self, scope: dict[str, Any]) -> str:
+        """The caller's address. Of X-Forwarded-For the last entry counts, which nobody but the
+        proxy could write; without a proxy the header is not looked at."""
+        if self._settings.behind_proxy:
+            chain = [v for k, v in scope["headers"] if k == b"x-forwarded-for"]
+            last = chain[-1].decode("latin-1").rpartition(",")[2].strip() if chain else ""
+            try:
+                return str(ipaddress.ip_address(last))
+            except ValueError:
+                pass
+        client = scope.get("client")
+        return str(client[0])[:45] if client else ""
 
     def _enter(self, target: Target) -> None:
         if target.max_active and self._active[target.service_id] >= target.max_active:

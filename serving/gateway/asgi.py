@@ -7,9 +7,15 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 django.setup()
 
+from django.conf import settings  # noqa: E402 settings come first
+
 from serving.gateway.app import create_app  # noqa: E402 settings come first
 from serving.gateway.protocol import Settings  # noqa: E402
 from serving.gateway.resolver import DjangoResolver  # noqa: E402
 
 _resolver = DjangoResolver()
-app = create_app(_resolver, _resolver.store, Settings(report_every=5.0))
+app = create_app(
+    _resolver,
+    _resolver.store,
+    Settings(report_every=5.0, behind_proxy=settings.BEHIND_TLS),
+)

@@ -51,10 +51,16 @@ class Resolver(Protocol):
     """Answers one question per request; every answer must hold the present state of rights."""
 
     async def authorize(
-        self, service_id: str, authorization: str | None, method: str, request_id: str
+        self,
+        service_id: str,
+        authorization: str | None,
+        method: str,
+        request_id: str,
+        source_ip: str,
     ) -> Target | Refusal:
         """Decide on ``method`` of ``service_id`` for the bearer of ``authorization``.
 
+        ``source_ip`` is the caller's address, which policies may ask about; "" where unknown.
         ``service_id`` is whatever stands in the path and need not exist. ``authorization`` is the
         header's value, not yet parsed. An exception is answered with 500 and nothing is forwarded.
         """
@@ -99,4 +105,6 @@ class Settings:
     # An instance that refused a connection is asked last for this long.
     cooldown: float = 2.0
     max_pools: int = 1_000
+    # A proxy is in front, and appends the address that it saw to X-Forwarded-For.
+    behind_proxy: bool = False
     max_counted_services: int = 10_000

@@ -39,10 +39,17 @@ class DjangoResolver:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolver")
 
     async def authorize(
-        self, service_id: str, authorization: str | None, method: str, request_id: str
+        self,
+        service_id: str,
+        authorization: str | None,
+        method: str,
+        request_id: str,
+        source_ip: str,
     ) -> Target | Refusal:
         try:
-            return await self._run(lambda: resolve(service_id, authorization or "", request_id))
+            return await self._run(
+                lambda: resolve(service_id, authorization or "", request_id, source_ip)
+            )
         except (DatabaseError, InterfaceError, OSError) as error:
             away = outage.of(error)
             if away is None:
@@ -69,10 +76,12 @@ def _fresh(work: Callable[[], T]) -> T:
     return work()
 
 
-def resolve(service_id: str, authorization: str, request_id: str) -> Target | Refusal:
+def resolve(
+    service_id: str, authorization: str, request_id: str, source_ip: str = ""
+) -> Target | Refusal:
     """One request: who is it, may he, where does it go."""
     try:
-        actor = _actor(authorization, request_id)
+        actor = _actor(service_id, authorization, request_id, source_ip)
     except NotAuthenticated as error:
         return Refusal(
             401,
@@ -85,11 +94,11 @@ def resolve(service_id: str, authorization: str, request_id: str) -> Target | Re
         return _target(actor, service_id)
 
 
-def _actor(authorization: str, request_id: str) -> Actor:
+def _actor(service_id: str, authorization: str, request_id: str, source_ip: str) -> Actor:
     scheme, _space, bearer = authorization.partition(" ")
-    page = pass_on.read(bearer.strip()) if scheme.lower() == "bearer" else None
+    page = pass_on.read(bearer.strip(), service_id) if scheme.lower() == "bearer" else None
     if page is None:
-        return authenticate_bearer(authorization, request_id=request_id)
+        return authenticate_bearer(authorization, ip=source_ip, request_id=request_id)
     user_id, ip = page
     rows = User.objects.unscoped("user behind a page's call").select_related("account")
     user = rows.filter(pk=user_id, is_active=True, account__is_active=True).first()

@@ -66,7 +66,7 @@ class PredictPage(ResourcePage):
                 f"/v1/infers/{service.pk}/",
                 body=body,
                 headers={
-                    "Authorization": f"Bearer {pass_on.make(self.actor)}",
+                    "Authorization": f"Bearer {pass_on.make(self.actor, service.pk)}",
                     "Content-Type": request.META.get("CONTENT_TYPE", ""),
                     "X-Request-Id": self.actor.request_id,
                 },

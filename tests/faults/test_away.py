@@ -70,7 +70,7 @@ class TestGateway:
     def test_says_503_and_returns(self, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
         gone = [True]
 
-        def resolve(service_id: str, authorization: str, request_id: str) -> Any:
+        def resolve(*args: str) -> Any:
             if gone[0]:
                 raise error
             return Refusal(404, "NOT_FOUND", "Not found.")
@@ -79,7 +79,7 @@ class TestGateway:
         resolver = DjangoResolver()
 
         def ask() -> Any:
-            return asyncio.run(resolver.authorize("x", None, "POST", "r"))
+            return asyncio.run(resolver.authorize("x", None, "POST", "r", ""))
 
         first = ask()
         gone[0] = False
@@ -94,7 +94,7 @@ class TestGateway:
 
         monkeypatch.setattr("serving.gateway.resolver.resolve", resolve)
         with pytest.raises(OperationalError):
-            asyncio.run(DjangoResolver().authorize("x", None, "POST", "r"))
+            asyncio.run(DjangoResolver().authorize("x", None, "POST", "r", ""))
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ class FakeResolver:
         self.target = None
         self.asked = []
 
-    async def authorize(self, service_id, authorization, method, request_id):
+    async def authorize(self, service_id, authorization, method, request_id, source_ip):
         self.asked.append((service_id, authorization, method, request_id))
         if service_id == "broken":
             raise RuntimeError("evaluator failed")

@@ -9,7 +9,8 @@ import time
 import aiohttp
 import pytest
 
-from serving.gateway.protocol import Instance
+from serving.gateway.app import create_app
+from serving.gateway.protocol import Instance, Settings
 from tests.serving.gateway import GOOD, House, Server, call, error, wait_for
 
 
@@ -294,3 +295,21 @@ def test_shutdown_finishes_what_is_under_way_and_reports_it(house):
 
 def test_health_needs_no_token(house):
     assert call(f"http://127.0.0.1:{house.port}/healthz", "GET", headers={})[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("behind_proxy", "chain", "address"),
+    [
+        (False, [], "192.0.2.9"),
+        (False, [b"203.0.113.1"], "192.0.2.9"),
+        (True, [b"10.0.0.1, 203.0.113.1"], "203.0.113.1"),
+        (True, [b"10.0.0.1", b"203.0.113.1"], "203.0.113.1"),
+        (True, [b"203.0.113.1, nonsense"], "192.0.2.9"),
+        (True, [], "192.0.2.9"),
+    ],
+)
+def test_the_callers_address_is_the_one_nobody_can_forge(behind_proxy, chain, address):
+    app = create_app(None, None, Settings(behind_proxy=behind_proxy))
+    headers = [(b"x-forwarded-for", value) for value in chain]
+    assert app._source_ip({"headers": headers, "client": ("192.0.2.9", 5)}) == address
+    assert app._source_ip({"headers": [], "client": None}) == ""

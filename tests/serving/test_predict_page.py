@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import threading
+import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -85,8 +86,9 @@ def test_the_gateway_is_told_who_calls(owner: Person, service: Service, address:
     send(owner, service)
     [(path, bearer, body)] = Gateway.seen
     assert (path, body) == (f"/v1/infers/{service.pk}/", b"picture")
-    found = pass_on.read(bearer.removeprefix("Bearer "))
+    found = pass_on.read(bearer.removeprefix("Bearer "), str(service.pk))
     assert found is not None and found[0] == owner.user.pk
+    assert pass_on.read(bearer.removeprefix("Bearer "), str(uuid.uuid4())) is None
 
 
 def test_without_the_right_nothing_is_sent(owner: Person, service: Service, address: str) -> None:

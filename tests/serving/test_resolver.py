@@ -111,6 +111,21 @@ def test_every_change_of_rights_holds_on_the_next_request(owner: Person, service
     assert refused(ask(service, text)) == 401
 
 
+def test_policies_may_ask_for_the_callers_address(owner: Person, service: Service) -> None:
+    """A Deny by address holds at the gateway as it does in the API."""
+    away = {"IpAddress": {"g:SourceIp": ["192.0.2.0/24"]}}
+    caller = user(
+        owner,
+        "caller",
+        [statement("Allow", INFER), {**statement("Deny", INFER), "Condition": away}],
+    )
+    text = bearer(caller)
+    header = f"Bearer {text}"
+    assert isinstance(resolve(str(service.pk), header, "r", "198.51.100.7"), Target)
+    answer = resolve(str(service.pk), header, "r", "192.0.2.7")
+    assert isinstance(answer, Refusal) and answer.status in (403, 404)
+
+
 def test_no_instance_says_so(owner: Person, service: Service) -> None:
     Instance.objects.filter(service=service).update(state="Ended")
     answer = ask(service, bearer(owner))
@@ -124,29 +139,32 @@ class TestPageBearer:
     def test_it_stands_for_its_user_for_half_a_minute(
         self, owner: Person, service: Service, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        text = pass_on.make(owner.actor)
+        text = pass_on.make(owner.actor, service.pk)
         assert isinstance(ask(service, text), Target)
         now = time.time()
         monkeypatch.setattr(signing.time, "time", lambda: now + pass_on.SECONDS + 1)
         assert refused(ask(service, text)) == 401
 
     def test_it_cannot_be_made_up(self, owner: Person, service: Service) -> None:
-        text = pass_on.make(owner.actor)
+        text = pass_on.make(owner.actor, service.pk)
         assert refused(ask(service, text[:-2] + "xx")) == 401
         forged = signing.TimestampSigner(key="other", salt=pass_on.SALT).sign_object(
             {"user": str(owner.user.pk)}
         )
         assert refused(ask(service, pass_on.PREFIX + forged)) == 401
 
-    def test_it_is_no_token_of_the_api(self, owner: Person, client: Any) -> None:
-        answer = client.get(
-            "/api/v1/services", HTTP_AUTHORIZATION=f"Bearer {pass_on.make(owner.actor)}"
-        )
+    def test_it_is_no_token_of_the_api(self, owner: Person, service: Service, client: Any) -> None:
+        text = pass_on.make(owner.actor, service.pk)
+        answer = client.get("/api/v1/services", HTTP_AUTHORIZATION=f"Bearer {text}")
         assert answer.status_code == 401
+
+    def test_it_is_for_one_service(self, owner: Person, service: Service) -> None:
+        text = pass_on.make(owner.actor, uuid.uuid4())
+        assert refused(ask(service, text)) == 401
 
     def test_it_dies_with_its_user(self, owner: Person, service: Service) -> None:
         caller = user(owner, "caller", [statement("Allow", INFER)])
-        text = pass_on.make(caller.actor)
+        text = pass_on.make(caller.actor, service.pk)
         assert isinstance(ask(service, text), Target)
         User.objects.unscoped("test").filter(pk=caller.user.pk).update(is_active=False)
         assert refused(ask(service, text)) == 401
