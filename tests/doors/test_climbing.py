@@ -170,6 +170,36 @@ def test_an_administrator_of_people_gains_nothing(world: World, name: str) -> No
         assert not user.must_change_password and user.is_active
 
 
+@pytest.mark.parametrize(
+    "held",
+    [
+        [make.statement("Allow", "obs:*:*", Condition={
+            "IpAddress": {"g:SourceIp": ["10.0.0.0/8"]}})],
+        [make.statement("Allow", "obs:*:*", Condition={
+            "DateLessThan": {"g:CurrentTime": ["2999-01-01T00:00:00Z"]}})],
+        [make.statement("Allow", "obs:*:*", Resource=["obs:*:*:object:data/in/*"])],
+        [make.statement("Allow", "obs:*:*"),
+         make.statement("Deny", "obs:object:GetObject", Resource=["obs:*:*:object:data/code/*"])],
+        [make.statement("Allow", "obs:*:*"), make.statement(
+            "Deny", "obs:*:*", Condition={"NotIpAddress": {"g:SourceIp": ["10.0.0.0/8"]}})],
+    ],
+    ids=["from one place", "for a time", "in one folder", "but one folder", "not from elsewhere"],
+)  # fmt: skip
+def test_what_narrows_a_person_narrows_what_he_gives(world: World, held: list[Any]) -> None:
+    """Also while he stands in the right place at the right time."""
+    keeper = make.user(world.owner, "keeper")
+    make.attach(keeper, make.statement("Allow", "iam:*:*"), *held)
+    client = Client(
+        headers={"Authorization": f"Bearer {bearer(Person(keeper))}"}, REMOTE_ADDR="10.0.0.1"
+    )
+    for target in (str(keeper.pk), world.ids["users"]):
+        body = {"policy": "OBS Administrator", "user": target}
+        answer = send(client, "POST", "/api/v1/policy-attachments", body)
+        assert answer.status_code == 403, answer.content
+    body = {"policy": "Security Administrator", "user": world.ids["users"]}
+    assert send(client, "POST", "/api/v1/policy-attachments", body).status_code == 201
+
+
 def test_the_operators_users_are_no_operators(world: World) -> None:
     """A user of the operator's account with every right of IAM does not look after accounts."""
     user = make.user(world.people["operator"].user.account, "clerk")
