@@ -7,8 +7,8 @@ their counts add up. Measured in benchmarks/README.md.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -51,13 +51,42 @@ class Branches:
         start, stop = window.start or 0, window.stop
         if len(self.branches) == 1:
             return list(self.branches[0].order_by(*self._fields)[start:stop])
-        keys = [self._keyed(branch.order_by(*self._fields)[:stop]) for branch in self.branches]
-        merged = heapq.merge(*keys, key=lambda pair: pair[0], reverse=self.ordering[0] == "-")
-        return [row for _key, row in merged][start:stop]
+        if start:
+            return self._deep(start, stop)
+        return self._merged(
+            [
+                [(self._key(getattr(row, self._column), row.pk), row) for row in rows]
+                for rows in (b.order_by(*self._fields)[:stop] for b in self.branches)
+            ]
+        )[:stop]
 
-    def _keyed(self, rows: QuerySet[Any]) -> Iterator[tuple[tuple[Any, Any], Any]]:
-        column = self.ordering.lstrip("-")
-        return ((cast(Any, (_sortable(getattr(row, column)), str(row.pk))), row) for row in rows)
+    def _deep(self, start: int, stop: int) -> list[Any]:
+        """A later page: the keys of everything before it, but only its own rows."""
+        keys = [
+            [(self._key(value, pk), pk) for value, pk in pairs]
+            for pairs in (
+                b.order_by(*self._fields).values_list(self._column, "pk")[:stop]
+                for b in self.branches
+            )
+        ]
+        wanted = self._merged(keys)[start:stop]
+        rows = {row.pk: row for branch in self.branches for row in branch.filter(pk__in=wanted)}
+        return [rows[pk] for pk in wanted if pk in rows]
+
+    @property
+    def _column(self) -> str:
+        return self.ordering.lstrip("-")
+
+    @staticmethod
+    def _key(value: Any, pk: Any) -> tuple[Any, Any]:
+        return (_sortable(value), str(pk))
+
+    def _merged(self, sorted_pairs: list[list[tuple[Any, Any]]]) -> list[Any]:
+        """What the pairs carry, in the order of their keys."""
+        merged = heapq.merge(
+            *sorted_pairs, key=lambda pair: pair[0], reverse=self.ordering[0] == "-"
+        )
+        return [carried for _key, carried in merged]
 
 
 def _sortable(value: Any) -> Any:
