@@ -111,12 +111,16 @@ def _launch(service: Service, instance: Instance) -> None:
     try:
         instances.launch(service, instance)
     except (AppError, BackendError, SpecError) as error:
-        code = getattr(error, "code", "LAUNCH_FAILED")
-        Instance.objects.filter(pk=instance.pk).update(
-            state=State.ENDED, ended_at=timezone.now(), reason=code, message=str(error)[:500]
-        )
-        slots.release(instance.pk)
-        local.forget_credential(str(instance.pk))
+        _not_launched(instance, error)
+
+
+def _not_launched(instance: Instance, error: Exception) -> None:
+    code = getattr(error, "code", "LAUNCH_FAILED")
+    Instance.objects.filter(pk=instance.pk).update(
+        state=State.ENDED, ended_at=timezone.now(), reason=code, message=str(error)[:500]
+    )
+    slots.release(instance.pk)
+    local.forget_credential(str(instance.pk))
 
 
 def _serving(service: Service) -> float | None:
@@ -124,7 +128,10 @@ def _serving(service: Service) -> float | None:
         try:
             instances.watch(service, instance)
         except (AppError, BackendError, SpecError) as error:
-            states.note(service, "WATCH_FAILED", str(error), level="warning")
+            if local.current().observe(str(instance.pk)).phase == "missing":
+                _not_launched(instance, error)  # and it never will be under this id
+            else:
+                states.note(service, "WATCH_FAILED", str(error), level="warning")
     living = instances.living(service)
     wanted = [i for i in living if i.state != State.ENDING]
     for surplus in wanted[service.replicas :]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import connections
 
-from compute.catalog import flavors
 from compute.catalog.flavors import Pool
 from tests.hostile.house import TURN, House, tiny_engines
 
@@ -35,8 +35,8 @@ def house(
     big = Pool("public", "Public pool", "public", 1000, 1_000_000)
     monkeypatch.setattr("training.job.checks.pools", lambda: {"public": big})
     monkeypatch.setattr("compute.slot.services.pools", lambda: {"public": big})
-    assert flavors.FLAVORS
-
+    # Threads of the live server must not keep a session: the test database could not be dropped.
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
     answer = WSGIHandler.get_response
 
     def in_turn(self: WSGIHandler, request: Any) -> Any:

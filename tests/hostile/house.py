@@ -269,11 +269,11 @@ def ended(
     for text in says:
         assert text in told["message"], told["message"]
     page = house.page(f"/training-jobs/{job.pk}")
+    assert escaped(told["message"])[:60] in page
     if phase == "Failed":
         assert told["detail"]["next"], f"{reason} has no next step"
         assert 'role="alert"' in page
         assert reason in page
-        assert escaped(told["message"])[:60] in page
         assert escaped(told["detail"]["next"]) in page
     if location:
         assert told["detail"]["location"] == location

@@ -174,6 +174,7 @@ def test_sleeps_past_its_time_limit(house: House, monkeypatch: pytest.MonkeyPatc
     job = house.over(job)
     told = ended(house, job, "Terminated", "MAX_DURATION", "time limit of 1 s")
     assert "time limit" in told["detail"]["next"]
+    assert told["detail"]["next"] in house.page(f"/training-jobs/{job.pk}")
     assert house.outputs(job) == {"part": b"kept"}
 
 

@@ -199,7 +199,10 @@ def _watch(job: TrainingJob, attempt: Attempt, seen: Observation) -> None:
     try:
         launch.renew(job, attempt)
     except launch.AuthorisationLost as lost:
-        states.note(job, lost.code, lost.message, level=Event.Level.WARNING)
+        if job.reason != lost.code:  # said once, and shown as long as it is so
+            states.transition(
+                job, job.phase, actor=_system(), reason=lost.code, message=lost.message
+            )
 
 
 def _terminating(job: TrainingJob) -> float | None:

@@ -83,6 +83,7 @@ def proof(report: dict[str, Any]) -> dict[str, Any]:
         "exception": detail.get("exception", ""),
         "location": detail.get("location", ""),
         "log_tail": _tail(detail.get("log_tail")),
+        "not_uploaded": sorted(detail.get("failed_uploads") or {})[:20],
         "warnings": list(detail.get("warnings") or [])[:20],
         "stages": report.get("stages") or [],
         "usage": report.get("usage") or {},

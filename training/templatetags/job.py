@@ -6,13 +6,15 @@ from typing import Any
 
 from django import template
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from training.job.models import TrainingJob
 
 register = template.Library()
 
 STEPS = ("Queuing", "Preparing", "Running", "Uploading")
-EXPLAINED = {"Failed", "Abnormal"}
+TITLES = {"Failed": _lazy("The job failed"), "Abnormal": _lazy("The job is in trouble")}
+EXPLAINED = frozenset(TITLES)
 
 
 @register.simple_tag
@@ -66,7 +68,8 @@ def _last(spent: dict[str, float]) -> int:
 @register.simple_tag
 def job_failure(job: TrainingJob) -> dict[str, Any] | None:
     """The card of a job that failed: sentence, proof, next step. None for others."""
-    if job.phase not in EXPLAINED:
+    limited = job.phase == "Terminated" and job.reason == "MAX_DURATION"
+    if job.phase not in EXPLAINED and not limited:
         return None
     detail = job.detail or {}
     proof = [
@@ -74,10 +77,11 @@ def job_failure(job: TrainingJob) -> dict[str, Any] | None:
         (_("Signal"), detail.get("signal")),
         (_("Exception"), detail.get("exception")),
         (_("Where"), detail.get("location")),
+        (_("Not uploaded"), ", ".join(detail.get("not_uploaded") or [])),
         (_("Memory"), _("ended by the kernel at the memory limit") if detail.get("oom") else None),
     ]
     return {
-        "title": _("The job failed") if job.phase == "Failed" else _("The job is in trouble"),
+        "title": _("The job was stopped at its time limit") if limited else TITLES[job.phase],
         "text": job.message,
         "reason": job.reason,
         "proof": [{"label": label, "html": str(v)} for label, v in proof if v not in (None, "")],
