@@ -201,9 +201,13 @@ class Exchange:
             "request_id": self.request_id,
             **error.extra,
         }
-        await _send_json(
-            self._send, error.status, content, self.request_id, error.headers, error.close
-        )
+        try:
+            await _send_json(
+                self._send, error.status, content, self.request_id, error.headers, error.close
+            )
+        except RuntimeError as gone:
+            # uvloop's word for a connection that the caller closed before the server noticed.
+            logger.info("Request %s was refused, and nobody listened: %s", self.request_id, gone)
 
 
 async def _send_json(
