@@ -84,6 +84,8 @@ def test_every_page_takes_silly_queries(world: World) -> None:
     client = world.client("root", api=False)
     doors = {d.path: d for d in knock.doors(world) if not d.api and d.method == "get"}
     for number, (path, door) in enumerate(sorted(doors.items())):
+        if path.endswith("/live"):
+            continue  # a stream that reads no query; it closes its connection to the database
         for query in [PAGES[(number * 7 + step * 11) % len(PAGES)] for step in range(5)]:
             answer = client.get(path + query)
             seen += 1
