@@ -9,6 +9,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
 
 from console.malformed import refuse_unreadable
 from console.pages import errors
@@ -64,6 +66,18 @@ class HeadersMiddleware:
         if not request.path.startswith(settings.STATIC_URL):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """Pages speak the reader's language, the API English: programs compare what it says."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Activate the language of this request."""
+        if not request.path_info.startswith("/api/"):
+            return super().process_request(request)
+        translation.activate("en")
+        request.LANGUAGE_CODE = "en"
+        return None
 
 
 class ErrorMiddleware:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from core import registry
 from core.errors import QuotaExceeded
 from core.models import Quota
+from core.text import english
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ def check(account_id: str, spec: registry.ResourceSpec) -> None:
     found = usage(account_id, spec)
     if found is not None and found.used > found.limit:
         raise QuotaExceeded(
-            f"Your account may have {found.limit} {found.label} at a time and has "
-            f"{found.used - 1}.",
+            f"Your account may have {found.limit} {english(spec.label_plural)} at a time "
+            f"and has {found.used - 1}.",
             hint="Delete one you no longer need, or ask the operator to raise the quota "
             f"“{found.key}”.",
             extra={"quota": found.key, "limit": found.limit, "used": found.used - 1},

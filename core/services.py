@@ -25,6 +25,7 @@ from core.errors import (
     ValidationFailed,
 )
 from core.models import Resource
+from core.text import english
 
 R = TypeVar("R", bound=Resource)
 
@@ -92,7 +93,7 @@ def create(
                 obj.save(force_insert=True)
         except IntegrityError as error:
             raise Conflict(
-                f"{spec.label} “{obj}” collides with one that was made meanwhile.",
+                f"{english(spec.label)} “{obj}” collides with one that was made meanwhile.",
                 hint="Reload the list, or choose another name.",
             ) from error
         quotas.check(actor.account_id, spec)
@@ -202,8 +203,8 @@ def perform(
         check_version(fresh, expected_version)
         if not declared.enabled(fresh):
             raise Conflict(
-                f"{spec.label} “{fresh}” is {fresh.phase}; “{declared.label}” is not possible "  # type: ignore[attr-defined]
-                "in this state.",
+                f"{english(spec.label)} “{fresh}” is {fresh.phase}; "  # type: ignore[attr-defined]
+                f"“{english(declared.label)}” is not possible in this state.",
                 extra={"phase": fresh.phase, "legal_actions": fresh.legal_verbs()},  # type: ignore[attr-defined]
             )
         from django.utils.module_loading import import_string

@@ -19,6 +19,7 @@ from core import audit, outbox, registry
 from core.actor import Actor
 from core.errors import Conflict, IllegalTransition, StaleState
 from core.models import Event
+from core.text import english
 
 
 class Stateful(models.Model):
@@ -107,7 +108,7 @@ def transition(
     same = to == here
     if here in obj.TERMINAL or (not same and to not in obj.TRANSITIONS.get(here, frozenset())):
         raise IllegalTransition(
-            f"{obj._meta.verbose_name} “{obj}” is {here}; it cannot become {to}.",
+            f"{english(obj._meta.verbose_name)} “{obj}” is {here}; it cannot become {to}.",
             extra={"phase": here, "legal_actions": obj.legal_verbs()},
         )
     now = timezone.now()
@@ -208,7 +209,7 @@ def _compare_and_set(obj: Any, values: dict[str, Any]) -> None:
     )
     if rows.update(**values) == 0:
         raise StaleState(
-            f"{obj._meta.verbose_name} “{obj}” changed meanwhile.",
+            f"{english(obj._meta.verbose_name)} “{obj}” changed meanwhile.",
             hint="Reload the page and try again.",
         )
 

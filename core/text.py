@@ -1,8 +1,11 @@
-"""Text that nothing here can use: it could not be stored, or would not be what it looks like."""
+"""Text that nothing here can use, and the language of text that is kept."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
+
+from django.utils import translation
 
 #: C0 and C1 without tab, line feed and carriage return, which long texts have
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -23,3 +26,10 @@ def unstorable(text: str) -> str:
     except UnicodeEncodeError as error:
         return f"It is not Unicode text: half a surrogate pair at character {error.start}."
     return ""
+
+
+def english(words: Any) -> str:
+    """A translatable label as it stands in the source: for errors and audit records, which are
+    English whatever the reader's language, so that no sentence is of two languages."""
+    with translation.override(None):
+        return str(words)

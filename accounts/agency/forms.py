@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.agency.models import MAX_DAYS, Agency
 from accounts.policy.services import choices
@@ -26,7 +27,9 @@ class AgencyEditForm(NamedForm):
         required=False,
         empty_label=_("All users, including those made later"),
     )
-    duration = forms.ChoiceField(label=_("Duration"), choices=Agency.Duration.choices)
+    duration = forms.ChoiceField(
+        label=pgettext_lazy("agency", "Duration"), choices=Agency.Duration.choices
+    )
     days = forms.IntegerField(
         label=_("Days"),
         min_value=1,

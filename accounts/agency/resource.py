@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.agency.models import Agency
 from accounts.policy.pages import policies_tab
@@ -23,7 +24,7 @@ def _grantee(agency: Agency) -> Any:
 
 
 def _end(agency: Agency) -> Any:
-    return agency.revoked_at or agency.expires_at or _("never")
+    return agency.revoked_at or agency.expires_at or pgettext_lazy("agency", "never")
 
 
 def panels(agency: Agency, _actor: Actor) -> list[Panel]:
@@ -35,7 +36,7 @@ def panels(agency: Agency, _actor: Actor) -> list[Panel]:
                 Item(_("State"), _state(agency)),
                 Item(_("Trusted party"), agency.get_trust_display()),
                 Item(_("User"), _grantee(agency)),
-                Item(_("Duration"), agency.get_duration_display()),
+                Item(pgettext_lazy("agency", "Duration"), agency.get_duration_display()),
                 Item(_("Ends"), _end(agency)),
             ),
             icon="user-share",

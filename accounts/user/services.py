@@ -25,6 +25,7 @@ from core import services
 from core.access import Decision
 from core.actor import Actor
 from core.errors import AccessDenied, Conflict
+from core.text import english
 
 
 def create(actor: Actor, data: Mapping[str, Any]) -> User:
@@ -85,7 +86,7 @@ def delete(actor: Actor, user: User, *, expected_version: int | None = None) -> 
     try:
         services.delete(actor, user, expected_version=expected_version, before_delete=clear)
     except ProtectedError as error:
-        kinds = sorted({str(o._meta.verbose_name) for o in error.protected_objects})
+        kinds = sorted({english(o._meta.verbose_name) for o in error.protected_objects})
         raise Conflict(
             f"User “{user.name}” is still needed by: {', '.join(kinds)}.",
             hint="Disable the user instead; that ends sessions and tokens at once.",

@@ -12,6 +12,7 @@ from django.db.models import Max
 from core import services, states
 from core.actor import Actor
 from core.errors import Conflict, Problem, ValidationFailed
+from core.text import english
 from datasets import uses
 from datasets.dataset.models import Dataset
 from datasets.version.models import DatasetFile, DatasetVersion
@@ -195,9 +196,9 @@ def retry(actor: Actor, version: DatasetVersion, data: Mapping[str, Any]) -> Dat
 
 def in_use(name: str, use: uses.Use) -> Conflict:
     """The refusal that names what still reads."""
-    label = use.what._meta.verbose_name
+    label = english(use.what._meta.verbose_name)
     return Conflict(
-        f"{str(label).capitalize()} “{use.what}” {use.how} “{name}” right now.",
+        f"{label.capitalize()} “{use.what}” {use.how} “{name}” right now.",
         code="IN_USE",
         hint="Stop it or wait until it has ended, then delete again.",
     )

@@ -11,6 +11,7 @@ from django.utils import timezone
 from core import access, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, ValidationFailed
+from core.text import english
 from registry import uses
 from registry.model.models import Model, ModelFile
 from registry.model.sources import Source, resolve
@@ -80,7 +81,7 @@ def delete(actor: Actor, obj: Model, *, expected_version: int | None = None) -> 
         if running:
             what = running[0].what
             raise Conflict(
-                f"{what._meta.verbose_name.capitalize()} “{what}” runs from this model.",
+                f"{english(what._meta.verbose_name).capitalize()} “{what}” runs from this model.",
                 code="IN_USE",
                 hint="Stop and delete it first.",
             )

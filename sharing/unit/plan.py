@@ -15,6 +15,7 @@ from core import access, registry
 from core.actor import Actor
 from core.errors import AccessDenied, Problem, ValidationFailed
 from core.models import Resource
+from core.text import english
 from sharing import grants
 from sharing.permission import catalog
 from sharing.permission.catalog import SharePermission
@@ -113,7 +114,8 @@ def _resources(
             plan.problems.append(
                 Problem(
                     "resources",
-                    f"There is no {spec.label} with the id “{item.get('id', '')}” in your account.",
+                    f"There is no {english(spec.label)} with the id “{item.get('id', '')}” in "
+                    "your account.",
                     "NOT_FOUND",
                     "Copy the id from its page.",
                 )

@@ -18,6 +18,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
+from console.filters import filterset_class
+from core import registry
+from core.text import english
+
 ROOT = Path(settings.BASE_DIR)
 PO = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
 NEXT = "Translate it in locale/zh_Hans, then run .venv/bin/python locale/update.py."
@@ -195,3 +199,33 @@ def test_numbers_and_names_stand_in_the_sentence() -> None:
             "Type <code>{{ typed }}</code> to confirm{% endblocktranslate %}"
         )
         assert page.render({"typed": "<b>"}) == "请输入<code>&lt;b&gt;</code>以确认"
+
+
+def test_the_api_is_english_for_every_reader(db: None) -> None:
+    """Programs compare what it says; a browser's language must not change it."""
+    chinese = {"Accept-Language": "zh-CN,zh;q=0.9"}
+    answer = Client().get("/api/v1/training-jobs", headers=chinese)
+    assert answer.status_code == 401
+    assert answer["Content-Language"] == "en"
+    assert not HAN.search(answer.text), answer.text
+    page = Client().get(reverse("accounts:sign-in"), follow=True, headers=chinese)
+    assert '<html lang="zh-hans"' in page.text
+
+
+def test_errors_are_of_one_language() -> None:
+    """They go to the audit trail too, which all readers of an account share."""
+    spec = registry.spec_by_type("training.trainingjob")
+    with translation.override("zh-hans"):
+        assert str(spec.label) == "训练作业"
+        assert english(spec.label) == "Training job"
+        assert translation.get_language() == "zh-hans"
+
+
+def test_labels_made_at_import_follow_the_reader() -> None:
+    """The filter class is made once and serves both languages."""
+    made = filterset_class(registry.spec_by_type("registry.model"))
+    label = made.base_filters["engine"].label
+    with translation.override("zh-hans"):
+        assert str(label) == "引擎"
+    with translation.override("en"):
+        assert str(label) == "Engine"
