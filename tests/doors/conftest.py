@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ def world(
     var: Path = tmp_path_factory.mktemp("doors")
     patch = pytest.MonkeyPatch()
     patch.setattr(live, "STREAM_SECONDS", 0)
+    patch.setattr(live, "connection", SimpleNamespace(close=lambda: None))  # it is ours
     with django_db_blocker.unblock(), override_settings(VAR_DIR=var), transaction.atomic():
         yield build()
         transaction.set_rollback(True)

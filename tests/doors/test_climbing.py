@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 
 from accounts import engine
@@ -325,3 +325,21 @@ def test_the_set_up_is_closed_for_good(world: World) -> None:
     body = {"setup_token": "x", "account_name": "castle", "password": "four words of my own"}
     assert Client().post("/setup", body).status_code == 404
     assert Client().get("/setup").status_code == 404
+
+
+def test_a_temporary_password_is_told_once_and_kept_nowhere(world: World) -> None:
+    """Neither for the second answer to an Idempotency-Key nor in the trail."""
+    client = world.client("root", api=True)
+    body, key = {"name": "novice"}, {"Idempotency-Key": "once-more"}
+    first = send(client, "POST", "/api/v1/users", body, **key)
+    password = first.json()["initial_password"]
+    again = send(client, "POST", "/api/v1/users", body, **key)
+    assert again.status_code == 201 and again["Idempotency-Replayed"] == "true"
+    assert again.json()["id"] == first.json()["id"] and "initial_password" not in again.json()
+    path = f"/api/v1/users/{first.json()['id']}/reset-password"
+    reset_to = send(client, "POST", path, {}, **{"Idempotency-Key": "reset"}).json()
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            kept = str(cursor.fetchall())
+            assert password not in kept and reset_to["initial_password"] not in kept, table

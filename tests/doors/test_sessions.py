@@ -246,7 +246,7 @@ def test_no_redirect_leaves_the_house(account: Account, target: str) -> None:
     ):
         location = response.headers.get("Location", "/")
         assert re.match(r"/(?![/\\])", location), (target, location)
-        assert "evil" not in location and "script:" not in location
+        assert "://" not in location and "script:" not in location
         assert "X-Evil" not in response.headers
         if response.status_code == 200:
             assert 'value="' + target.strip() not in response.content.decode()
