@@ -119,7 +119,8 @@ class DetailPage(ResourcePage):
                     "enabled": enabled,
                     "why_not": ""
                     if enabled
-                    else _("Not possible while the status is %(phase)s.") % {"phase": obj.phase},
+                    else _("Not possible while the status is %(phase)s.")
+                    % {"phase": obj.Phase(obj.phase).label},
                 }
             )
         if own and (spec.edit_form or spec.form) and self._may(obj, "update"):

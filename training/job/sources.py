@@ -51,7 +51,7 @@ def choices(actor: Actor) -> list[tuple[str, str]]:
         region=actor.region, phase__in=("Completed", "Terminated")
     )
     return [
-        (str(job.pk), f"{job.name} ({job.get_phase_display()})")
+        (str(job.pk), f"{job.name} ({job.Phase(job.phase).label})")
         for job in rows.order_by("-created_at")[:200]
     ]
 
