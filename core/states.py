@@ -36,6 +36,8 @@ class Stateful(models.Model):
     HEARTBEATS: ClassVar[Mapping[str, int]]
     #: phase -> green | blue | yellow | red | grey | purple
     TONES: ClassVar[Mapping[str, str]]
+    #: second level of the status -> what a reader sees; the bare value where it is absent
+    SECONDARY: ClassVar[Mapping[str, Any]] = {}
     #: where a poisoned object is parked
     PARKED: ClassVar[str]
 

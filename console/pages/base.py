@@ -150,7 +150,7 @@ def status_of(obj: Any) -> dict[str, Any] | None:
     return {
         "phase": obj.phase,
         "label": obj.Phase(obj.phase).label,  # type: ignore[attr-defined]
-        "secondary": obj.secondary,
+        "secondary": str(obj.SECONDARY.get(obj.secondary, obj.secondary)),
         "tone": "grey" if silent else obj.TONES.get(obj.phase, "grey"),
         "live": not obj.is_settled,
         "since": obj.phase_since,

@@ -65,6 +65,7 @@ class Invitation(Stateful, Resource):
     SETTLED: ClassVar[frozenset[str]] = frozenset()
     DEADLINES: ClassVar[Mapping[str, int]] = {Phase.PENDING: int(LIFETIME.total_seconds())}
     HEARTBEATS: ClassVar[Mapping[str, int]] = {}
+    SECONDARY: ClassVar[Mapping[str, Any]] = {"LEFT": _("Left"), "REMOVED": _("Removed")}
     TONES: ClassVar[Mapping[str, str]] = {
         Phase.PENDING: "yellow",
         Phase.ACCEPTED: "green",

@@ -19,8 +19,11 @@ from django.urls import reverse
 from django.utils import translation
 
 from console.filters import filterset_class
+from console.pages.base import status_of
 from core import registry
 from core.text import english
+from sharing.invitation.models import Invitation
+from training.job.models import TrainingJob
 
 ROOT = Path(settings.BASE_DIR)
 PO = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
@@ -229,3 +232,15 @@ def test_labels_made_at_import_follow_the_reader() -> None:
         assert str(label) == "引擎"
     with translation.override("en"):
         assert str(label) == "Engine"
+
+
+def test_a_status_is_told_in_words_on_both_levels() -> None:
+    """What is stored stays what the API says; what is shown follows the reader."""
+    job = TrainingJob(phase="Running", secondary="Preparing")
+    left = Invitation(phase="ACCEPTED", secondary="LEFT")
+    with translation.override("zh-hans"):
+        assert (str(status_of(job)["label"]), status_of(job)["secondary"]) == ("运行中", "准备中")
+        assert (str(status_of(left)["label"]), status_of(left)["secondary"]) == ("已关联", "已退出")
+    with translation.override("en"):
+        assert status_of(job)["secondary"] == "Preparing"
+        assert status_of(TrainingJob(phase="Running", secondary="New"))["secondary"] == "New"

@@ -50,6 +50,14 @@ class TrainingJob(Resource, Stateful):
         "Abnormal": 300,  # T_fence: then the attempt is given up
     }
     HEARTBEATS: ClassVar = {"Running": 90}  # T_lost
+    SECONDARY: ClassVar = {
+        "Queuing": _("Queuing"),
+        "Preparing": _("Preparing"),
+        "Running": _("Running"),
+        "Uploading": _("Uploading"),
+        "Restarting": _("Restarting"),
+        "Lost": _("Lost"),
+    }
     TONES: ClassVar = {
         "Creating": "blue",
         "Pending": "yellow",
