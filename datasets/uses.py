@@ -44,12 +44,12 @@ def of_version(version: DatasetVersion) -> list[Use]:
     return [use for use in of(version.dataset) if use.version_id == version.pk]
 
 
-def for_shares(resource: Any) -> list[tuple[str, str]]:
+def for_shares(resource: Any) -> list[tuple[str, str, str]]:
     """The same for the sharing room: who would be hit when a share of a dataset ends."""
     if resource._meta.label_lower != "datasets.dataset":
         return []
     return [
-        (use.what.account_id, f"{use.what._meta.verbose_name} {use.what}")
+        (use.what.account_id, str(use.what._meta.verbose_name), str(use.what))
         for use in of(resource)
         if use.blocks
     ]

@@ -5,8 +5,10 @@ A room with services or jobs that read models or datasets registers once, in its
     from sharing import uses
 
     @uses.register
-    def jobs_that_use(resource: Resource) -> list[tuple[str, str]]:
-        return [(job.account_id, f"training job {job}") for job in ...]
+    def jobs_that_use(resource: Resource) -> list[tuple[str, str, str]]:
+        return [(job.account_id, "training job", str(job)) for job in ...]
+
+The kind is told to the owner of the shared object, the name only to the account it belongs to.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-#: shared object -> (account id, what uses it) of everything not yet finished, in any account
-UseProvider = Callable[[Any], list[tuple[str, str]]]
+#: shared object -> (account id, kind, name) of everything not yet finished that uses it
+UseProvider = Callable[[Any], list[tuple[str, str, str]]]
 
 _providers: list[UseProvider] = []
 
@@ -32,6 +34,6 @@ def unregister(provider: UseProvider) -> None:
     _providers.remove(provider)
 
 
-def of(resource: Any) -> list[tuple[str, str]]:
-    """(account id, text) of everything that uses ``resource``, in the providers' order."""
+def of(resource: Any) -> list[tuple[str, str, str]]:
+    """(account id, kind, name) of everything that uses ``resource``, in the providers' order."""
     return [use for provider in _providers for use in provider(resource)]

@@ -22,12 +22,14 @@ def services_of(model: Model) -> Iterator[model_uses.Use]:
 
 
 @share_uses.register
-def services_that_use(resource: Any) -> list[tuple[str, str]]:
-    """(account, text) of services not at rest that run from a shared model."""
+def services_that_use(resource: Any) -> list[tuple[str, str, str]]:
+    """(account, kind, name) of services not at rest that run from a shared model."""
     if not isinstance(resource, Model):
         return []
     return [
-        (use.what.account_id, f"service {use.what}") for use in services_of(resource) if use.blocks
+        (use.what.account_id, "service", str(use.what))
+        for use in services_of(resource)
+        if use.blocks
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,8 @@ State = UnitPrincipal.State
 @dataclass(slots=True)
 class Loss:
     """What one account would lose. ``rights``: (type, object id, action); another live unit that
-    gives the same right takes it off this list. ``uses``: running things that need it."""
+    gives the same right takes it off this list. ``uses``: running things that need it; their names
+    are for the account they belong to, the owner of the share is told kinds and numbers."""
 
     account_id: str
     waiting: bool  # invited, has not answered
@@ -36,8 +38,12 @@ def losses(
     *,
     resource_ids: Iterable[Any] | None = None,
     account_ids: Iterable[str] | None = None,
+    viewer: str = "",
 ) -> list[Loss]:
-    """Per account, what goes with the unit; or only with some of its objects or accounts."""
+    """Per account, what goes with the unit; or only with some of its objects or accounts.
+
+    ``viewer`` is the account that may read names of what it runs, "" for the owner of the unit.
+    """
     rows = unit.principals.filter(state__in=UnitPrincipal.LIVE).order_by("account_id")
     if account_ids is not None:
         rows = rows.filter(account_id__in=list(account_ids))
@@ -49,11 +55,13 @@ def losses(
         row.account_id: Loss(row.account_id, waiting=row.state == State.ASSOCIATING) for row in rows
     }
     for kind in sorted({thing.resource_type for thing in things}):
-        _rights(unit, kind, [t for t in things if t.resource_type == kind], found)
+        _rights(unit, kind, [t for t in things if t.resource_type == kind], found, viewer)
     return list(found.values())
 
 
-def _rights(unit: ShareUnit, kind: str, things: list[UnitResource], found: dict[str, Loss]) -> None:
+def _rights(
+    unit: ShareUnit, kind: str, things: list[UnitResource], found: dict[str, Loss], viewer: str
+) -> None:
     spec = registry.spec_by_type(kind)
     table = grants.grant_model(spec)
     names = {thing.resource_id: thing.resource_name for thing in things}
@@ -79,10 +87,17 @@ def _rights(unit: ShareUnit, kind: str, things: list[UnitResource], found: dict[
         found[account_id].names += sorted(names[pk] for pk in pks)
     gone = {pk for pks in lost.values() for pk in pks}
     objects = spec.model.objects.unscoped("what uses one's own shared objects").filter(pk__in=gone)
+    numbers: Counter[tuple[str, str]] = Counter()
     for obj in objects:
-        for account_id, text in uses.of(obj):
-            if account_id in found and obj.pk in lost.get(account_id, ()):
-                found[account_id].uses.append(text)
+        for account_id, what, name in uses.of(obj):
+            if account_id not in found or obj.pk not in lost.get(account_id, ()):
+                continue
+            if account_id == viewer:
+                found[account_id].uses.append(f"{what} {name}")
+            else:
+                numbers[account_id, what] += 1
+    for (account_id, what), number in sorted(numbers.items()):
+        found[account_id].uses.append(f"{what} × {number}")
 
 
 def groups_of(found: Iterable[Loss]) -> list[InventoryGroup]:
@@ -120,7 +135,7 @@ def inventory(actor: Actor, unit: ShareUnit) -> list[InventoryGroup]:
 def leave_inventory(actor: Actor, invitation: Any) -> list[InventoryGroup]:
     """What leaving breaks on the consumer's own side."""
     unit = ShareUnit.objects.unscoped("the consumer's own losses").get(pk=invitation.unit_id)
-    found = losses(unit, account_ids=[invitation.account_id])
+    found = losses(unit, account_ids=[invitation.account_id], viewer=invitation.account_id)
     return [
         InventoryGroup(_("Your account loses at its next request"), group.items)
         for group in groups_of(found)

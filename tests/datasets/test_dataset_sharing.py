@@ -178,7 +178,7 @@ def test_what_still_reads_a_shared_dataset_is_known_to_its_shares(
 
     uses.register(provider)
     try:
-        assert share_uses.of(dataset) == [(carol.actor.account_id, "bucket reading")]
+        assert share_uses.of(dataset) == [(carol.actor.account_id, "bucket", "reading")]
         assert share_uses.of(reading) == []
     finally:
         uses._providers.remove(provider)

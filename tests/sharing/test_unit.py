@@ -250,12 +250,13 @@ def test_the_preview_is_what_happens(owner, consumer: Tenant, model: Model) -> N
     accepted(unit, consumer)
     accepted(share(owner, [model], [consumer], "ModelUse"), consumer)
 
-    def job(obj: Model) -> list[tuple[str, str]]:
-        return [(consumer.id, f"job of {obj.name}"), (owner.id, "own job")]
+    def job(obj: Model) -> list[tuple[str, str, str]]:
+        return [(consumer.id, "job", f"of {obj.name}"), (owner.id, "job", "own")]
 
     uses.register(job)
     try:
         predicted = impact.losses(unit)
+        (own, _late) = sorted(impact.losses(unit, viewer=consumer.id), key=lambda one: one.waiting)
     finally:
         uses.unregister(job)
     before = rights(consumer, model, second)
@@ -266,7 +267,8 @@ def test_the_preview_is_what_happens(owner, consumer: Tenant, model: Model) -> N
         (pk, action.lower()) for pk, action in lost
     }
     assert loss.names == ["digits 0.0.1", "second 0.0.1"]
-    assert sorted(loss.uses) == ["job of digits", "job of second"]
+    assert loss.uses == ["job × 2"], "names of what a consumer runs are not the owner's to read"
+    assert sorted(own.uses) == ["job of digits", "job of second"]
     assert waiting.account_id == late.id and not waiting.rights
 
 
