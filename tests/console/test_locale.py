@@ -22,7 +22,11 @@ from console.filters import filterset_class
 from console.pages.base import status_of
 from core import registry
 from core.text import english
+from registry.model import sources
 from sharing.invitation.models import Invitation
+from tests.accounts import make as accounts
+from tests.storage import people
+from training.job import services as jobs
 from training.job.models import TrainingJob
 
 ROOT = Path(settings.BASE_DIR)
@@ -244,3 +248,28 @@ def test_a_status_is_told_in_words_on_both_levels() -> None:
     with translation.override("en"):
         assert status_of(job)["secondary"] == "Preparing"
         assert status_of(TrainingJob(phase="Running", secondary="New"))["secondary"] == "New"
+
+
+def test_finished_jobs_are_offered_with_the_label_of_their_status(db: None) -> None:
+    person = people.root("trainer")
+    accounts.agency(
+        person.user.account,
+        accounts.statement("Allow", "obs:*:*"),
+        accounts.statement("Allow", "modelarts:*:*"),
+    )
+    people.bucket(person, "data")
+    people.put(person, "data", "code/train.py", b"print('hello')\n")
+    job = jobs.create(
+        person.actor,
+        {
+            "name": "j",
+            "code_bucket": "data",
+            "code_prefix": "code",
+            "boot_file": "train.py",
+            "engine": "python_3.11-sklearn-cpu",
+            "outputs": [{"name": "train_url", "bucket": "data", "prefix": "out"}],
+        },
+    )
+    TrainingJob.objects.unscoped("test").filter(pk=job.pk).update(phase="Completed")
+    with translation.override("zh-hans"):
+        assert sources.choices("training_job", person.actor) == [(str(job.pk), "j (已完成)")]
