@@ -11,7 +11,7 @@ from typing import Any
 from registry.model import services as models
 from registry.model.models import Model
 from serving.gateway.app import create_app
-from serving.gateway.protocol import Batch, Settings
+from serving.gateway.protocol import Batch, Refusal, Settings, Target
 from serving.gateway.resolver import resolve
 from serving.service import instances, reconcile
 from serving.service import services as serving
@@ -131,30 +131,30 @@ class Shop:
     def call(self, service: Service, body: Any = None, seconds: float = 30.0) -> Said:
         """One prediction through the gateway's own application, as the owner."""
         with TURN:
-            bearer = people.token(self.house.owner, dt.timedelta(hours=1))
-        return asyncio.run(asyncio.wait_for(_call(service, bearer, body or {}), seconds))
+            bearer = f"Bearer {people.token(self.house.owner, dt.timedelta(hours=1))}"
+            decision = resolve(str(service.pk), bearer, "a-request-of-a-test")
+        return asyncio.run(asyncio.wait_for(_call(service, decision, body or {}), seconds))
 
 
 class _Resolver:
+    """The decision was asked before: a database session belongs to no event loop."""
+
+    def __init__(self, decision: Target | Refusal) -> None:
+        self.decision = decision
+
     async def authorize(
-        self,
-        service_id: str,
-        authorization: str | None,
-        method: str,
-        request_id: str,
-        source_ip: str,
-    ) -> Any:
-        with TURN:
-            return resolve(service_id, authorization or "", request_id, source_ip)
+        self, service_id: str, authorization: str | None, method: str, request_id: str
+    ) -> Target | Refusal:
+        return self.decision
 
 
 async def _sink(batch: Batch) -> None:
     assert batch.counts is not None
 
 
-async def _call(service: Service, bearer: str, body: Any) -> Said:
+async def _call(service: Service, decision: Target | Refusal, body: Any) -> Said:
     said, asked = Said(), asyncio.Event()
-    app = create_app(_Resolver(), _sink, Settings(report_every=3600))
+    app = create_app(_Resolver(decision), _sink, Settings(report_every=3600))
     raw = json.dumps(body).encode()
 
     async def receive() -> dict[str, Any]:
@@ -176,7 +176,6 @@ async def _call(service: Service, bearer: str, body: Any) -> Said:
 
     path = f"/v1/infers/{service.pk}/"
     headers = {
-        "authorization": f"Bearer {bearer}",
         "content-type": "application/json",
         "content-length": str(len(raw)),
     }

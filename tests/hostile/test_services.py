@@ -25,7 +25,6 @@ def engines() -> Path:
 
 @pytest.fixture
 def shop(house: House, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     return Shop(house, monkeypatch)
 
 
