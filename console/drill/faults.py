@@ -33,6 +33,8 @@ class Fault:
     name = ""
     #: seconds that the part is away by the fault's own will
     away = 0.0
+    #: seconds until the part must stand again
+    back_within = 60.0
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -97,6 +99,7 @@ class KillEverything(Fault):
     """kill -9 of ./run, which takes its programs along, and the same command line again."""
 
     name = "run"
+    back_within = 180.0  # a whole start on a busy machine
 
     def check(self) -> None:
         if not self.host.supervisor.alive:

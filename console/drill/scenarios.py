@@ -15,7 +15,6 @@ from console.drill.processes import Host
 from console.drill.work import Job, Missed, Service, free_capacity, until
 from demo.client import StoryFailed
 
-BACK_WITHIN = 60.0
 END_WITHIN = 60.0  # beside the time that the work itself takes
 JOB_SECONDS = 40.0  # what the job takes undisturbed on a busy machine of two cores
 LEFT_WITHIN = 20.0
@@ -211,7 +210,9 @@ class Drill:
                 work.start()
         finally:
             fault.undo()
-        until(f"{cell.fault} standing again", fault.back, within=BACK_WITHIN)
+        until(f"{cell.fault} standing again", fault.back, within=fault.back_within)
+        # Where ./run chose a free port, it chose another one when it was started again.
+        self.client.api.base_url = self.host.address("web")
         return struck
 
     # -- around it -----------------------------------------------------------------------------

@@ -8,11 +8,14 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.utils import timezone
 
+from console import beat
 from console.beat import Every
 from core import outbox, reconcile
 from core.models import OutboxMessage
@@ -67,6 +70,45 @@ class TestBeat:
         again = build(*arguments)
         assert isinstance(again, Every)
         assert again.seconds == 5.0
+
+
+class TestScheduler:
+    """A whole scheduler whose wall clock is the test's; the monotonic one goes on."""
+
+    def test_goes_on_sending_after_a_step_back(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        app = Celery(broker="memory://", set_as_current=False)
+        app.conf.timezone = "UTC"
+        app.conf.beat_schedule = {
+            "often": {"task": "often", "schedule": Every(1.0, app=app)},
+            "seldom": {"task": "seldom", "schedule": Every(60.0, app=app)},
+        }
+        wall, steady, sent = [1_800_000_000.0], [5_000.0], []
+        monkeypatch.setattr(Celery, "now", lambda self: dt.datetime.fromtimestamp(wall[0], dt.UTC))
+        monkeypatch.setattr(
+            beat, "time", SimpleNamespace(time=lambda: wall[0], monotonic=lambda: steady[0])
+        )
+        scheduler = beat.Scheduler(app, schedule_filename=str(tmp_path / "schedule"))
+        monkeypatch.setattr(
+            scheduler, "apply_entry", lambda entry, producer=None: sent.append(entry.task)
+        )
+
+        def run(seconds: int) -> int:
+            before = len(sent)
+            for _tenth in range(seconds * 10):
+                for _entry in range(5):  # one tick sends one task
+                    scheduler.tick()
+                wall[0] += 0.1
+                steady[0] += 0.1
+            return sent[before:].count("often")
+
+        assert 4 <= run(5) <= 6
+        wall[0] -= 60
+        assert 4 <= run(5) <= 7, "not silent until the old time comes again"
+        wall[0] += 60
+        assert 4 <= run(5) <= 7
+        scheduler.close()
 
 
 @pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (apt install faketime)")
