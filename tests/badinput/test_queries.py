@@ -86,14 +86,14 @@ def test_every_page_takes_silly_queries(world: World) -> None:
     for number, (path, door) in enumerate(sorted(doors.items())):
         if path.endswith("/live"):
             continue  # a stream that reads no query; it closes its connection to the database
-        for query in [PAGES[(number * 7 + step * 11) % len(PAGES)] for step in range(5)]:
+        for query in [PAGES[(number * 7 + step * 11) % len(PAGES)] for step in range(2)]:
             answer = client.get(path + query)
             seen += 1
             content = b"".join(answer) if answer.streaming else answer.content
             if answer.status_code >= 500 or b"<script>" in content.lower().replace(b" ", b""):
                 wrong.append((door.name, query, answer.status_code, content[:200]))
     assert not wrong, "\n".join(map(str, wrong))
-    assert seen > 500
+    assert seen > 200
 
 
 @pytest.mark.parametrize("path", ["/", "/search", "/audit", "/buckets", "/sign-in", "/models/new"])

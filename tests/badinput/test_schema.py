@@ -7,12 +7,14 @@ No answer is an error of ours, none has a status or a content type that the desc
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -42,8 +44,15 @@ PATHS = {
 
 
 @pytest.fixture(scope="module")
-def schema(world: World) -> Any:
-    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())
+def schema(world: World) -> Iterator[Any]:
+    """The description as it is served. As in Django's own test client, the end of a request does
+    not close the connection that holds the world."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())
+    for signal in signals:
+        signal.connect(close_old_connections)
 
 
 def real(world: World, path: str) -> dict[str, Any]:
