@@ -202,7 +202,9 @@ def test_a_store_that_cannot_be_read_is_an_error_not_bad_data(alice: Person, var
     for file in (var_dir / "objects").rglob("*.away"):
         file.rename(file.with_suffix(""))
     client = client_of(alice)
-    again = client.post(f"/api/v1/dataset-versions/{version.pk}/retry")
+    again = client.post(
+        f"/api/v1/dataset-versions/{version.pk}/retry", content_type="application/json"
+    )
     assert (again.status_code, again.json()["phase"]) == (200, "Validating")
     assert checked(dataset).phase == "Ready"
 

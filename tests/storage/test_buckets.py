@@ -84,7 +84,10 @@ def test_only_an_empty_bucket_goes_and_purge_empties_it(
     assert (refused.status_code, refused.json()["error_code"]) == (409, "BUCKET_NOT_EMPTY")
     assert refused.json()["objects"] == 5
     with django_capture_on_commit_callbacks(execute=True):
-        assert client.post("/api/v1/buckets/team1/purge").status_code == 200
+        assert (
+            client.post("/api/v1/buckets/team1/purge", content_type="application/json").status_code
+            == 200
+        )
     assert [p for p in (var_dir / "objects").rglob("*") if p.is_file()] == []
     assert client.delete("/api/v1/buckets/team1").status_code == 204
     assert client.get("/api/v1/buckets/team1").status_code == 404
