@@ -171,6 +171,8 @@ class Drill:
         seen = job.end(END_WITHIN + JOB_SECONDS * (2 if again else 1) + fault.away)
         row.seconds = time.monotonic() - struck
         row.end = f"{seen['phase']} {seen['reason']}".strip()
+        if cell.fault == "disk" and seen["reason"] == "DISK_FULL":
+            expected = "Failed"  # the program itself found no room, and its reason says so
         row.lost += job.lost(seen, expected, attempts=2 if again else 1)
         for filler in fillers:
             filler.end(END_WITHIN)
