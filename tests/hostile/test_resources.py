@@ -238,7 +238,8 @@ def test_log_of_a_running_flood_can_be_read(house: House) -> None:
     job = house.ready(job)
     folder = house.backend.directory(house.attempts(job)[-1]) / "log"
     wait(lambda: sum(f.stat().st_size for f in folder.iterdir()) > 8 << 20)
-    assert house.look(job).phase == "Running"
+    job = house.look(job)
+    assert job.phase == "Running"
     assert "noise" in house.api(f"/training-jobs/{job.pk}/logs?offset=4000000")["text"]
     house.stop(job)
     ended(house, house.over(job), "Terminated", "STOPPED_BY_USER")
