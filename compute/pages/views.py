@@ -18,7 +18,7 @@ from compute.sandbox.report import capabilities
 from compute.slot import services as slots
 from compute.slot.models import Slot
 from console.pages.base import Page
-from core import registry, shell
+from core import access, registry, shell
 from core.errors import NotFound
 
 shell.add_link(
@@ -79,7 +79,7 @@ class EnginesPage(Page):
                 "title": _("Engines"),
                 "engines": found,
                 "live": any(e["status"].phase == "building" for e in found),
-                "may_build": self.actor.is_operator and self.actor.is_root,
+                "may_build": access.decide(self.actor, BuildPage.action).allowed,
             },
         )
 
