@@ -11,8 +11,8 @@ import itertools
 import logging
 import os
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +22,7 @@ from django.utils.module_loading import import_string
 
 from core.actor import Actor
 from core.errors import AccessDenied, NotAuthenticated
+from core.grants import Walk
 
 if TYPE_CHECKING:
     from core.models import Resource
@@ -95,14 +96,20 @@ class Target:
     path: str = ""  # path part of the resource name, e.g. "bucket/key"
     region: str = ""
     instance: Model | None = None
+    own_only: bool = False  # whatever a share contains, only the owner's account may do this
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Row filters of a list: own rows and rows shared by others. ``None`` = nothing."""
+    """Row filters of a list: own rows and rows shared by others. ``None`` = nothing.
+
+    ``walk()`` is ``shared`` once more, in the order of an index, or None where there is no such
+    index. It asks the database, so only who lists shared rows calls it.
+    """
 
     own: Q | None
     shared: Q | None
+    walk: Callable[[], Walk | None] = lambda: None
 
 
 class Engine(Protocol):
@@ -132,6 +139,11 @@ def as_target(actor: Actor, target: object) -> Target:
             instance=target,
         )
     raise TypeError(f"decide() takes a row, a Target or None, not {type(target).__name__}")
+
+
+def about(actor: Actor, obj: Model, *, own_only: bool = False) -> Target:
+    """A row as a target; ``own_only`` where no share can ever open the act in question."""
+    return replace(as_target(actor, obj), own_only=own_only)
 
 
 def decide(
@@ -174,5 +186,6 @@ def authorize(
         raise NotAuthenticated("Sign in first.", hint="Send an API token or open the sign-in page.")
     decision = decide(actor, action, target, context)
     if not decision.allowed:
-        raise AccessDenied(decision, target=target)
+        row = target.instance if isinstance(target, Target) else None
+        raise AccessDenied(decision, target=row if row is not None else target)
     return decision

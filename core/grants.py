@@ -7,6 +7,7 @@ where one of them answers with a live grant.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from django.db.models import Model, Q
@@ -17,12 +18,26 @@ if TYPE_CHECKING:
     from core.models import Resource
 
 
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The rows of ``shared_filter``, joined to the grants so that an index of these sorts them.
+
+    ``condition`` ties every row to one grant, so each row comes once; it goes into one ``filter()``
+    call. ``created_at`` and ``pk`` lead from the row to what that grant has copied from it.
+    """
+
+    condition: Q
+    created_at: str
+    pk: str
+
+
 class GrantProvider(Protocol):
     """Answers for objects that belong to another account than the actor's.
 
-    Both methods look at what is in force now: units that ended, were suspended or are not yet
+    All methods look at what is in force now: units that ended, were suspended or are not yet
     accepted grant nothing. They must agree: a row is in ``shared_filter(actor, action, model)``
-    exactly when ``action`` is in ``operations(actor, row)``.
+    exactly when ``action`` is in ``operations(actor, row)``, and in ``shared_walk`` where there is
+    one.
     """
 
     def operations(self, actor: Actor, target: Model) -> Mapping[str, str]:
@@ -31,6 +46,10 @@ class GrantProvider(Protocol):
 
     def shared_filter(self, actor: Actor, action: str, model: type[Resource]) -> Q | None:
         """Rows of ``model`` on which a live grant contains ``action``; None for no row."""
+        ...
+
+    def shared_walk(self, actor: Actor, action: str, model: type[Resource]) -> Walk | None:
+        """The same rows for a list, newest first by an index; None where there is no such index."""
         ...
 
 

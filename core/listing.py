@@ -1,7 +1,9 @@
 """Lists that stay flat: two bounded, indexed branches, merged; never one OR.
 
 Own rows and rows shared by other accounts are disjoint, so the branches merge without DISTINCT and
-their counts add up. Measured in benchmarks/README.md.
+their counts add up. Own rows have an index in the order of the list; shared rows have one in the
+table of their grants, which keeps a copy of what the list is sorted by. Measured in
+benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -14,6 +16,19 @@ from django.db.models import QuerySet
 
 COUNT_CAP = 10_000  # beyond this a page says "10 000+"
 
+#: names under which a query set offers its grants' copies of created_at and id to be sorted by
+BY_CREATED, BY_PK = "by_created", "by_pk"
+
+
+def sorted_by(rows: QuerySet[Any], ordering: str) -> QuerySet[Any]:
+    """``rows`` by one column, ties by id in the same direction; by an index where there is one."""
+    sign, column = ("-", ordering[1:]) if ordering.startswith("-") else ("", ordering)
+    if column == "id":
+        return rows.order_by(ordering)
+    if column == "created_at" and BY_CREATED in rows.query.annotations:
+        return rows.order_by(f"{sign}{BY_CREATED}", f"{sign}{BY_PK}")
+    return rows.order_by(ordering, f"{sign}id")
+
 
 class Branches:
     """What a Paginator needs (``count()``, slicing) over several disjoint query sets."""
@@ -25,8 +40,6 @@ class Branches:
     def order(self, ordering: str) -> Branches:
         """Order by one column, ties by id. Returns itself."""
         self.ordering = ordering
-        tie = "-id" if ordering.startswith("-") else "id"
-        self._fields = [ordering] if ordering.lstrip("-") == "id" else [ordering, tie]
         return self
 
     def narrow(self, change: Callable[[QuerySet[Any]], QuerySet[Any]]) -> Branches:
@@ -50,13 +63,13 @@ class Branches:
     def __getitem__(self, window: slice) -> list[Any]:
         start, stop = window.start or 0, window.stop
         if len(self.branches) == 1:
-            return list(self.branches[0].order_by(*self._fields)[start:stop])
+            return list(sorted_by(self.branches[0], self.ordering)[start:stop])
         if start:
             return self._deep(start, stop)
         return self._merged(
             [
                 [(self._key(getattr(row, self._column), row.pk), row) for row in rows]
-                for rows in (b.order_by(*self._fields)[:stop] for b in self.branches)
+                for rows in (sorted_by(b, self.ordering)[:stop] for b in self.branches)
             ]
         )[:stop]
 
@@ -65,7 +78,7 @@ class Branches:
         keys = [
             [(self._key(value, pk), pk) for value, pk in pairs]
             for pairs in (
-                b.order_by(*self._fields).values_list(self._column, "pk")[:stop]
+                sorted_by(b, self.ordering).values_list(self._column, "pk")[:stop]
                 for b in self.branches
             )
         ]

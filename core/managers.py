@@ -10,10 +10,11 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from core.actor import Actor
 from core.errors import UnscopedQuery
+from core.listing import BY_CREATED, BY_PK
 
 if TYPE_CHECKING:
     from core.models import Resource
@@ -70,8 +71,16 @@ class ScopedManager(models.Manager[M]):
         return self._narrow(self._scope(actor, verb).own)
 
     def shared(self, actor: Actor, verb: str) -> models.QuerySet[M]:
-        """Rows of other accounts that a share opens to ``verb``."""
-        return self._narrow(self._scope(actor, verb).shared)
+        """Rows of other accounts that a share opens to ``verb``; ``Branches`` and
+        ``sorted_by`` order them by the grants' index where there is one."""
+        scope = self._scope(actor, verb)
+        walk = None if scope.shared is None else scope.walk()
+        if walk is None:
+            return self._narrow(scope.shared)
+        rows = self._narrow(walk.condition)  # first the join, then names for its columns
+        names = {BY_CREATED: F(walk.created_at), BY_PK: F(walk.pk)}
+        named: models.QuerySet[M] = rows.alias(**names)
+        return named
 
     def for_action(self, actor: Actor, verb: str) -> models.QuerySet[M]:
         """Own and shared rows in one queryset: for look-ups by key. Lists use two branches."""

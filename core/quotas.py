@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from django.db import connection
 
 from core import registry
 from core.errors import QuotaExceeded
@@ -18,6 +21,7 @@ class Usage:
     label: str
     used: int
     limit: int
+    default: int
 
     @property
     def share(self) -> float:
@@ -31,8 +35,19 @@ def limit_of(account_id: str, key: str, default: int) -> int:
     return next(iter(row), default)
 
 
-def usage(account_id: str, spec: registry.ResourceSpec) -> Usage | None:
-    """Use and limit of one resource type, or None where it has no quota."""
+def write(account_id: str, key: str, limit: int | None) -> None:
+    """Set the account's own limit; None goes back to the default. Asks nobody."""
+    if limit is None:
+        Quota.objects.filter(account_id=account_id, key=key).delete()
+    else:
+        Quota.objects.update_or_create(account_id=account_id, key=key, defaults={"limit": limit})
+
+
+def usage(
+    account_id: str, spec: registry.ResourceSpec, limits: Mapping[str, int] | None = None
+) -> Usage | None:
+    """Use and limit of one resource type, or None where it has no quota. ``limits``: the account's
+    own limits by key, where they are known already."""
     if spec.quota is None:
         return None
     key, default = spec.quota
@@ -40,23 +55,39 @@ def usage(account_id: str, spec: registry.ResourceSpec) -> Usage | None:
     terminal = getattr(spec.model, "TERMINAL", None)
     if terminal:
         rows = rows.exclude(phase__in=terminal)
-    return Usage(key, str(spec.label_plural), rows.count(), limit_of(account_id, key, default))
+    limit = limit_of(account_id, key, default) if limits is None else limits.get(key, default)
+    return Usage(key, str(spec.quota_label or spec.label_plural), rows.count(), limit, default)
+
+
+def lock(account_id: str, spec: registry.ResourceSpec) -> None:
+    """Let one transaction at a time add objects of this kind to the account, until it ends: two
+    that race would each count without the other's row. Take it before any other lock. SQLite lets
+    one writer in at a time anyway."""
+    if spec.quota is None or connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            [f"quota:{account_id}:{spec.quota[0]}"],
+        )
 
 
 def check(account_id: str, spec: registry.ResourceSpec) -> None:
-    """Raise QuotaExceeded when one more object would pass the limit. Call inside the insert's
-    transaction, after the insert: two racing requests then see each other."""
+    """Raise QuotaExceeded when there are more objects than the limit. Call inside the insert's
+    transaction: ``lock`` before the insert, this after it."""
     found = usage(account_id, spec)
     if found is not None and found.used > found.limit:
+        one, many = spec.label, spec.quota_label or spec.label_plural
+        things = english(one if found.limit == 1 else many).lower()
         raise QuotaExceeded(
-            f"Your account may have {found.limit} {english(spec.label_plural)} at a time "
-            f"and has {found.used - 1}.",
+            f"Your account may have {found.limit} {things} at a time and has {found.used - 1}.",
             hint="Delete one you no longer need, or ask the operator to raise the quota "
-            f"“{found.key}”.",
+            f"“{found.key}”. Who may list quotas sees them all under Access control > Quotas.",
             extra={"quota": found.key, "limit": found.limit, "used": found.used - 1},
         )
 
 
 def all_usage(account_id: str) -> list[Usage]:
     """Use of every declared quota, for the dashboard."""
-    return [u for spec in registry.all_specs() if (u := usage(account_id, spec)) is not None]
+    limits = dict(Quota.objects.filter(account_id=account_id).values_list("key", "limit"))
+    return [u for spec in registry.all_specs() if (u := usage(account_id, spec, limits))]

@@ -15,13 +15,19 @@ from typing import Any
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from core import actor as actors
-from core import liveness, outage, registry, states
+from core import liveness, outage, outbox, registry, states
 from core.errors import Conflict, StaleState
 from core.models import Lease
 
 log = logging.getLogger("modelyard.reconcile")
+
+
+class NotBefore(float):
+    """Seconds until there can be something to see: no further round, although the object moved."""
+
 
 #: obj -> seconds until the next look, or None for the default period
 Reconciler = Callable[[Any], float | None]
@@ -29,16 +35,28 @@ Reconciler = Callable[[Any], float | None]
 PERIOD = 2.0  # seconds between looks at an object that is not settled
 LEASE_SECONDS = 58  # a task has less time than this
 REPEAT = 3.0  # seconds until an object that was due is asked for again, if nobody looked
+ROUNDS = 3  # at most in one look, while the object moves
 POISON_AFTER = 5  # reconcile exceptions in a row before an object is parked
 
+NEXT_AFTER_PARKING = _("Try it once more; if it ends the same way, give the operator its id.")
+
 _reconcilers: dict[str, Reconciler] = {}
+_let_go: dict[str, Callable[[Any], None]] = {}
 
 
-def reconciler(model: type[Any]) -> Callable[[Reconciler], Reconciler]:
-    """Declare the function that looks after one stateful model."""
+def reconciler(
+    model: type[Any], *, let_go: Callable[[Any], None] | None = None
+) -> Callable[[Reconciler], Reconciler]:
+    """Declare the function that looks after one stateful model.
+
+    ``let_go`` ends what an object runs and gives back what it holds, for one that is parked: nobody
+    looks after it any more. It is called in the transaction of the move, and may be called twice.
+    """
 
     def declare(function: Reconciler) -> Reconciler:
         _reconcilers[model._meta.label_lower] = function
+        if let_go is not None:
+            _let_go[model._meta.label_lower] = let_go
         return function
 
     return declare
@@ -74,7 +92,9 @@ def release_left() -> None:
     """Give back the leases of looks that ended while the database was away."""
     while _unreleased:
         key, holder = _unreleased[0]
-        Lease.objects.filter(key=key, holder=holder).delete()
+        # Plain SQL: nothing refers to a lease, so there is nothing to collect first.
+        rows = Lease.objects.filter(key=key, holder=holder)
+        rows._raw_delete(rows.db)
         with suppress(ValueError):  # another thread was as quick
             _unreleased.remove((key, holder))
 
@@ -114,15 +134,21 @@ def look(resource_type: str, resource_id: str) -> str:
         if holder is None:
             return "busy"
         outcome = "again"
-        for _round in range(3):
-            outcome = _look_once(model, function, resource_id)
-            if not Lease.objects.filter(key=key, holder=holder, again=True).update(again=False):
+        for _round in range(ROUNDS):
+            with outbox.looking(resource_type, resource_id) as mine:
+                outcome = _look_once(model, function, resource_id, mine)
+            asked = Lease.objects.filter(key=key, holder=holder, again=True).update(again=False)
+            if not asked and not mine.again:
                 break
+        else:  # it still moves: others first
+            _next_look(_rows(model, resource_id), 0.0, failures=None)
         return outcome
 
 
-def _look_once(model: type[Any], function: Reconciler, resource_id: str) -> str:
-    rows = model.objects.unscoped("reconcile").filter(pk=resource_id)
+def _look_once(
+    model: type[Any], function: Reconciler, resource_id: str, mine: outbox.Looking
+) -> str:
+    rows = _rows(model, resource_id)
     obj = rows.first()
     if obj is None:
         return "gone"
@@ -143,8 +169,17 @@ def _look_once(model: type[Any], function: Reconciler, resource_id: str) -> str:
         log.exception("reconciling %s %s failed", model.__name__, resource_id)
         _failed(rows, traceback.format_exc())
         return "failed"
+    if obj.is_terminal:
+        mine.again = False
+        return "done"
+    if isinstance(wait, NotBefore):
+        mine.again = False
     _next_look(rows, PERIOD if wait is None else wait)
     return "done"
+
+
+def _rows(model: type[Any], resource_id: str) -> Any:
+    return model.objects.unscoped("reconcile").filter(pk=resource_id)
 
 
 def _next_look(rows: Any, seconds: float, *, failures: int | None = 0) -> None:
@@ -158,24 +193,39 @@ def _next_look(rows: Any, seconds: float, *, failures: int | None = 0) -> None:
 
 
 def _failed(rows: Any, trace: str) -> None:
-    rows.update(
-        reconcile_failures=F("reconcile_failures") + 1,
-        next_look_at=timezone.now() + dt.timedelta(seconds=10),
+    rows.update(next_look_at=timezone.now() + dt.timedelta(seconds=10))
+    rows.filter(reconcile_failures__lt=POISON_AFTER).update(
+        reconcile_failures=F("reconcile_failures") + 1
     )
     obj = rows.first()
     if obj is None or obj.reconcile_failures < POISON_AFTER:
         return
+    if obj.is_settled:  # nothing of it goes on, so there is nothing to give up
+        rows.update(next_look_at=None)
+        return
     try:
+        _park(obj, trace)
+    except Conflict as late:
+        log.warning("could not park %s: %s", obj, late)
+    except Exception:
+        # It stays as it is, with what it holds, and is tried again: none is parked that runs on.
+        log.exception("could not let go of %s", obj)
+
+
+def _park(obj: Any, trace: str) -> None:
+    with transaction.atomic():
         states.transition(
             obj,
             obj.PARKED,
             actor=actors.system("reconciler"),
             reason="RECONCILE_ERROR",
-            message="The platform could not look after this object; the operator has the trace.",
-            detail={"trace": trace[-4000:]},
+            message="The platform could not look after this object and gave it up; "
+            "the operator has the trace.",
+            detail={"trace": trace[-4000:], "next": NEXT_AFTER_PARKING},
         )
-    except Conflict as late:
-        log.warning("could not park %s: %s", obj, late)
+        let_go = _let_go.get(obj._meta.label_lower)
+        if let_go is not None:
+            let_go(obj)
 
 
 def due() -> Iterator[tuple[str, str]]:

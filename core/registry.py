@@ -72,7 +72,8 @@ class Verb:
     """Something done to one object besides edit and delete, e.g. stop.
 
     ``handler`` is a dotted path to ``f(actor, obj, data) -> obj`` in the room's services.
-    ``phases``: legal only in these phases (None = any). ``form``: dotted path of an extra form.
+    ``phases``: legal only in these phases (None = any). ``when`` narrows that by the object, and a
+    verb that fails it is not shown at all. ``form``: dotted path of an extra form.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Verb:
     icon: str = "player-play"
     tone: str = "secondary"
     phases: frozenset[str] | None = None
+    when: Callable[[Any], bool] | None = None
     confirm: Any = ""
     form: str = ""
     event: str = ""
@@ -89,7 +91,12 @@ class Verb:
     inventory: str = ""  # dotted path of f(actor, obj) -> list[InventoryGroup]
 
     def enabled(self, obj: Any) -> bool:
-        return self.phases is None or getattr(obj, "phase", None) in self.phases
+        fits = self.phases is None or getattr(obj, "phase", None) in self.phases
+        return fits and self.concerns(obj)
+
+    def concerns(self, obj: Any) -> bool:
+        """Whether the verb means anything for this object, whatever its phase."""
+        return self.when is None or self.when(obj)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +149,13 @@ class ResourceSpec:
     viewset: str = ""  # dotted path of the API view set
     services: str = ""  # dotted module with create(actor, data), update(...), delete(...)
     inventory: str = ""  # dotted f(actor, obj) -> list[InventoryGroup]: what a delete breaks
+    #: obj -> why it cannot be deleted as it is, "" where it can
+    why_not_delete: Callable[[Any], Any] | None = None
     events: Mapping[str, str] = field(default_factory=dict)  # verb -> audit event name
     quota: tuple[str, int] | None = None  # (key, default limit per account)
+    quota_label: Any = ""  # what a limit counts, where `label_plural` is no plural of the kind
     share_operations: tuple[str, ...] = ()  # operations a share may grant; () = not shareable
+    share_phases: frozenset[str] = frozenset()  # only in these is sharing offered; () = any
     grant: str = ""  # dotted path of the grant model where shareable
     live_token: Callable[[Any], str] | None = None  # changes when the page should refresh
     views: Mapping[str, str] = field(default_factory=dict)  # page name -> dotted view override

@@ -16,7 +16,6 @@ from django.utils import timezone
 from core import access, audit, outbox, quotas, registry
 from core.actor import Actor
 from core.errors import (
-    AccessDenied,
     Conflict,
     NotFound,
     PreconditionFailed,
@@ -87,6 +86,7 @@ def create(
         actor, action, access.Target(actor.account_id, obj.access_path, obj.region), context
     )
     with transaction.atomic():
+        quotas.lock(actor.account_id, spec)
         clean(obj)
         try:
             with transaction.atomic():
@@ -190,14 +190,8 @@ def perform(
     """
     spec = registry.spec_of(obj)
     declared = spec.verb(verb)
-    decision = access.authorize(actor, declared.action, obj)
-    if declared.own_only and obj.account_id != actor.account_id:
-        raise AccessDenied(
-            access.Decision(
-                False, declared.action, "share", "Only the owner's account may do this."
-            ),
-            target=obj,
-        )
+    target = access.about(actor, obj, own_only=declared.own_only)
+    decision = access.authorize(actor, declared.action, target)
     with transaction.atomic():
         fresh = lock(obj)
         check_version(fresh, expected_version)

@@ -15,7 +15,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from core import audit, outbox, registry
+from core import audit, outbox, printed, quotas, registry
 from core.actor import Actor
 from core.errors import Conflict, IllegalTransition, StaleState
 from core.models import Event
@@ -28,6 +28,8 @@ class Stateful(models.Model):
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]]
     #: phases that never change again
     TERMINAL: ClassVar[frozenset[str]]
+    #: (terminal phase, reason) -> phases that a user's verb may open it to again, see ``reopen``
+    REOPENS: ClassVar[Mapping[tuple[str, str], frozenset[str]]] = {}
     #: phases in which nothing is going on, so no reconciler needs to look
     SETTLED: ClassVar[frozenset[str]]
     #: seconds a phase may last before the reconciler must act; or a heartbeat rule instead
@@ -64,6 +66,10 @@ class Stateful(models.Model):
     @property
     def is_settled(self) -> bool:
         return self.phase in self.SETTLED or self.phase in self.TERMINAL
+
+    def status_words(self) -> dict[str, Any]:
+        """What the status shows otherwise than phase, second level and message say."""
+        return {}
 
     def legal_verbs(self) -> list[str]:
         """Names of the verbs that this phase allows."""
@@ -113,10 +119,48 @@ def transition(
             f"{english(obj._meta.verbose_name)} “{obj}” is {here}; it cannot become {to}.",
             extra={"phase": here, "legal_actions": obj.legal_verbs()},
         )
-    now = timezone.now()
     secondary = secondary if secondary is not None else (obj.secondary if same else "")
     if same and secondary == obj.secondary and reason == obj.reason and not fields:
         return obj
+    return _move(obj, to, actor, reason, message, detail, secondary, fields)
+
+
+def reopen(obj: S, to: str, *, actor: Actor, message: str, secondary: str = "", **fields: Any) -> S:
+    """Leave a terminal phase because a user asked for it: the documented exception to "terminal is
+    final". No reconciler and no late report ever calls this.
+
+    Raises:
+        IllegalTransition: ``REOPENS`` does not allow it for this phase and reason.
+        QuotaExceeded: the object counts again, and the account has as many as it may.
+        StaleState: somebody moved the object since it was read.
+    """
+    if to not in obj.REOPENS.get((obj.phase, obj.reason), frozenset()):
+        raise IllegalTransition(
+            f"{english(obj._meta.verbose_name)} “{obj}” is {obj.phase} and stays it.",
+            extra={"phase": obj.phase, "legal_actions": obj.legal_verbs()},
+        )
+    wanted = {"desired": "running", "generation": obj.generation + 1}
+    spec = registry.spec_of(obj)
+    with transaction.atomic():
+        quotas.lock(obj.account_id, spec)
+        opened = _move(obj, to, actor, "", message, None, secondary, wanted | fields)
+        quotas.check(obj.account_id, spec)
+    return opened
+
+
+def _move(
+    obj: S,
+    to: str,
+    actor: Actor,
+    reason: str,
+    message: str,
+    detail: Mapping[str, Any] | None,
+    secondary: str,
+    fields: Mapping[str, Any],
+) -> S:
+    here = obj.phase
+    same = to == here
+    now = timezone.now()
     values: dict[str, Any] = {
         "phase": to,
         "secondary": secondary,
@@ -144,7 +188,7 @@ def transition(
                 event=audit.event_name(obj, f"phase{to}"),
                 action="platform:state:transition",
                 target=obj,
-                message=values["message"],
+                message=reason if printed.quoted(detail) else values["message"],
                 before={"phase": here},
                 after={"phase": to, "reason": reason},
             )

@@ -7,7 +7,7 @@ import datetime as dt
 from celery import current_app, shared_task
 from django.utils import timezone
 
-from core import outbox, reconcile
+from core import outbox, reconcile, statistics
 from core.models import IdempotencyRecord
 
 KEPT = dt.timedelta(hours=24)
@@ -35,6 +35,12 @@ def forget() -> int:
     """Drop stored answers that are older than their promise."""
     gone, _kinds = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
     return gone
+
+
+@shared_task(name="core.analyze", ignore_result=True)
+def analyze() -> int:
+    """Tell PostgreSQL's planner about the small tables."""
+    return len(statistics.refresh())
 
 
 def publish(resource_type: str, resource_id: str) -> None:

@@ -10,7 +10,7 @@ from django.db import models
 
 
 class IdempotencyRecord(models.Model):
-    """The first answer to (user, key); ``status`` 0 while the first request still runs."""
+    """The first answer to (user, key), written in the transaction of what it tells of."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=128)
@@ -28,4 +28,4 @@ class IdempotencyRecord(models.Model):
         indexes = [models.Index(fields=["created_at"], name="idempotency_age")]
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.status or 'running'}"
+        return f"{self.key}: {self.status}"
