@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from core import registry
@@ -62,11 +63,21 @@ def contents(unit: ShareUnit) -> list[dict[str, Any]]:
                     {"id": str(r.resource_id), "name": r.resource_name} for r in names[kind]
                 ],
                 "permission": words,
-                "lands": _("The list of %(things)s, tab “Shared”, region %(region)s")
+                "lands_url": _list_of(kind),
+                "lands": _("The list of %(things)s, tab “Shared %(things)s”, region %(region)s")
                 % {"things": type_label(kind, plural=True).lower(), "region": unit.region},
             }
         )
     return found
+
+
+def _list_of(kind: str) -> str:
+    """Address of the shared things of a type; "" where its room is not installed."""
+    try:
+        spec = registry.spec_by_type(kind)
+    except KeyError:
+        return ""
+    return reverse(f"{spec.slug}:list") + "?scope=shared"
 
 
 def may_sentence(permission: dict[str, Any]) -> str:

@@ -120,6 +120,18 @@ class Invitation(Stateful, Resource):
         return self.phase == self.Phase.ACCEPTED and not self.secondary
 
     @property
+    def waits(self) -> bool:
+        """Whether nobody has answered it yet."""
+        return self.phase == self.Phase.PENDING
+
+    def status_words(self) -> dict[str, Any]:
+        """Accepted is not the news once the association is over."""
+        if self.secondary not in Ended.values:
+            return {}
+        ended = Ended(self.secondary)
+        return {"label": ended.label, "secondary": "", "tone": "grey", "message": ended.sentence}
+
+    @property
     def access_context(self) -> Mapping[str, Any]:
         """For policies that name the owners whose shares one may accept."""
         return {"ram:ShareOwnerAccountId": self.owner_account_id}
@@ -130,6 +142,17 @@ class Ended(models.TextChoices):
 
     LEFT = "LEFT", _("Left")
     REMOVED = "REMOVED", _("Removed")
+
+    @property
+    def sentence(self) -> str:
+        """What that means for who had accepted."""
+        return str(SENTENCES[self])
+
+
+SENTENCES = {
+    Ended.LEFT: _("This account left the share; what it made with it stays."),
+    Ended.REMOVED: _("The owner took this share back; what you made with it stays."),
+}
 
 
 def end_association(invitation_id: Any, how: str) -> None:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from console.pages.base import status_of
+from console.ui.format import exact_time
 from console.ui.html import status_chip
 from core import registry
 from core.actor import Actor
 from core.registry import Column, Item, Panel, ResourceSpec, Verb
-from sharing.invitation.models import Ended, Invitation
+from sharing.invitation.models import Invitation
 
 Phase = Invitation.Phase
-
-
-@dataclass(frozen=True, slots=True)
-class WhileInForce(Verb):
-    """A verb of an accepted invitation that was neither left nor taken back."""
-
-    def enabled(self, obj: Any) -> bool:
-        return bool(obj.is_in_force)
 
 
 def panels(invitation: Invitation, actor: Actor) -> list[Panel]:
@@ -34,8 +23,9 @@ def panels(invitation: Invitation, actor: Actor) -> list[Panel]:
     facts = (
         Item(_("From account"), f"{owner} ({owner.pk})", copy=owner.pk),
         Item(_("Share unit"), invitation.name),
-        Item(_("Answer until"), invitation.expires_at),
-        Item(_("Answered"), invitation.answered_at or _("not yet")),
+        Item(_("Answer until"), exact_time(invitation.expires_at))
+        if invitation.waits
+        else Item(_("Answered"), invitation.answered_at or _("never")),
         Item(_("Quota"), _("Shared objects do not count against your account's limits.")),
     )
     found = [Panel(_("Invitation"), facts, icon="mail")]
@@ -63,10 +53,15 @@ SPEC = registry.register(
         actions={"list": "list", "get": "get"},
         columns=(
             Column("name", _("Share unit"), sort="name"),
-            Column("phase", _("Status"), lambda row: chip_of(row), sort="phase"),
+            Column("phase", _("Status"), lambda row: status_chip(status_of(row)), sort="phase"),
             Column("owner_account_id", _("From account")),
             Column("region", _("Region")),
-            Column("expires_at", _("Answer until"), sort="expires_at"),
+            Column(
+                "expires_at",
+                _("Answer until"),
+                lambda row: row.expires_at if row.waits else None,
+                sort="expires_at",
+            ),
             Column("created_at", _("Received"), sort="created_at"),
         ),
         filters=("phase",),
@@ -79,6 +74,7 @@ SPEC = registry.register(
                 icon="check",
                 tone="primary",
                 phases=frozenset({Phase.PENDING}),
+                when=lambda invitation: invitation.waits,
                 event="acceptResourceShareInvitation",
             ),
             Verb(
@@ -88,11 +84,12 @@ SPEC = registry.register(
                 "sharing.invitation.services.handle_reject",
                 icon="x",
                 phases=frozenset({Phase.PENDING}),
+                when=lambda invitation: invitation.waits,
                 form="sharing.invitation.forms.RejectForm",
                 confirm=_("The owner is told, with your reason. He may invite you again."),
                 event="rejectResourceShareInvitation",
             ),
-            WhileInForce(
+            Verb(
                 "leave",
                 "resource_share:resource:leave",
                 _("Leave"),
@@ -101,6 +98,7 @@ SPEC = registry.register(
                 tone="danger",
                 confirm=_("What was made with the shared resources stays in your account."),
                 inventory="sharing.unit.impact.leave_inventory",
+                when=lambda invitation: invitation.is_in_force,
                 event="leaveResourceShare",
             ),
         ),
@@ -113,11 +111,3 @@ SPEC = registry.register(
         },
     )
 )
-
-
-def chip_of(invitation: Invitation) -> SafeString:
-    """Waiting, Associated, Rejected, Expired, Cancelled; or how an accepted one ended."""
-    status = status_of(invitation)
-    if status is not None and invitation.secondary in Ended.values:
-        status |= {"label": Ended(invitation.secondary).label, "secondary": "", "tone": "grey"}
-    return status_chip(status)

@@ -23,8 +23,8 @@ DATASET_NEVER = _("change, delete or share it on, or add versions")
 def load() -> None:
     """Publish all of them; called once, while the application starts."""
     deploy = Right("deploy", _("deploy it as a service of one's own account"))
-    infer = Right("infer", _("send it requests and run batches with it"))
-    tune = Right("finetune", _("train it further; the result belongs to who trained it"))
+    infer = Right("infer", _("send it requests"))
+    tune = Right("finetune", _("train it further, which nothing in this version does yet"))
     for permission in (
         SharePermission(
             "ModelUse", "registry.model", 1, _("Use the model"),

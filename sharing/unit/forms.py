@@ -135,6 +135,8 @@ class UnitForm(ResourceForm):
         rows = spec.model.objects.own(self.actor, spec.model.READ_VERB)
         if spec.regional:
             rows = rows.filter(region=self.region)
+        if spec.share_phases:
+            rows = rows.filter(phase__in=spec.share_phases)
         return [
             (f"{spec.type_label}:{obj.pk}", f"{spec.label} · {obj}")
             for obj in rows.order_by("-created_at")[:CHOICES]

@@ -66,7 +66,7 @@ class CreateUnit(CreatePage):
         if "back" in request.POST:
             return self.show(form)
         key = form.cleaned_data.get("once") or ""
-        done = once.result(self.actor, key)
+        done = once.result(self.actor, self.spec.slug, key)
         if done:
             return HttpResponseRedirect(done)
         data = form.data_for_service()
@@ -81,7 +81,11 @@ class CreateUnit(CreatePage):
                 )
                 return self.confirm(form, wanted)
             unit, url = once.run(
-                self.actor, key, lambda: services.create(self.actor, data), self.created_url
+                self.actor,
+                self.spec.slug,
+                key,
+                lambda: services.create(self.actor, data),
+                self.created_url,
             )
         except THROUGH:
             raise

@@ -66,6 +66,7 @@ SPEC = registry.register(
         iam="resource_share:unit",
         label=_("Share unit"),
         label_plural=_("Shared by me"),
+        quota_label=_("Share units"),
         icon="share",
         section="sharing",
         order=10,
