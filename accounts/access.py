@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -64,17 +65,27 @@ class Engine:
         if principal is None:
             return Scope(None, None)
         mine = Q(account_id=principal.account.id)
-        own = self._rows(principal, actor, action, model, mine, own=True)
+        found = self._rows(principal, actor, action, model, mine, own=True)
+        own = None if found is None else mine & found
         opened = [
-            q
+            (provider, q)
             for provider in grants.providers()
             if (q := provider.shared_filter(actor, action, model)) is not None
         ]
-        shared = None
-        if opened:
-            base = any_of(opened) & ~mine
-            shared = self._rows(principal, actor, action, model, base, own=False)
-        return Scope(own, shared)
+        if not opened:
+            return Scope(own, None)
+        base = any_of(q for _provider, q in opened) & ~mine
+        found = self._rows(principal, actor, action, model, base, own=False)
+        if found is None:
+            return Scope(own, None)
+
+        def walk() -> grants.Walk | None:
+            if len(opened) > 1:  # two may open the same row: only one alone has an order of its own
+                return None
+            given = opened[0][0].shared_walk(actor, action, model)
+            return given and replace(given, condition=given.condition & ~mine & found)
+
+        return Scope(own, base & found, walk)
 
     def _rows(
         self,
@@ -86,6 +97,7 @@ class Engine:
         *,
         own: bool,
     ) -> Q | None:
+        """What the policies let through of ``base``; None for nothing."""
         if any(key.startswith(_TAG) for key in principal.keys):
             return self._one_by_one(actor, action, model, base)
         if _stopped(principal, actor, action) is not None:
@@ -104,7 +116,7 @@ class Engine:
             parts.append(found if region is None else found & Q(region=region))
         if not parts:
             return None
-        return base & any_of(parts)
+        return any_of(parts)
 
     def _one_by_one(self, actor: Actor, action: str, model: type[Resource], base: Q) -> Q | None:
         """Rows under a condition on their tags. Rare and bounded; beyond the bound rows are left
@@ -147,6 +159,10 @@ def _memo_key(
 def _shared(principal: Principal, actor: Actor, target: Target, half: Decision) -> Decision:
     """The owner's half: a live grant on this object must contain the action."""
     steps = list(half.trace)
+    if target.own_only:
+        reason = "Only the owner's account may do this; no share opens it."
+        steps.append(Step("share", "deny", reason))
+        return Decision(False, half.action, "share", reason, tuple(steps))
     granted: dict[str, str] = {}
     if target.instance is not None:
         for provider in grants.providers():

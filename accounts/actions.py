@@ -33,7 +33,13 @@ CREDENTIAL_CARRIES = frozenset(
 )
 #: only the root user of the operator's account
 OPERATOR_ONLY = frozenset(
-    {"iam:accounts:createaccount", "iam:accounts:listaccounts", "iam:accounts:suspendaccount"}
+    {
+        "iam:accounts:createaccount",
+        "iam:accounts:listaccounts",
+        "iam:accounts:suspendaccount",
+        "iam:quotas:updatequotas",
+        "modelarts:slot:free",
+    }
 )
 
 
@@ -58,6 +64,11 @@ def register() -> None:
                 "iam:accounts:suspendAccount",
                 "Suspend or resume an account. Operator's main account only.",
                 scope="global",
+            ),
+            engine.Action(
+                "modelarts:slot:free",
+                "See and free capacity that is held back. Operator's main account only.",
+                scope="project",
             ),
         ]
     )

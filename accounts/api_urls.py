@@ -5,6 +5,7 @@ from django.urls import path
 from accounts.account.api import AccountStateView, AccountsView, OwnAccountView
 from accounts.group.api import MembersView, MemberView
 from accounts.policy.api import AttachmentsView, AttachmentView, SystemPoliciesView
+from accounts.quota.api import AccountQuotasView, AccountQuotaView, QuotasView
 from accounts.signin.api import MeView, PasswordView, SetUpView, TokenView
 from accounts.token.api import OneTokenView, TokensView
 
@@ -21,6 +22,9 @@ urlpatterns = [
         name="account-suspend",
     ),
     path("accounts/<str:pk>/resume", AccountStateView.as_view(active=True), name="account-resume"),
+    path("quotas", QuotasView.as_view(), name="quotas"),
+    path("accounts/<str:pk>/quotas", AccountQuotasView.as_view(), name="account-quotas"),
+    path("accounts/<str:pk>/quotas/<str:kind>", AccountQuotaView.as_view(), name="account-quota"),
     path("tokens", TokensView.as_view(), name="tokens"),
     path("tokens/<uuid:pk>", OneTokenView.as_view(), name="token"),
     path("groups/<uuid:pk>/members", MembersView.as_view(), name="group-members"),

@@ -66,6 +66,14 @@ def facts_of(account_id: str) -> AccountFacts | None:
     return found
 
 
+def note(found: AccountFacts) -> None:
+    """Take over facts that a query of this request has just read anyway; inside ``remembered``
+    they save one, elsewhere they are not kept."""
+    known = _known.get()
+    if known is not None:
+        known[found.id] = found
+
+
 def bump(account_id: str) -> None:
     """Say that rights in this account changed. Call it in the transaction that changes them.
 

@@ -1,12 +1,14 @@
 """Everything about one caller that decisions need, loaded once per change of rights.
 
-A ``Principal`` is immutable but for its memo. It is found by (account, epoch, user, agency), so one
-made before a change of rights is never looked at again; the cache drops the least recently used.
+A ``Principal`` is immutable but for its memo. It counts for the epoch it was loaded in, so one made
+before a change of rights is never asked again; the one loaded after it takes its place. The cache
+drops the least recently used.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet, TextField
+from django.db.models import IntegerField, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
 from accounts import engine
@@ -24,11 +26,15 @@ from accounts.facts import AccountFacts
 from accounts.policy.models import PolicyAttachment
 from accounts.policy.system import system_policies
 from accounts.user.models import User
+from core.access import Decision
 from core.actor import Actor
 from core.prepared import Prepared
 
 CACHE_SIZE = 4096
+#: answers that one principal keeps, and all of this process together
 MEMO_SIZE = 4096
+ANSWERS = 32_768
+COUNT_EVERY = 256  # answers between two looks at how many there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,38 +74,86 @@ class Principal:
     agency: AgencyFacts | None
     #: condition keys that any of the policies names, lower case
     keys: frozenset[str]
-    memo: dict[Any, Any] = field(default_factory=dict)
+    memo: dict[Any, Decision] = field(default_factory=dict)
+    #: what the answers in the memo have in common, each thing once
+    parts: dict[Any, Any] = field(default_factory=dict)
 
-    def remember(self, key: object, value: object) -> None:
-        """Keep an answer. Paths come from callers, so the memo is emptied before it grows large."""
+    def remember(self, key: tuple[Any, ...], found: Decision) -> None:
+        """Keep an answer. Paths come from callers, so the memo is emptied before it grows large.
+
+        Answers about many objects take the same steps with the same words: those are kept once,
+        which is a third of the memory.
+        """
         if len(self.memo) >= MEMO_SIZE:
-            self.memo.clear()
-        self.memo[key] = value
+            self.forget()
+        once = self.parts.setdefault
+        trace = tuple(once(step, step) for step in found.trace)
+        self.memo[tuple(once(part, part) if part else part for part in key)] = Decision(
+            found.allowed,
+            once(found.action, found.action),
+            found.step,
+            once(found.reason, found.reason),
+            once(trace, trace),
+            found.missing,
+            once(found.statement, found.statement),
+            found.id,
+        )
+        if next(_added) % COUNT_EVERY == 0:
+            _make_room()
+
+    def forget(self) -> None:
+        """Drop every answer."""
+        self.memo.clear()
+        self.parts.clear()
 
     @property
     def label(self) -> str:
         return f"User “{self.username}” of account “{self.account.name}”"
 
 
-_cache: OrderedDict[tuple[str, int, UUID, UUID | None], Principal] = OrderedDict()
+_cache: OrderedDict[tuple[str, UUID, UUID | None], Principal] = OrderedDict()
 _lock = Lock()
+_added = itertools.count(1)
 
 
 def principal_of(actor: Actor, account: AccountFacts) -> Principal | None:
     """The caller as of now; None when the user is not (or no longer) in that account."""
     assert actor.user_id is not None  # the engine asks for users only
-    key = (account.id, account.epoch, actor.user_id, actor.agency_id)
-    found = _cache.get(key)
-    if found is not None:
-        return found
+    key = (account.id, actor.user_id, actor.agency_id)
+    with _lock:
+        found = _cache.get(key)
+        if found is not None and found.account.epoch == account.epoch:
+            _cache.move_to_end(key)
+            return found
     loaded = _load(account, actor.user_id, actor.agency_id)
     if loaded is None:
         return None
     with _lock:
         _cache[key] = loaded
+        _cache.move_to_end(key)
         while len(_cache) > CACHE_SIZE:
             _cache.popitem(last=False)
     return loaded
+
+
+def answers_kept() -> int:
+    """How many answers this process keeps for all its principals."""
+    with _lock:
+        return sum(len(principal.memo) for principal in _cache.values())
+
+
+def _make_room() -> None:
+    """Above the bound those who have not asked for longest lose their answers, until three quarters
+    of it are left: a process that serves many people over many objects must not keep growing."""
+    with _lock:
+        kept = sum(len(principal.memo) for principal in _cache.values())
+        if kept <= ANSWERS:
+            return
+        for principal in _cache.values():
+            kept -= len(principal.memo)
+            principal.forget()
+            if kept <= ANSWERS * 3 // 4:
+                return
 
 
 def _load(account: AccountFacts, user_id: UUID, agency_id: UUID | None) -> Principal | None:
@@ -118,29 +172,28 @@ def _load(account: AccountFacts, user_id: UUID, agency_id: UUID | None) -> Princ
 
 def identity_policies(account_id: str, user_id: UUID) -> list[engine.Policy]:
     """What is attached to the user himself and to his groups."""
-    return _compiled(
-        [
-            *_OF_USER.rows(account_id=account_id, user_id=user_id),
-            *_OF_GROUPS.rows(account_id=account_id, user_id=user_id),
-        ]
-    )
+    rows = _OF_USER.rows(account_id=account_id, user_id=user_id)
+    # His own first, then his groups', each in the order in which they were attached.
+    return _compiled(row[2:] for row in sorted(rows, key=lambda row: row[:2]))
 
 
 def agency_policies(account_id: str, agency_id: UUID) -> list[engine.Policy]:
-    return _compiled(_OF_AGENCY.rows(account_id=account_id, agency_id=agency_id))
+    return _compiled(row[2:] for row in _OF_AGENCY.rows(account_id=account_id, agency_id=agency_id))
 
 
 def documents_of(attached: QuerySet[PolicyAttachment]) -> list[engine.PolicyDocument]:
     """The documents of attachments, for asking what they would give."""
-    return [policy.document for policy in _compiled(_columns(attached))]
+    return [policy.document for policy in _compiled(row[2:] for row in _columns(attached))]
 
 
-def _columns(attached: QuerySet[PolicyAttachment]) -> QuerySet[Any, Any]:
-    """What is needed of an attachment. The document comes as text, unparsed: see ``_document``."""
+def _columns(attached: QuerySet[PolicyAttachment], part: int = 0) -> QuerySet[Any, Any]:
+    """What is needed of an attachment, after ``part`` and its id, which give the order. The
+    document comes as text, unparsed: see ``_document``."""
     text = Cast("policy__document", TextField())
-    return attached.order_by("id").values_list(
-        "system", "policy", "policy__name", "policy__revision", text
-    )
+    return attached.values_list(
+        Value(part, IntegerField()),
+        "id", "system", "policy", "policy__name", "policy__revision", text,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=8192)
@@ -181,23 +234,25 @@ _USER = Prepared(
     user_id=User._meta.get_field("id"),
     account_id=_ACCOUNT_ID,
 )
+# One statement: the first decision after a change of rights waits for every one of them.
 _OF_USER = Prepared(
     lambda account_id, user_id: _columns(
         PolicyAttachment.objects.filter(user=user_id, account_id=account_id)
-    ),
-    user_id=User._meta.get_field("id"),
-    account_id=_ACCOUNT_ID,
-)
-_OF_GROUPS = Prepared(
-    lambda account_id, user_id: _columns(
-        PolicyAttachment.objects.filter(group__memberships__user=user_id, account_id=account_id)
+    ).union(
+        _columns(
+            PolicyAttachment.objects.filter(
+                group__memberships__user=user_id, account_id=account_id
+            ),
+            part=1,
+        ),
+        all=True,
     ),
     user_id=User._meta.get_field("id"),
     account_id=_ACCOUNT_ID,
 )
 _OF_AGENCY = Prepared(
     lambda account_id, agency_id: _columns(
-        PolicyAttachment.objects.filter(agency=agency_id, account_id=account_id)
+        PolicyAttachment.objects.filter(agency=agency_id, account_id=account_id).order_by("id")
     ),
     agency_id=Agency._meta.get_field("id"),
     account_id=_ACCOUNT_ID,

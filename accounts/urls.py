@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.account import pages as account
 from accounts.policy import pages as policy
+from accounts.quota import pages as quota
 from accounts.signin import pages
 from core.shell import NavLink, add_link
 
@@ -21,6 +22,8 @@ urlpatterns = [
     path("security/strict-mode", pages.StrictModePage.as_view(), name="strict-mode"),
     path("system-policies", policy.SystemPoliciesPage.as_view(), name="system-policies"),
     path("accounts", account.AccountsPage.as_view(), name="accounts"),
+    path("quotas", quota.QuotasPage.as_view(), name="quotas"),
+    path("accounts/<str:pk>/quotas", quota.AccountQuotasPage.as_view(), name="account-quotas"),
     path("accounts/<str:pk>/state", account.AccountStatePage.as_view(), name="account-state"),
 ]
 

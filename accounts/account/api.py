@@ -13,7 +13,8 @@ from rest_framework.views import APIView
 from accounts.account import services
 from accounts.account.models import Account
 from accounts.token.api import actor_of_request
-from console.api.viewsets import ResourceViewSet
+from console.api.idempotency import idempotent
+from console.api.viewsets import IDEMPOTENCY, ResourceViewSet
 
 
 class AccountSerializer(serializers.Serializer[Any]):
@@ -52,8 +53,12 @@ class AccountsView(APIView):
         return Response({"items": AccountSerializer(rows, many=True).data})
 
     @extend_schema(
-        request=AccountInput, responses={201: AccountMade}, operation_id="accounts_create"
+        request=AccountInput,
+        responses={201: AccountMade},
+        operation_id="accounts_create",
+        parameters=[IDEMPOTENCY],
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         data = ResourceViewSet.accept(AccountInput, request.data)
         account, password = services.create_account(actor_of_request(request), data["name"])

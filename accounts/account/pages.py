@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.account import services
-from accounts.signin.forms import ProblemForm
+from accounts.signin.forms import SecretForm
+from console import once
 from console.pages.base import Page
 from core.errors import AccessDenied, AppError, NotFound
 from core.shell import NavLink, add_link
 
 
-class AccountForm(ProblemForm):
+class AccountForm(SecretForm):
     """A new account."""
 
     name = forms.CharField(
@@ -39,13 +40,28 @@ class AccountsPage(Page):
         if not form.is_valid():
             return self.show(form, status=400)
         try:
-            account, password = services.create_account(self.actor, form.cleaned_data["name"])
+            made, url = once.run(
+                self.actor,
+                "accounts",
+                form.cleaned_data["once"],
+                lambda: services.create_account(self.actor, form.cleaned_data["name"]),
+                lambda _made: reverse("accounts:accounts"),
+            )
         except AccessDenied:
             raise
         except AppError as error:
             form.add_app_error(error)
             return self.show(form, status=error.status)
-        return self.show(AccountForm(), made=(account, password), status=201)
+        if made is None:
+            messages.warning(
+                request,
+                _(
+                    "The form was sent twice and made one account. Its temporary password was in "
+                    "the first answer."
+                ),
+            )
+            return HttpResponseRedirect(url)
+        return self.show(AccountForm(), made=made, status=201)
 
     def show(
         self, form: AccountForm, *, made: tuple[object, str] | None = None, status: int = 200

@@ -40,10 +40,8 @@ def create_account(actor: Actor, name: str) -> tuple[Account, str]:
             actor,
             event="createAccount",
             action=action,
+            target=account,
             account_id=actor.account_id,
-            resource_type="accounts.account",
-            resource_id=account.pk,
-            resource_name=account.name,
             decision_id=decision.id,
             after={"name": account.name},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django import forms
@@ -35,6 +36,16 @@ class ProblemForm(forms.Form):
             self.add_error(name, f"{problem.text} {problem.next}".strip())
         if not error.problems:
             self.add_error(None, f"{error.message} {error.hint}".strip())
+
+
+class SecretForm(ProblemForm):
+    """Makes something whose secret is shown once; ``once`` makes a double submit one submit."""
+
+    once = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["once"].initial = uuid.uuid4().hex
 
 
 class SignInForm(ProblemForm):
@@ -94,7 +105,7 @@ class SetUpForm(ProblemForm):
         return data
 
 
-class TokenForm(ProblemForm):
+class TokenForm(SecretForm):
     """A new API token."""
 
     name = forms.CharField(label=_("Name"), max_length=64, help_text=_("What it is for."))

@@ -21,10 +21,12 @@ from accounts.signin import services, setup
 from accounts.signin.forms import NewPasswordForm, SetUpForm, SignInForm, TokenForm
 from accounts.token import services as tokens
 from accounts.user.models import User
+from console import once
 from console.pages.base import Page, safe_next
 from core import access
 from core.errors import (
     AppError,
+    Conflict,
     NotAuthenticated,
     NotFound,
     QuotaExceeded,
@@ -212,15 +214,30 @@ class SecurityPage(Page):
         if not form.is_valid():
             return self.show(form, status=400)
         try:
-            _token, text = tokens.create(
+            made, url = once.run(
                 self.actor,
-                form.cleaned_data["name"],
-                lifetime=dt.timedelta(days=form.cleaned_data["days"]),
+                "api-tokens",
+                form.cleaned_data["once"],
+                lambda: tokens.create(
+                    self.actor,
+                    form.cleaned_data["name"],
+                    lifetime=dt.timedelta(days=form.cleaned_data["days"]),
+                ),
+                lambda _made: reverse("accounts:security"),
             )
-        except (QuotaExceeded, ValidationFailed) as error:
+        except (Conflict, QuotaExceeded, ValidationFailed) as error:
             form.add_app_error(error)
             return self.show(form, status=error.status)
-        return self.show(TokenForm(), made=text, status=201)
+        if made is None:
+            messages.warning(
+                request,
+                _(
+                    "The form was sent twice and made one token. Its text was in the first answer; "
+                    "if you did not see it, revoke the token and create another."
+                ),
+            )
+            return HttpResponseRedirect(url)
+        return self.show(TokenForm(), made=made[1], status=201)
 
     def show(self, form: TokenForm, *, made: str = "", status: int = 200) -> HttpResponse:
         may_read = access.decide(self.actor, "iam:credentials:listCredentials").allowed

@@ -19,7 +19,7 @@ from accounts.token import services as tokens
 from accounts.user.models import User
 from core import access, audit
 from core.actor import ANONYMOUS, Actor, Via
-from core.errors import NotAuthenticated, ValidationFailed
+from core.errors import NotAuthenticated, Unavailable, ValidationFailed
 from core.models import AuditRecord
 
 DEVICE_COOKIE = "modelyard_device"
@@ -44,6 +44,7 @@ def verify(
     Raises:
         NotAuthenticated: in the same words and time, whatever is wrong.
         TooManyRequests: too many failures for this user or from this address.
+        Unavailable: too many passwords are being checked; this attempt does not count.
     """
     account, user = account.strip()[:64], user.strip()[:64]
     known = device_of(device)
@@ -55,7 +56,11 @@ def verify(
     )
     keys = (key, throttle.key_of("ip", ip))
     throttle.begin(*keys)
-    found = authenticate(None, account=account, user=user, password=password)
+    try:
+        found = authenticate(None, account=account, user=user, password=password)
+    except Unavailable:
+        throttle.withdraw(*keys)
+        raise
     if not isinstance(found, User):
         _audit_failure(account, user, ip, user_agent, request_id, via)
         raise NotAuthenticated(REFUSED, code="SIGN_IN_FAILED")
@@ -123,7 +128,12 @@ def change_password(
     decision = access.authorize(actor, action)
     key = throttle.key_of("user", user.account.name.lower(), user.name.lower(), "change")
     throttle.begin(key)
-    if not user.check_password(old):
+    try:
+        right = user.check_password(old)
+    except Unavailable:
+        throttle.withdraw(key)
+        raise
+    if not right:
         raise ValidationFailed.of("old", "The present password is wrong.", code="PASSWORD_WRONG")
     throttle.succeeded(key)
     passwords.check(new, account=user.account.name, username=user.name, field="new")

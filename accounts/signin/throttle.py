@@ -74,12 +74,20 @@ def succeeded(*keys: str) -> None:
     attempt back from the address (one account of his own must not clean an attacker's address)."""
     now = timezone.now()
     for key in keys:
-        rows = SignInThrottle.objects.filter(key=key)
         if key.startswith("ip:"):
-            rows.filter(failures__gt=0).update(failures=F("failures") - 1)
-            rows.filter(failures__lt=FREE["ip"]).update(blocked_until=None)
+            withdraw(key)
         else:
-            rows.update(failures=0, blocked_until=None, updated_at=now)
+            SignInThrottle.objects.filter(key=key).update(
+                failures=0, blocked_until=None, updated_at=now
+            )
+
+
+def withdraw(*keys: str) -> None:
+    """Take back one attempt counted by ``begin``: it was no guess."""
+    for key in keys:
+        rows = SignInThrottle.objects.filter(key=key)
+        rows.filter(failures__gt=0).update(failures=F("failures") - 1)
+        rows.filter(failures__lt=FREE[key.partition(":")[0]]).update(blocked_until=None)
 
 
 def sweep() -> int:

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.token import services
-from console.api.viewsets import ResourceViewSet
+from console.api.idempotency import idempotent
+from console.api.viewsets import IDEMPOTENCY, ResourceViewSet
 from core.actor import Actor
 
 OWN = "signed-in: the service asks about the caller's own tokens"
@@ -61,7 +62,13 @@ class TokensView(APIView):
         rows = services.own_tokens(actor_of_request(request))
         return Response({"items": TokenSerializer(rows, many=True).data})
 
-    @extend_schema(request=TokenInput, responses={201: TokenMade}, operation_id="tokens_create")
+    @extend_schema(
+        request=TokenInput,
+        responses={201: TokenMade},
+        operation_id="tokens_create",
+        parameters=[IDEMPOTENCY],
+    )
+    @idempotent
     def post(self, request: Request) -> Response:
         data = ResourceViewSet.accept(TokenInput, request.data)
         token, text = services.create(

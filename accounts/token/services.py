@@ -18,8 +18,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts import facts
 from accounts.actors import user_id_of
 from accounts.agency.models import Agency
+from accounts.facts import AccountFacts
 from accounts.token.models import ApiToken
 from accounts.user.models import User
 from core import access, audit
@@ -215,12 +217,13 @@ def authenticate_bearer(
         raise _refused()
     digest, pk, kind, agency_id, bound_to, expires_at, revoked_at, last_used_at, *who = row
     user_id, name, is_root, user_active, must_change, *account = who
-    account_id, account_name, is_operator, active = account
+    account_id, account_name, is_operator, active, epoch, strict = account
     now = timezone.now()
     if not hmac.compare_digest(digest, given) or revoked_at is not None or expires_at <= now:
         raise _refused()
     if not (user_active and active):
         raise _refused()
+    facts.note(AccountFacts(account_id, account_name, epoch, active, strict, is_operator))
     if last_used_at is None or now - last_used_at > USE_NOTED_EVERY:
         ApiToken.objects.filter(
             Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY), pk=pk
@@ -249,7 +252,8 @@ _BY_PREFIX = Prepared(
         "digest", "pk", "kind", "agency_id", "bound_to", "expires_at", "revoked_at",
         "last_used_at", "user_id", "user__name", "user__is_root", "user__is_active",
         "user__must_change_password", "user__account_id", "user__account__name",
-        "user__account__is_operator", "user__account__is_active",
+        "user__account__is_operator", "user__account__is_active", "user__account__iam_epoch",
+        "user__account__strict_mode",
     ),
     prefix=ApiToken._meta.get_field("prefix"),
 )  # fmt: skip

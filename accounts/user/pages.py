@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
 
 from accounts.user.models import User
 from console import once
@@ -43,6 +45,7 @@ class UserCreatePage(CreatePage):
         try:
             user, url = once.run(
                 self.actor,
+                self.spec.slug,
                 form.cleaned_data.get("once") or "",
                 lambda: self.spec.load("services").create(self.actor, form.data_for_service()),
                 self.created_url,
@@ -53,6 +56,13 @@ class UserCreatePage(CreatePage):
             form.add_app_error(error)
             return self.show(form, status=error.status)
         if user is None:
+            messages.warning(
+                request,
+                _(
+                    "The form was sent twice and made one user. The temporary password was in the "
+                    "first answer; if you did not see it, reset the password."
+                ),
+            )
             return HttpResponseRedirect(url)
         return show_once(self, user, user.initial_password)
 
