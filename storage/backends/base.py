@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO, Protocol
 
 from core.errors import AppError, Unavailable
 
 CHUNK = 1024 * 1024
+_THREADS = 32  # what uploads have done beside them: a piece hashed and a file synced each
+
+
+@lru_cache(maxsize=1)
+def beside() -> ThreadPoolExecutor:
+    """Threads for work that leaves the interpreter (hashing, syncing) while bytes still arrive."""
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
+
+
+# A forked process has none of its parent's threads and must not wait for them.
+os.register_at_fork(after_in_child=beside.cache_clear)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +95,17 @@ class ByteStore(Protocol):
 
 
 class Metered:
-    """Reads a stream in chunks, counting and hashing: the one pass over the bytes."""
+    """Reads a stream in chunks, counting and hashing: the one pass over the bytes.
+
+    A whole chunk is hashed in another thread while the caller stores it and reads the next one;
+    never more than one is under way, so memory does not grow with the body.
+    """
 
     def __init__(self, stream: Readable, size: int | None) -> None:
         self._stream = stream
         self._expected = size
         self._digest = hashlib.sha256()
+        self._hashing: Future[None] | None = None
         self.count = 0
 
     def chunks(self) -> Iterator[bytes]:
@@ -109,12 +128,23 @@ class Metered:
             if self._expected is not None and self.count < self._expected:
                 raise self._short()
             return b""
-        self._digest.update(chunk)
+        self._settle()
+        if len(chunk) < CHUNK:
+            self._digest.update(chunk)
+        else:
+            self._hashing = beside().submit(self._digest.update, chunk)
         self.count += len(chunk)
         return chunk
 
     def written(self) -> Written:
+        """The count and digest of everything read so far."""
+        self._settle()
         return Written(self.count, self._digest.hexdigest())
+
+    def _settle(self) -> None:
+        if self._hashing is not None:
+            self._hashing.result()
+            self._hashing = None
 
     def _short(self) -> ShortBody:
         told = "the whole body" if self._expected is None else f"{self._expected} bytes"

@@ -10,14 +10,16 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import BinaryIO
 
-from storage.backends.base import DiskFull, Metered, Readable, StoreError, Written
+from storage.backends.base import DiskFull, Metered, Readable, StoreError, Written, beside
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 RESERVE = 64 * 1024 * 1024  # bytes left alone, so that the database beside can still commit
+SYNC_EVERY = 32 * 1024 * 1024  # bytes after which the disk begins with what has arrived
 
 
 class FileStore:
@@ -40,8 +42,10 @@ class FileStore:
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 a descriptor
-                for chunk in metered.chunks():
-                    _write(file, chunk)
+                with _Early(file) as early:
+                    for chunk in metered.chunks():
+                        _write(file, chunk)
+                        early.written(len(chunk))
                 os.fsync(file.fileno())
             temporary.rename(target)
             _sync_directory(target.parent)
@@ -137,6 +141,35 @@ class Part(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+class _Early:
+    """Lets the disk write while the rest arrives, so that the last sync waits for little.
+
+    One at a time. Leaving waits for it, and raises what it met: the system tells of a failed write
+    once only.
+    """
+
+    def __init__(self, file: io.RawIOBase) -> None:
+        self._file = file
+        self._bytes = 0
+        self._running: Future[None] | None = None
+
+    def __enter__(self) -> _Early:
+        return self
+
+    def written(self, count: int) -> None:
+        self._bytes += count
+        if self._bytes < SYNC_EVERY or (self._running and not self._running.done()):
+            return
+        if self._running:
+            self._running.result()
+        self._bytes = 0
+        self._running = beside().submit(os.fdatasync, self._file.fileno())
+
+    def __exit__(self, *_raised: object) -> None:
+        if self._running:
+            self._running.result()
 
 
 def _write(file: io.RawIOBase, chunk: bytes) -> None:

@@ -38,13 +38,18 @@ def bucket_named(actor: Actor, name: str) -> Bucket:
     return services.visible(Bucket, actor, name=name, account_id=actor.account_id)
 
 
-def target(actor: Actor, name_or_id: str, key: str = "") -> access.Target:
-    """What to ask about for ``key`` in a bucket, known or not: a denial must not tell which
-    buckets exist, so it is decided on the path alone."""
+def located(actor: Actor, name_or_id: str, key: str = "") -> tuple[access.Target, Bucket | None]:
+    """What to ask about for ``key`` in a bucket, known or not, and the bucket: a denial must not
+    tell which buckets exist, so it is decided on the path alone. Ask before using the bucket."""
     found = _own(actor, name_or_id)
     name = found.name if found else name_or_id
     path = f"{name}/{key}" if key else name
-    return access.Target(actor.account_id, path, found.region if found else actor.region)
+    return access.Target(actor.account_id, path, found.region if found else actor.region), found
+
+
+def target(actor: Actor, name_or_id: str, key: str = "") -> access.Target:
+    """What to ask about for ``key`` in a bucket, known or not (see ``located``)."""
+    return located(actor, name_or_id, key)[0]
 
 
 def contents(bucket: Bucket) -> Contents:

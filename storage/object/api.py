@@ -206,7 +206,9 @@ class ObjectBytesView(ObjectView):
         request={"application/octet-stream": OpenApiTypes.BINARY},
         responses={
             201: StoredSerializer,
-            400: OpenApiResponse(description="DIGEST_MISMATCH, INCOMPLETE_BODY, BAD_KEY."),
+            400: OpenApiResponse(
+                description="DIGEST_MISMATCH, INCOMPLETE_BODY, PARTIAL_UPLOAD, BAD_KEY."
+            ),
         },
     )
     def put(self, request: Request, bucket: str, key: str) -> Response:

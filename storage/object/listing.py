@@ -126,10 +126,10 @@ def get_object(actor: Actor, bucket: str, key: str) -> StoredObject:
     Raises: AccessDenied (obs:object:GetObject), NotFound, ValidationFailed.
     """
     key = normalise_key(key)
-    access.authorize(actor, GET, queries.target(actor, bucket, key))
-    found = queries.own_bucket(actor, bucket)
+    target, found = queries.located(actor, bucket, key)
+    access.authorize(actor, GET, target)
     rows = StoredObject.objects.unscoped("object already authorized")
-    row = rows.select_related("blob").filter(bucket=found, key=key).first()
+    row = found and rows.select_related("blob").filter(bucket=found, key=key).first()
     if row is None:
         raise NotFound()
     return row  # type: ignore[no-any-return]

@@ -16,6 +16,10 @@ from storage.backends.base import CHUNK
 from storage.blob import services as blobs
 from storage.blob.models import Blob
 
+#: what a browser may take the bytes for: a download, data for a script of ours, something to look
+#: at or to hear (Fetch Metadata, https://www.w3.org/TR/fetch-metadata/#sec-fetch-dest-header)
+_HARMLESS = frozenset({"empty", "document", "image", "audio", "video"})
+_EXECUTABLE = re.compile(r"(text|application)/(x-)?((java|ecma|live|j)script[\d.]*|css)", re.ASCII)
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
@@ -26,6 +30,12 @@ class LengthRequired(AppError):
     code = "LENGTH_REQUIRED"
 
 
+class PartialUpload(AppError):
+    """A piece sent for the whole: storing it would replace the object by its piece."""
+
+    code = "PARTIAL_UPLOAD"
+
+
 class RangeNotSatisfiable(AppError):
     """The asked range lies beyond the end."""
 
@@ -33,8 +43,43 @@ class RangeNotSatisfiable(AppError):
     code = "RANGE_NOT_SATISFIABLE"
 
 
+class NotForEmbedding(AppError):
+    """A page wants to run or embed what somebody uploaded."""
+
+    status = 403
+    code = "NOT_FOR_EMBEDDING"
+
+
+def refuse_embedding(request: HttpRequest) -> None:
+    """Refuse bytes as a script, worker, style, frame or anything else that acts in our origin.
+
+    The console's own policy allows scripts of its own origin, and that is where uploads lie too.
+    Programs send no such header. Raises NotForEmbedding.
+    """
+    wanted = request.headers.get("Sec-Fetch-Dest", "empty").strip().lower()
+    if wanted not in _HARMLESS:
+        raise NotForEmbedding(
+            f"Uploaded bytes are not served as “{wanted[:20]}”.",
+            hint="Download them, or serve them from a host of your own.",
+        )
+
+
+def inert_type(content_type: str) -> str:
+    """The type to send. A browser that does not say what it wants bytes for would run a script by
+    its type; as plain text under ``nosniff`` it does not."""
+    return "text/plain" if _EXECUTABLE.fullmatch(content_type) else content_type
+
+
 def content_length(request: HttpRequest) -> int:
-    """The announced length of a raw body in bytes. Raises LengthRequired."""
+    """The announced length of a raw body, a whole object, in bytes.
+
+    Raises: LengthRequired, PartialUpload (RFC 9110, section 14.5).
+    """
+    if "Content-Range" in request.headers:
+        raise PartialUpload(
+            "An object is stored whole; this upload has Content-Range, so it is a piece of one.",
+            hint="Send all bytes in one PUT, without Content-Range. Nothing was stored.",
+        )
     given = request.META.get("CONTENT_LENGTH") or ""
     if not (given.isascii() and given.isdigit()) or len(given) > 18:
         raise LengthRequired(
@@ -49,8 +94,10 @@ def send(
 ) -> HttpResponseBase:
     """The answer to GET and HEAD of bytes: whole, a range (206), or 304 for a known ETag.
 
-    Raises: RangeNotSatisfiable, StoreError.
+    Raises: NotForEmbedding, RangeNotSatisfiable, StoreError.
     """
+    refuse_embedding(request)  # before 304: what a browser has kept is not for embedding either
+    content_type = inert_type(content_type)
     etag = f'"{blob.sha256}"'
     headers = {
         "ETag": etag,
@@ -61,6 +108,7 @@ def send(
         "X-Content-Type-Options": "nosniff",
         # Whatever was uploaded, it runs nothing here, even where a browser shows it.
         "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
         "Cache-Control": "private, no-cache",
     }
     if _known(request, etag, modified):
