@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers, viewsets
@@ -13,6 +14,7 @@ from compute import environment
 from compute.catalog.flavors import fitting, pools
 from compute.engines import manage
 from compute.engines.catalogue import ENGINES
+from compute.slot import dirty
 from compute.slot import services as slots
 from core.errors import NotFound
 
@@ -77,6 +79,39 @@ class PoolsView(viewsets.ViewSet):
                 for f in fitting(use.pool)
             ],
         }
+
+
+class SlotSerializer(serializers.Serializer[Any]):
+    """A slot that is held back, and the processes that are why."""
+
+    attempt = serializers.UUIDField(source="slot.attempt")
+    pool = serializers.CharField(source="slot.pool")
+    flavor = serializers.CharField(source="slot.flavor")
+    account_id = serializers.CharField(source="slot.account_id")
+    resource_type = serializers.CharField(source="slot.resource_type")
+    resource_id = serializers.CharField(source="slot.resource_id")
+    taken_at = serializers.DateTimeField(source="slot.taken_at")
+    pids = serializers.ListField(child=serializers.IntegerField())
+
+
+class SlotsView(viewsets.ViewSet):
+    """Capacity held back because processes did not go away; for the operator's main account."""
+
+    declared: ClassVar = {"list": dirty.ACTION, "free": dirty.ACTION}
+
+    @extend_schema(
+        operation_id="dirty_slots_list",
+        responses=inline_serializer("DirtySlotList", {"items": SlotSerializer(many=True)}),
+    )
+    def list(self, request: Request) -> Response:
+        rows = dirty.held(request._request.actor)  # type: ignore[attr-defined]
+        return Response({"items": SlotSerializer(rows, many=True).data})
+
+    @extend_schema(operation_id="dirty_slots_free", request=None, responses={204: None})
+    def free(self, request: Request, pk: UUID) -> Response:
+        """Give it back, unless processes still live."""
+        dirty.free(request._request.actor, pk)  # type: ignore[attr-defined]
+        return Response(status=204)
 
 
 class EnginesView(viewsets.ViewSet):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from django.conf import settings
 
 from compute.engines import manage
 from compute.engines.catalogue import ENGINES
+
+log = logging.getLogger("modelyard.engines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,11 @@ def path(name: str) -> Path:
 def statuses() -> list[manage.EngineStatus]:
     """All declared engines, for the page."""
     return [manage.status(root(), name) for name in ENGINES]
+
+
+def prune() -> int:
+    """Remove builds that newer ones have replaced and nobody runs from; returns how many."""
+    removed = manage.prune(root())
+    for directory in removed:
+        log.info("engine build %s was replaced and is used by nobody: removed", directory.name)
+    return len(removed)

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 from accounts import services as accounts
 from compute.backends.base import Backend
 from compute.backends.local import LocalBackend
+from compute.runner.storage import ADDRESS
 
 
 @lru_cache(maxsize=4)
@@ -42,14 +43,24 @@ def credential_file(attempt: str) -> Path:
 def write_credential(attempt: str, bearer: str) -> Path:
     """Store (or replace) an attempt's credential and return its path."""
     path = credential_file(attempt)
+    _write_private(path, bearer)
+    return path
+
+
+def write_address() -> None:
+    """Tell the runners of this host where the API answers now: the console may have been started
+    again on another port while they worked."""
+    _write_private(credential_file(ADDRESS), api_url())
+
+
+def _write_private(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
-        file.write(bearer)
+        file.write(text)
     fresh.replace(path)
-    return path
 
 
 def forget_credential(attempt: str) -> None:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from celery import shared_task
+from typing import Any
 
-from compute import attempts
+from celery import shared_task
+from celery.signals import worker_ready
+
+from compute import attempts, environment, local
 
 
 @shared_task(name="compute.sweep", ignore_result=True)
 def sweep() -> str:
-    """Look for processes nobody wants, old working files and slots without an attempt."""
-    return str(attempts.sweep())
+    """Look for processes nobody wants, old working files, slots without an attempt, and builds of
+    engines that newer ones have replaced."""
+    return f"{attempts.sweep()}, {environment.prune()} old engines removed"
+
+
+@worker_ready.connect
+def tell_address(**_signal: Any) -> None:
+    """Runners that outlived the platform hear from every worker of their host where it is now."""
+    local.write_address()

@@ -93,6 +93,10 @@ class Backend(Protocol):
         """End everything of the attempt now, without upload. Returns at once. No error when it is
         already over."""
 
+    def processes(self, attempt: str) -> list[int]:
+        """Process ids on this host that still belong to the attempt: its runner, its control group
+        and whatever carries its mark. Never raises for an unknown attempt."""
+
     def fence(self, attempt: str, token: int) -> None:
         """Tell a runner that a newer attempt exists; it kills its program and uploads nothing."""
 
@@ -102,11 +106,22 @@ class Backend(Protocol):
     def exec(self, attempt: str, argv: Sequence[str]) -> int:
         """Run a command inside a running attempt. Raises NotSupported where impossible."""
 
+    def rest(self) -> None:
+        """The platform stops: end what is kept ready for later launches. Attempts go on."""
+
     def sweep(self) -> list[Observation]:
         """Everything found on disk or alive, for finding orphans both ways."""
 
     def remove(self, attempt: str) -> None:
         """Delete the attempt's directory. Raises BackendError while it is alive."""
+
+    def may_retry_upload(self, attempt: str) -> bool:
+        """Whether an attempt ended with UPLOAD_FAILED and its files are still here."""
+
+    def retry_upload(self, attempt: str) -> None:
+        """Upload the kept outputs again, detached, and return at once; asking again while the
+        process starts or works changes nothing. Raises BackendError when there is nothing to
+        retry."""
 
     def prune(self, attempt: str, older_than: timedelta) -> bool:
         """Delete the working files of an attempt that ended longer ago; its log and its last state

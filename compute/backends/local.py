@@ -13,8 +13,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -30,15 +28,14 @@ from compute.backends.base import (
     Observation,
     UnknownAttempt,
 )
+from compute.backends.start import end, start
 from compute.runner import trees
 from compute.runner.layout import SOCKET_NAME, Layout
 from compute.runner.log import end_offset, read_log
 from compute.runner.spec import ATTEMPT, RunSpec, SpecError
-from compute.runner.state import boot_id, process_start, read_state, write_atomic
+from compute.runner.state import boot_id, process_start, read_state, upload_failed, write_atomic
 from compute.sandbox.cgroups import JobGroup
 
-SETSID = "/usr/bin/setsid"
-PROJECT = Path(__file__).resolve().parents[2]
 LAUNCH_SECONDS = 15.0
 EXIT_SECONDS = 2.0
 SOCKET_LIMIT = 107
@@ -78,18 +75,27 @@ class LocalBackend:
             write_atomic(layout.spec, spec.to_json())
             self._spawn(layout)
 
+    def may_retry_upload(self, attempt: str) -> bool:
+        layout = Layout(self._directory(attempt))
+        return upload_failed(read_state(layout.state)) and layout.work.is_dir()
+
     def retry_upload(self, attempt: str) -> None:
-        """Upload the kept outputs again, after UPLOAD_FAILED. Raises BackendError."""
         layout = self._known(attempt)
         seen = self._ended(attempt)
         if seen.alive:
             return
-        if seen.state.get("reason_code") != "UPLOAD_FAILED":
+        if not self.may_retry_upload(attempt):
             raise BackendError(
-                f"Attempt {attempt} did not end with UPLOAD_FAILED: there is no upload to retry."
+                f"Attempt {attempt} did not end with UPLOAD_FAILED, or its files are gone: "
+                "there is no upload to retry."
             )
         with locked(layout.directory / "launch.lock"):
+            stamp, asked = layout.directory / "retried", str(seen.state.get("seq"))
+            young = (launch_age(layout) or 0.0) < LAUNCH_SECONDS
+            if young and stamp.exists() and stamp.read_text() == asked:
+                return  # its process starts
             self._spawn(layout, "--retry-upload")
+            write_atomic(stamp, asked)
 
     def observe(self, attempt: str) -> Observation:
         layout = Layout(self._directory(attempt))
@@ -146,6 +152,18 @@ class LocalBackend:
             group.remove()
         self._drop_socket_dir(attempt)
 
+    def processes(self, attempt: str) -> list[int]:
+        state = read_state(Layout(self._directory(attempt)).state)
+        found = set(marked(attempt))
+        if state.get("boot_id") == boot_id():
+            for name in ("pid", "program_pid"):
+                pid = int(state.get(name, 0))
+                if is_process(pid, int(state.get(f"{name}_start", 0))):
+                    found.add(pid)
+            group = job_group(state)
+            found |= group.pids() if group is not None else set()
+        return sorted(found)
+
     def fence(self, attempt: str, token: int) -> None:
         write_atomic(self._known(attempt).token, str(int(token)))
 
@@ -160,6 +178,9 @@ class LocalBackend:
             f"The local backend cannot run {argv[0] if argv else 'a command'!r} "
             f"inside attempt {attempt}: its sandbox accepts no second entry."
         )
+
+    def rest(self) -> None:
+        end(self.root / "starters")
 
     def sweep(self) -> list[Observation]:
         if not self.attempts.is_dir():
@@ -274,36 +295,10 @@ class LocalBackend:
             )
 
     def _spawn(self, layout: Layout, *options: str) -> None:
-        """Start the runner so that it is nobody's child: setsid forks, and its parent ends."""
-        command = [
-            SETSID,
-            "--fork",
-            sys.executable,
-            "-E",
-            "-s",
-            "-S",
-            "-m",
-            "compute.runner",
-            *options,
-            str(layout.spec),
-        ]
+        """Start the runner so that it is nobody's child."""
         write_atomic(layout.directory / "launched", f"{boot_id()} {time.monotonic()}")
-        with open(layout.runner_log, "ab") as errors:  # noqa: PTH123
-            try:
-                done = subprocess.run(
-                    command,
-                    cwd=PROJECT,
-                    env=runner_env(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=errors,
-                    stderr=errors,
-                    check=False,
-                    timeout=LAUNCH_SECONDS,
-                )
-            except (OSError, subprocess.TimeoutExpired) as error:
-                raise BackendError(f"The runner could not be started: {error}") from error
-        if done.returncode != 0:
-            raise BackendError(f"The runner could not be started: see {layout.runner_log}")
+        private(self.root / "starters")
+        start(self.root / "starters", layout, options)
 
 
 def stop_reason(layout: Layout) -> dict[str, Any]:
@@ -316,16 +311,6 @@ def stop_reason(layout: Layout) -> dict[str, Any]:
     if not isinstance(order, dict) or not order.get("code"):
         return {}
     return {"reason_code": str(order["code"]), "message": str(order.get("message") or "")}
-
-
-def runner_env() -> dict[str, str]:
-    """The runner's environment: enough to run, none of the platform's secrets."""
-    kept = ("MODELYARD_ALLOW_WEAK_SANDBOX", "MODELYARD_CGROUP", "SSL_CERT_FILE", "SSL_CERT_DIR")
-    return {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        **{name: os.environ[name] for name in kept if name in os.environ},
-    }
 
 
 def default_runtime(root: Path) -> Path:
@@ -372,6 +357,17 @@ def launch_age(layout: Layout) -> float | None:
 def is_process(pid: int, start: int) -> bool:
     """Whether exactly this process is alive."""
     return pid > 0 and process_start(pid) == start
+
+
+def marked(attempt: str) -> list[int]:
+    """Processes that have the attempt's id in their environment, wherever they hide."""
+    mark, found = f"MODELYARD_ATTEMPT={attempt}".encode(), []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if mark in Path(entry.path, "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+    return found
 
 
 def kill_process(pid: int, start: int) -> None:

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
+from django.conf import settings
+
 from compute.sandbox.spec import Limits
 
 MIB = 1024 * 1024
@@ -24,6 +26,11 @@ class Flavor:
     @property
     def label(self) -> str:
         return f"{self.id} ({self.cpus:g} vCPU, {self.memory_mb / 1024:g} GiB)"
+
+    @property
+    def memory(self) -> int:
+        """Memory in bytes."""
+        return self.memory_mb * MIB
 
     def limits(self, *, wall_seconds: int = 0) -> Limits:
         """The sandbox's limits for this size; ``wall_seconds`` 0 = no time limit."""
@@ -61,15 +68,16 @@ class Pool:
 
 @lru_cache(maxsize=1)
 def pools() -> dict[str, Pool]:
-    """Pools by id. Cores are shared two to one, memory never is."""
+    """Pools by id. Cores are shared two to one, memory never is, unless the operator says how much
+    is to be given away: he may know that his jobs use less than their flavor."""
     cores = os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
     public = Pool(
         id="public",
         label="Public pool",
         kind="public",
-        cpus=cores * 2,
-        memory_mb=int(memory * 0.75),
+        cpus=settings.MODELYARD_POOL_CPUS or cores * 2,
+        memory_mb=settings.MODELYARD_POOL_MEMORY // MIB or int(memory * 0.75),
     )
     return {public.id: public}
 

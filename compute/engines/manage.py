@@ -8,16 +8,19 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from compute.engines.catalogue import ENGINES
+from compute.engines.hold import claim
 from compute.runner.state import process_start
 
 SETSID = "/usr/bin/setsid"
 PROJECT = Path(__file__).resolve().parents[2]
+YOUNG_SECONDS = 3600.0  # since a link was replaced: nothing is removed
 
 
 @dataclass(frozen=True)
@@ -95,19 +98,30 @@ def launch_build(root: Path, name: str) -> None:
 
 
 def prune(root: Path, in_use: Collection[Path] = ()) -> list[Path]:
-    """Remove old builds that no engine points to and nobody uses; returns what was removed.
+    """Remove old builds that no link points to and nobody uses; returns what was removed.
 
-    `in_use`: real engine directories of attempts that are alive.
+    Whoever runs from a build holds it, also in another installation that shares `root`
+    (`compute.engines.hold`). Within `YOUNG_SECONDS` after a link was replaced nothing is removed:
+    somebody who has just read the link may be about to hold it. `in_use`: builds to keep besides.
     """
     builds = root / ".builds"
     if not builds.is_dir():
         return []
-    kept = {(root / name).resolve() for name in ENGINES} | {path.resolve() for path in in_use}
+    links = [path for path in root.iterdir() if path.is_symlink()]
+    if any(time.time() - link.lstat().st_mtime < YOUNG_SECONDS for link in links):
+        return []
+    kept = {path.resolve() for path in (*links, *in_use)}
     removed = []
     for directory in sorted(builds.iterdir()):
         if directory.resolve() in kept or _being_built(root, directory):
             continue
-        shutil.rmtree(directory)
+        descriptor = claim(directory)
+        if descriptor is None:
+            continue
+        try:
+            shutil.rmtree(directory)
+        finally:
+            os.close(descriptor)
         removed.append(directory)
     return removed
 

@@ -10,7 +10,7 @@ import re
 import signal
 from dataclasses import dataclass
 
-from compute.sandbox.spec import Limits
+from compute.sandbox.spec import MODEL, Limits
 
 COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -55,7 +55,8 @@ class Evidence:
 
 def classify(seen: Evidence) -> Verdict:
     """Name the reason of the end. Order: proof by the kernel, then by the sandbox, then by text."""
-    exception, location = last_exception(seen.tail, seen.code_root)
+    root = seen.code_root or (MODEL if seen.service else "")
+    exception, location = last_exception(seen.tail, root)
     failed = seen.exit_code != 0
     if seen.oom_kills and failed:
         peak = f"Used {_mb(seen.peak_bytes)} of " if seen.peak_bytes else "Needed more than "
@@ -218,8 +219,10 @@ def _location(text: str, code_root: str) -> str:
     frames = [(found["file"], found["line"]) for found in FRAME.finditer(text)]
     if not frames:
         return ""
+    if not code_root:
+        return f"{frames[-1][0]}:{frames[-1][1]}"
     root = code_root.rstrip("/") + "/"
-    own = [(file, line) for file, line in frames if code_root and file.startswith(root)]
+    own = [(file, line) for file, line in frames if file.startswith(root)]
     file, line = own[-1] if own else frames[-1]
     return f"{file.removeprefix(root)}:{line}"
 

@@ -12,7 +12,11 @@ import os
 import threading
 from pathlib import Path
 
+from compute.runner.state import is_full
+
 SEGMENTS = 16
+WAITING = 1024 * 1024
+"""Bytes kept in memory while the disk is full; what comes after them is lost."""
 DIGITS = 20
 SUFFIX = ".log"
 PREFIX = b"[modelyard] "
@@ -28,12 +32,13 @@ class LogWriter:
         self._fd = -1
         self._room = 0
         self._at_line_start = True
+        self._waiting = bytearray()
         directory.mkdir(mode=0o700, exist_ok=True)
         self._offset = end_offset(directory)
         self.failures = 0
 
     def write(self, data: bytes) -> None:
-        """Append program output. A full disk loses log lines, never the job."""
+        """Append program output. On a full disk it waits in memory for the next call."""
         with self._lock:
             self._append(data)
 
@@ -43,25 +48,39 @@ class LogWriter:
         with self._lock:
             self._append(line if self._at_line_start else b"\n" + line)
 
+    def flush(self) -> bool:
+        """Write what waited for room; True when nothing waits any more."""
+        with self._lock:
+            self._append(b"")
+            return not self._waiting
+
+    def tail(self, count: int) -> bytes:
+        """The last `count` bytes, with what is not on the disk yet."""
+        with self._lock:
+            return (tail(self._directory, count) + bytes(self._waiting))[-count:]
+
     def close(self) -> None:
         """Close the current segment."""
         with self._lock:
+            self._append(b"")
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
 
     def _append(self, data: bytes) -> None:
-        if not data:
-            return
-        self._at_line_start = data.endswith(b"\n")
-        view = memoryview(data)
+        if data:
+            self._at_line_start = data.endswith(b"\n")
+        waited, self._waiting = self._waiting, bytearray()
+        view = memoryview(bytes(waited) + data)
         while view:
             try:
                 if self._room <= 0:
                     self._rotate()
                 written = os.write(self._fd, view[: self._room])
-            except OSError:
+            except OSError as error:
                 self.failures += 1
+                # In order and without a gap: nothing overtakes what waits.
+                self._waiting += view[:WAITING] if is_full(error) else b""
                 return
             self._room -= written
             self._offset += written

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from compute.engines.hold import hold
 from compute.runner.failures import Failure
 from compute.runner.identity import Identity
 from compute.runner.layout import Layout
@@ -18,7 +19,9 @@ def prepare(spec: RunSpec, layout: Layout, identity: Identity) -> SandboxSpec:
 
     Raises Failure ENGINE_MISSING, BOOT_FILE_MISSING.
     """
-    if spec.engine and not Path(spec.engine, "bin/python").exists():
+    # The descriptor stays open as long as this process lives, and so does the engine.
+    held = hold(Path(spec.engine)) if spec.engine else -1
+    if held is None or (spec.engine and not Path(spec.engine, "bin/python").exists()):
         raise Failure(
             "ENGINE_MISSING",
             f"The engine at {spec.engine} is not built. Build it on "

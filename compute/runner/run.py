@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
-import signal
 import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from compute.runner import identity, trees
 from compute.runner.classify import Evidence, Verdict, classify, readable
 from compute.runner.failures import Failure, Stopped
 from compute.runner.fetch import Fetcher
 from compute.runner.layout import Layout
-from compute.runner.log import LogWriter, tail
+from compute.runner.log import LogWriter
+from compute.runner.orders import Orders
 from compute.runner.prepare import prepare
 from compute.runner.spec import RunSpec
 from compute.runner.state import (
@@ -29,11 +27,13 @@ from compute.runner.state import (
     STOPPED,
     STOPPING,
     SUCCEEDED,
+    UPLOAD_RETRY,
     State,
     StateFile,
     now,
     process_start,
     read_state,
+    upload_failed,
 )
 from compute.runner.storage import Client
 from compute.runner.uploads import Uploads
@@ -41,7 +41,6 @@ from compute.runner.watch import DiskWatch, Pump
 from compute.sandbox import cgroups, process, report
 from compute.sandbox.spec import MIB, SandboxSpec
 
-HEARTBEAT_SECONDS = 2.0
 LOOP_SECONDS = 0.2
 GONE_SECONDS = 15.0
 TAIL_BYTES = 64 * 1024
@@ -63,23 +62,21 @@ class Runner:
         self.state = State(spec.attempt, spec.token, spec.kind)
         self.file = StateFile(self.layout.state, self.state)
         self.log = LogWriter(self.layout.log, spec.log_bytes)
-        self._signalled = False
         self._group: cgroups.JobGroup | None = None
         self._identity = identity.Identity(0)
         self._uploads = Uploads(spec, self.layout, self.file, self.log)
-        self._grace = spec.grace_seconds
+        self._orders = Orders(spec, self.layout, self.file)
 
     def run(self) -> None:
         """The whole attempt, to a final state. An attempt that already ended is left alone."""
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
+        self._orders.listen()
         phase = self._previous.get("phase", PREPARING)
         if phase != EXITED:
             self._guarded(lambda: self._attempt(phase))
 
     def retry_upload(self) -> None:
         """Upload what an earlier run kept. Raises Failure NOTHING_TO_RETRY."""
-        if self._previous.get("reason_code") != "UPLOAD_FAILED":
+        if not upload_failed(self._previous):
             raise Failure(
                 "NOTHING_TO_RETRY",
                 "Only an attempt that ended with UPLOAD_FAILED can "
@@ -97,6 +94,7 @@ class Runner:
             "detail",
         ):
             setattr(self.state, name, self._previous.get(name))
+        self.state.detail[UPLOAD_RETRY] = True
         self._uploads.load()
         self._guarded(lambda: self._conclude(Verdict("", "")))
 
@@ -164,14 +162,16 @@ class Runner:
             "version": self._group.version,
             "directories": {name: str(path) for name, path in self._group.directories.items()},
         }
+        # Written before anything runs in the groups: who finds this runner dead empties them.
+        self.file.beat(0)
         return self._run_program(sandbox, machine)
 
     def _fetch(self) -> None:
         if not (self.spec.fetch or self.spec.inputs):
             return
-        client = Client(self.spec.api_url, self.spec.credential_file, self._tick)
+        client = Client(self.spec.api_url, self.spec.credential_file, self._orders.tick)
         try:
-            Fetcher(self.spec, self.layout, client, self.state, self.log, self._tick).run(
+            Fetcher(self.spec, self.layout, client, self.state, self.log, self._orders.tick).run(
                 lambda stage: self.file.enter(PREPARING, stage)
             )
         finally:
@@ -228,7 +228,7 @@ class Runner:
             if code is not None:
                 return code, None
             try:
-                self._tick()
+                self._orders.tick()
                 self._measure(disk)
                 if disk.exceeded:
                     return None, None
@@ -245,15 +245,15 @@ class Runner:
 
     def _stop_gracefully(self, job: process.SandboxProcess, stop: Stopped) -> int | None:
         self.file.enter(STOPPING, "stopping")
-        self.log.note(f"{stop} Sending SIGTERM, then SIGKILL after {self._grace:g} s.")
+        self.log.note(f"{stop} Sending SIGTERM, then SIGKILL after {self._orders.grace:g} s.")
         job.terminate()
-        deadline = time.monotonic() + self._grace
+        deadline = time.monotonic() + self._orders.grace
         while (left := deadline - time.monotonic()) > 0:
             code = job.wait(min(LOOP_SECONDS, left))
             if code is not None:
                 return code
-            self._fenced()
-            self._beat()
+            self._orders.fenced()
+            self._orders.beat()
         self.log.note("still running after the grace period: SIGKILL")
         return None
 
@@ -272,7 +272,7 @@ class Runner:
         self.state.oom = kills > 0
         self._measure(disk)
         peak = self.state.usage.get("memory_peak_bytes", 0)
-        text = readable(tail(self.layout.log, TAIL_BYTES))
+        text = readable(self.log.tail(TAIL_BYTES))
         self.state.detail["log_tail"] = "\n".join(text.splitlines()[-SHOWN_LINES:])[-16384:]
         verdict = classify(
             Evidence(
@@ -311,14 +311,14 @@ class Runner:
     def _stopped(self, stop: Stopped) -> Verdict:
         """Upload what there is, then let the stop decide the outcome."""
         if stop.code != "FENCED":
-            self._uploads.final(self._upload_tick, keep_going=True)
+            self._uploads.final(self._orders.upload_tick, keep_going=True)
         raise stop
 
     def _conclude(self, verdict: Verdict) -> None:
         if verdict.exception:
             self.state.detail["exception"] = verdict.exception
             self.state.detail["location"] = verdict.location
-        self._uploads.final(self._upload_tick, keep_going=bool(verdict.code))
+        self._uploads.final(self._orders.upload_tick, keep_going=bool(verdict.code))
         if verdict.code:
             self._end(FAILED, verdict.code, verdict.message)
         else:
@@ -329,7 +329,7 @@ class Runner:
         if code:
             self.log.note(f"{outcome}: {code}: {message}")
         with contextlib.suppress(FileNotFoundError):  # the directory was removed: nobody to tell
-            self.file.finish()
+            self.file.finish(self.log.flush)
 
     def _remove_group(self) -> None:
         if self._group is not None:
@@ -339,56 +339,12 @@ class Runner:
 
     # -- watching ------------------------------------------------------------------------------
 
-    def _tick(self) -> None:
-        """Heartbeat, and the reasons to stop. Raises Stopped."""
-        self._fenced()
-        if self._signalled or self.layout.stop.exists():
-            order: dict[str, object] = {}
-            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-                order = dict(json.loads(self.layout.stop.read_text()))
-                self._grace = float(order["grace_seconds"])  # type: ignore[arg-type]
-            code = str(order.get("code") or "STOPPED_BY_USER")
-            raise Stopped(code, str(order.get("message") or "A stop was requested."))
-        self._beat()
-
-    def _upload_tick(self) -> None:
-        """During the last upload a stop comes too late; only a newer attempt ends it."""
-        self._fenced()
-        self._beat()
-
-    def _fenced(self) -> None:
-        try:
-            current = int(self.layout.token.read_text())
-        except ValueError:
-            return
-        except FileNotFoundError:
-            if self.layout.directory.exists():
-                return
-            raise Stopped("FENCED", "The attempt's directory was removed.") from None
-        if current > self.spec.token:
-            raise Stopped(
-                "FENCED",
-                f"A newer attempt (token {current}) has taken over from this "
-                f"one (token {self.spec.token}).",
-            )
-
-    def _beat(self) -> None:
-        try:
-            self.file.beat(HEARTBEAT_SECONDS)
-        except FileNotFoundError:
-            self._fenced()  # the directory was taken away since the last look
-            raise
-
     def _measure(self, disk: DiskWatch) -> None:
         usage = self.state.usage
         usage["disk_bytes"] = disk.used
         if self._group is not None:
             current, peak = self._group.memory_bytes()
             usage["memory_bytes"], usage["memory_peak_bytes"] = current, peak
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self._signalled = True
 
 
 def lock(path: Path) -> int:

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,15 @@ SUCCEEDED, FAILED, STOPPED = "succeeded", "failed", "stopped"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 ROOM_SECONDS = 600.0  # how long the end of an attempt waits for room on the disk to be written
 LISTED = 1000  # entries of file lists kept in the document
+
+UPLOAD_RETRY = "upload_retry"  # in `detail` of an attempt whose upload was tried again
+
+
+def upload_failed(state: dict[str, Any]) -> bool:
+    """Whether an attempt's upload failed, or its repetition was cut off."""
+    if state.get("phase") == UPLOADING:
+        return UPLOAD_RETRY in state.get("detail", {})
+    return state.get("reason_code") == "UPLOAD_FAILED"
 
 
 @dataclass
@@ -112,14 +122,15 @@ class StateFile:
         self._stage_began = time.monotonic()
         self._write_if_room()
 
-    def finish(self) -> None:
-        """Write the last state; on a full disk wait for room, because nobody writes it later."""
+    def finish(self, logged: Callable[[], bool] = lambda: True) -> None:
+        """Write the last state, after the last words were `logged`; on a full disk wait for room,
+        because nobody writes it later."""
         self._end_stage()
         self.state.phase, self.state.stage = EXITED, ""
         self.state.ended_at = now()
         self.state.total_seconds = round(time.monotonic() - self._born, 3)
         until = time.monotonic() + ROOM_SECONDS
-        while not self._write_if_room():
+        while not (logged() and self._write_if_room()):
             if time.monotonic() > until:
                 self.write()
             time.sleep(0.5)

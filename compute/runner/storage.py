@@ -24,6 +24,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from compute.runner.state import is_full
 
 CHUNK = 256 * 1024
+ADDRESS = "address"
+"""File beside the credential in which the platform says where it answers now."""
 TIMEOUT_SECONDS = 30
 PAUSES = (0.5, 1.0, 2.0, 4.0)
 PATIENCE_SECONDS = 120.0
@@ -67,10 +69,7 @@ class Client:
     ) -> None:
         """The last of `pauses` is repeated until `patience` is over; without any, nothing is tried
         again."""
-        parts = urlsplit(api_url)
-        self._base = parts.path.rstrip("/")
-        self._host = parts.netloc
-        self._tls = parts.scheme == "https"
+        self._given = self._address = api_url
         self._credential = credential_file
         self._tick = tick
         self._pauses = pauses
@@ -196,11 +195,15 @@ class Client:
         self._tick()
         try:
             token = Path(self._credential).read_text(encoding="ascii").strip()
+            address = self._current_address()
+            if address != self._address:
+                self.close()
+                self._address = address
             if self._connection is None:
                 self._connection = self._connect()
             self._connection.request(
                 method,
-                self._base + url,
+                urlsplit(address).path.rstrip("/") + url,
                 body=body,
                 headers={"Authorization": f"Bearer {token}", "Accept": "*/*", **headers},
             )
@@ -212,12 +215,21 @@ class Client:
             self.close()  # aborted half-way: the connection cannot be used again
             raise
 
+    def _current_address(self) -> str:
+        """Where the platform answers: it may have been started again on another port."""
+        try:
+            said = Path(self._credential).with_name(ADDRESS).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return self._given
+        return said if said.startswith(("http://", "https://")) else self._given
+
     def _connect(self) -> http.client.HTTPConnection:
-        if self._tls:
+        parts = urlsplit(self._address)
+        if parts.scheme == "https":
             return http.client.HTTPSConnection(
-                self._host, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context()
+                parts.netloc, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context()
             )
-        return http.client.HTTPConnection(self._host, timeout=TIMEOUT_SECONDS)
+        return http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT_SECONDS)
 
     def _body(self, response: http.client.HTTPResponse, what: str) -> dict[str, Any]:
         """The JSON answer; raises StorageError with the server's own words on any refusal."""

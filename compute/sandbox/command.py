@@ -152,11 +152,13 @@ def command_line(
     status_fd: int,
     controllers: Collection[str],
     bwrap: str = BWRAP,
+    calls_fd: int | None = None,
 ) -> list[str]:
-    """The whole isolated command."""
+    """The whole isolated command. ``calls_fd``: the filter of system calls."""
     return [
         *identity_prefix(spec),
         bwrap,
+        *(["--seccomp", str(calls_fd)] if calls_fd is not None else []),
         "--args",
         str(args_fd),
         "--json-status-fd",

@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from compute.sandbox import command
+from compute.sandbox import command, syscalls
 from compute.sandbox.cgroups import JobGroup
 from compute.sandbox.report import SandboxReport
 from compute.sandbox.spec import SandboxSpec
@@ -232,6 +232,8 @@ def _start_isolated(
         spec, lambda path: staged.get(path, path), disable_userns=report.disable_userns
     )
     args = os.memfd_create("sandbox-args")
+    calls = syscalls.memory_file()
+    given = (args,) if calls is None else (args, calls)
     status, status_write = os.pipe2(os.O_CLOEXEC)
     errors, errors_write = os.pipe2(os.O_CLOEXEC)
     libc = ctypes.CDLL(None, use_errno=True) if staged else None
@@ -249,7 +251,9 @@ def _start_isolated(
     try:
         os.write(args, command.packed(options))
         os.lseek(args, 0, os.SEEK_SET)
-        argv = command.command_line(spec, args, status_write, controllers, report.bubblewrap_path)
+        argv = command.command_line(
+            spec, args, status_write, controllers, report.bubblewrap_path, calls
+        )
         popen = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -257,7 +261,7 @@ def _start_isolated(
             stderr=output,
             env=CLEAN_ENV,
             cwd="/",
-            pass_fds=(args, status_write),
+            pass_fds=(*given, status_write),
             preexec_fn=prepare,
         )
     except subprocess.SubprocessError as error:
@@ -269,7 +273,7 @@ def _start_isolated(
             ) from error
         raise OSError(f"The sandbox could not be prepared: {error}") from error
     finally:
-        for fd in (args, status_write, errors, errors_write):
+        for fd in (*given, status_write, errors, errors_write):
             os.close(fd)
     return SandboxProcess(popen, status, True, group, spec.uid)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import platform
 import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
-from compute.sandbox import cgroups
+from compute.sandbox import cgroups, syscalls
 from compute.sandbox.command import PRLIMIT, SETPRIV, find_bwrap
 
 WEAK_VARIABLE = "MODELYARD_ALLOW_WEAK_SANDBOX"
@@ -127,6 +130,15 @@ def capabilities(*, probe: bool = True) -> SandboxReport:
                 blocking=False,
             )
         )
+    if syscalls.machine() is None:
+        problems.append(
+            Problem(
+                f"the calls of this processor ({platform.machine()}) are not known",
+                "programs reach what no network namespace bounds, such as AF_VSOCK",
+                f"use one of: {', '.join(syscalls.MACHINES)}",
+                blocking=False,
+            )
+        )
     blocked = any(problem.blocking for problem in problems)
     tools = os.access(SETPRIV, os.X_OK) and os.access(PRLIMIT, os.X_OK)
     isolation = "full" if not blocked else "weak" if weak_allowed() and tools else "none"
@@ -143,7 +155,17 @@ def capabilities(*, probe: bool = True) -> SandboxReport:
 
 
 def bubblewrap_version(path: str) -> str:
-    """The version number, empty when the program does not answer."""
+    """The version number, empty when the program does not answer; asked again when it changed."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return ""
+    return _version(path, status.st_mtime_ns, status.st_ino)
+
+
+@functools.lru_cache(maxsize=4)
+def _version(path: str, changed: int, inode: int) -> str:
+    del changed, inode  # they make an upgraded program another one
     try:
         out = subprocess.run(
             [path, "--version"], capture_output=True, text=True, check=False, timeout=PROBE_SECONDS

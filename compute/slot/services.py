@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import Count, F, Sum
 
 from compute.catalog.flavors import FLAVORS, Pool, pools
 from compute.slot.models import PoolLock, Slot
@@ -34,18 +34,20 @@ class PoolUse:
 def use(pool_id: str) -> PoolUse:
     """How full a pool is. Raises KeyError for an unknown pool."""
     pool = pools()[pool_id]
-    taken = Slot.objects.filter(pool=pool_id).aggregate(c=Sum("cpus"), m=Sum("memory_mb"))
-    return PoolUse(
-        pool, taken["c"] or 0.0, taken["m"] or 0, Slot.objects.filter(pool=pool_id).count()
+    taken = Slot.objects.filter(pool=pool_id).aggregate(
+        c=Sum("cpus"), m=Sum("memory_mb"), n=Count("pk")
     )
+    return PoolUse(pool, taken["c"] or 0.0, taken["m"] or 0, taken["n"])
 
 
 def take(pool_id: str, flavor_id: str, attempt: uuid.UUID, obj: Any) -> Slot | None:
     """A slot for ``attempt``, or None while the pool is full. Idempotent by attempt."""
     flavor = FLAVORS[flavor_id]
     with transaction.atomic():
-        PoolLock.objects.get_or_create(pool=pool_id)
-        PoolLock.objects.filter(pool=pool_id).update(turn=F("turn") + 1)  # takes the row's lock
+        mine = PoolLock.objects.filter(pool=pool_id)
+        if not mine.update(turn=F("turn") + 1):  # takes the row's lock
+            PoolLock.objects.get_or_create(pool=pool_id)
+            mine.update(turn=F("turn") + 1)
         held = Slot.objects.filter(attempt=attempt).first()
         if held is not None:
             return held

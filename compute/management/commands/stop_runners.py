@@ -42,6 +42,7 @@ class Command(BaseCommand):
             backend.kill(seen.attempt)
         if left:
             wait(backend, time.monotonic() + KILLED_SECONDS)
+        backend.rest()
         self.stdout.write(f"stopped {len(found)} runners, {len(left)} of them by force")
 
 
