@@ -34,3 +34,7 @@ class VersionGrants:
             return None
         rows = Dataset.objects.unscoped("datasets a live grant opens").filter(found)
         return Q(dataset__in=rows.values("pk"))
+
+    def shared_walk(self, actor: Actor, action: str, model: type[Resource]) -> None:
+        """None: versions are listed under their dataset."""
+        return None
