@@ -21,9 +21,9 @@ class ModelForm(NamedForm):
         (
             _("Source"),
             _(
-                "Below the source lies a directory named exactly “model” with config.json, "
-                "customize_service.py and the weights. The files are kept as they are now; the "
-                "source may change later."
+                "Below the source lies a directory named exactly “model” with config.json and "
+                "either customize_service.py and the weights, or a server of your own. The files "
+                "are kept as they are now; the source may change later."
             ),
             ("training_job", "bucket", "prefix"),
         ),

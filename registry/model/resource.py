@@ -12,7 +12,9 @@ from core import access, registry
 from core.actor import Actor
 from core.registry import Column, InventoryGroup, Item, Link, Panel, ResourceSpec, Tab, Verb
 from registry import uses
+from registry.model import services
 from registry.model.models import Model, ModelFile
+from registry.package import command_line, health_line
 from sharing import queries as sharing
 
 
@@ -27,6 +29,12 @@ def panels(model: Model, actor: Actor) -> list[Panel]:
         Item(_("Size"), size(model.size)),
         Item(_("Algorithm"), model.config.get("model_algorithm", "–")),
     ]
+    if model.config.get("command"):
+        facts += [
+            Item(_("Command"), command_line(model.config)),
+            Item(_("Port"), str(model.config["port"])),
+            Item(_("Health check"), health_line(model.config) or _("none: the port is enough")),
+        ]
     if own and source:
         facts.append(Item(_("Taken from"), f"obs://{source['bucket']}/{source['prefix']}"))
     metrics = tuple(
@@ -104,6 +112,10 @@ def links(model: Model, actor: Actor) -> list[Link]:
     """Deploy and share, where actor and state allow it."""
     ready = model.phase == Model.Phase.PUBLISHED
     found = []
+    failed = model.phase == Model.Phase.FAILED and model.account_id == actor.account_id
+    if failed and access.decide(actor, "modelarts:model:create").allowed:
+        url = services.new_version_url(model)
+        found.append(Link(_("Register a corrected version"), url, "package", "primary"))
     if (
         access.decide(actor, "modelarts:model:deploy", model).allowed
         and access.decide(
@@ -117,8 +129,9 @@ def links(model: Model, actor: Actor) -> list[Link]:
         model.account_id == actor.account_id
         and access.decide(actor, "resource_share:unit:create").allowed
     ):
+        why_not = "" if ready else _("Only a published model can be shared.")
         url = f"/share-units/new?resources=registry.model:{model.pk}"
-        found.append(Link(_("Share"), url, "share"))
+        found.append(Link(_("Share"), url, "share", why_not=why_not))
     return found
 
 
@@ -181,6 +194,7 @@ SPEC = registry.register(
                 "registry.model.services.retry",
                 icon="refresh",
                 phases=frozenset({"Failed"}),
+                when=services.may_pass_now,
             ),
         ),
         tabs=(
@@ -197,6 +211,7 @@ SPEC = registry.register(
         events={"create": "addModel", "delete": "deleteModel", "update": "updateModel"},
         quota=("models", 1000),
         share_operations=("list", "get", "deploy", "infer", "finetune"),
+        share_phases=frozenset({Model.Phase.PUBLISHED}),
         grant="registry.model.models.ModelGrant",
     )
 )

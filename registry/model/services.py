@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db import transaction
 from django.utils import timezone
@@ -116,6 +117,25 @@ def retry(actor: Actor, obj: Model, data: Mapping[str, Any]) -> Model:
     return obj
 
 
+def new_version_url(model: Model) -> str:
+    """The form for the next version of a model, filled in from where this one was taken."""
+    source = model.source or {}
+    known = {"name": model.name, "bucket": source.get("bucket"), "prefix": source.get("prefix")}
+    return f"/models/new?{urlencode({k: v for k, v in known.items() if v})}"
+
+
+#: findings that another engine on this installation would mend without another package
+OF_ENGINES = frozenset(
+    {"ENGINE_UNSUPPORTED", "RUNTIME_UNKNOWN", "DEPENDENCY_MISSING", "DEPENDENCY_VERSION"}
+)
+
+
+def may_pass_now(model: Model) -> bool:
+    """Whether the same files could pass another check: the engines alone were in the way."""
+    errors = {p.get("code") for p in model.problems or [] if p.get("level") == "error"}
+    return bool(errors) and errors <= OF_ENGINES
+
+
 def require_deployable(model: Model) -> None:
     """Raise Conflict unless new services may be made from ``model`` now."""
     if model.phase != Model.Phase.PUBLISHED:
@@ -190,6 +210,7 @@ def checked(model: Model, report: Any, *, actor: Actor) -> Model:
                 "where": "$.model_type",
             }
         )
+    problems.sort(key=lambda found: found["level"] != "error")
     fields = {
         "config": report.config,
         "problems": problems,
@@ -198,15 +219,16 @@ def checked(model: Model, report: Any, *, actor: Actor) -> Model:
         "observed_at": timezone.now(),
     }
     if errors:
-        first = (
-            problems[0] if errors == [None] else next(p for p in problems if p["level"] == "error")
-        )
+        first, warnings = problems[0], len(problems) - len(errors)
+        count = f"{len(errors)} error{'s' if len(errors) > 1 else ''}"
+        if warnings:
+            count += f" and {warnings} warning{'s' if warnings > 1 else ''}"
         return states.transition(
             model,
             Model.Phase.FAILED,
             actor=actor,
             reason=first["code"],
-            message=f"{len(errors)} problem(s) in the package; first: {first['message']}",
+            message=f"{count} in the package; first: {first['message']}",
             detail={"next": first["fix"]},
             **fields,
         )

@@ -5,6 +5,7 @@ Rules: ModelArts "Model Package Specifications" (layout, config.json, customize_
 
 from .example import ExampleRequest, build_example, judge_answer
 from .inspect import inspect
+from .own_server import command_line, health_line
 from .report import Opener, PackageReport, Problem, from_directory
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "PackageReport",
     "Problem",
     "build_example",
+    "command_line",
     "from_directory",
+    "health_line",
     "inspect",
     "judge_answer",
 ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from .layout import CONFIG
-from .report import PackageReport
+from .own_server import is_path
+from .report import PackageReport, said
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 JSON, MULTIPART = "application/json", "multipart/form-data"
 # Misspellings that stand in ModelArts' own published samples.
 CONTENT_TYPE_TYPOS = {"applicaton/json": JSON, "application-json": JSON, "json": JSON}
 KEY_TYPOS = {"procotol": "protocol", "item": "items"}
+HEALTH = "/health"
 SCHEMA_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null", "file")
 MAX_DEPTH = 20
 
@@ -49,7 +51,7 @@ def _api(item: dict[str, Any], where: str, report: PackageReport) -> dict[str, A
         report.error(
             "API_URL",
             CONFIG,
-            f"`url` is {url!r}; it must start with `/`.",
+            f"`url` is {said(url)}; it must be a path that starts with `/`.",
             'Use "/".',
             f"{where}.url",
         )
@@ -58,8 +60,24 @@ def _api(item: dict[str, Any], where: str, report: PackageReport) -> dict[str, A
         report.error(
             "API_URL",
             CONFIG,
-            f"`url` is `{url}`; only model_type Image may use a path other than `/`.",
+            f"`url` is `{url}`; only Image and Custom may use a path other than `/`.",
             'Use "/".',
+            f"{where}.url",
+        )
+    elif not is_path(url):
+        report.error(
+            "API_URL",
+            CONFIG,
+            f"`url` is `{url[:80]}`; it must be a plain path: no query, no template, no spaces.",
+            'Example: "/predict".',
+            f"{where}.url",
+        )
+    elif url == HEALTH and report.model_type == "Custom":
+        report.error(
+            "API_RESERVED",
+            CONFIG,
+            f"`{HEALTH}` is answered by the platform: it tells whether the instance is ready.",
+            "Offer it to callers under another path; `health` may go on using this one.",
             f"{where}.url",
         )
     method = item.get("method", "POST")
@@ -67,7 +85,7 @@ def _api(item: dict[str, Any], where: str, report: PackageReport) -> dict[str, A
         report.error(
             "API_METHOD",
             CONFIG,
-            f"`method` is {method!r}.",
+            f"`method` is {said(method)}, which no API here can have.",
             f"Use one of {', '.join(METHODS)}.",
             f"{where}.method",
         )
@@ -119,7 +137,7 @@ def _side(raw: Any, side: str, where: str, report: PackageReport) -> dict[str, A
         report.error(
             "CONTENT_TYPE",
             CONFIG,
-            f"The Content-type of `{side}` is {content_type!r}.",
+            f"The Content-type of `{side}` is {said(content_type)}, which is not known here.",
             f"Use {' or '.join(allowed)}.",
             f"{where}.Content-type",
         )
@@ -150,7 +168,7 @@ def _schema(
             report.error(
                 "SCHEMA_TYPE",
                 CONFIG,
-                f"`type` is {kind!r}.",
+                f"`type` is {said(kind)}, which JSON Schema does not have.",
                 f"Use one of {', '.join(SCHEMA_TYPES)}.",
                 f"{where}.type",
             )

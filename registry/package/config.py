@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
 from .apis import check_apis
 from .dependencies import check_dependencies
+from .example import is_too_large
 from .layout import CONFIG, PRESET_TYPES
+from .own_server import OWN_FIELDS, check_health, check_own_server
 from .report import Opener, PackageReport
 
 MAX_CONFIG_BYTES = 1024 * 1024
@@ -25,6 +28,7 @@ FIELDS = {
     "apis",
     "dependencies",
     "health",
+    *OWN_FIELDS,
 }
 
 
@@ -90,6 +94,9 @@ def read_config(opener: Opener, report: PackageReport) -> dict[str, Any] | None:
     except RecursionError:
         report.error("CONFIG_JSON", CONFIG, "config.json is nested too deeply.", "Flatten it.")
         return None
+    except ValueError:  # Python reads 4,300 digits at most
+        report.error("CONFIG_JSON", CONFIG, "config.json has a number too long.", "Shorten it.")
+        return None
     if not isinstance(raw, dict):
         report.error(
             "CONFIG_JSON", CONFIG, "config.json must be one JSON object.", "Wrap it in { }.", "$"
@@ -98,8 +105,11 @@ def read_config(opener: Opener, report: PackageReport) -> dict[str, Any] | None:
     return raw
 
 
-def check_config(raw: dict[str, Any], report: PackageReport) -> None:
-    """Check every field; fill ``report.config`` with the normalised content."""
+def check_config(raw: dict[str, Any], report: PackageReport, files: Collection[str] = ()) -> None:
+    """Check every field; fill ``report.config`` with the normalised content.
+
+    ``files``: paths of the package, for the fields that name one.
+    """
     config: dict[str, Any] = {}
     report.config = config
     for key in sorted(set(raw) - FIELDS):
@@ -117,10 +127,20 @@ def check_config(raw: dict[str, Any], report: PackageReport) -> None:
         _metrics(raw["metrics"], config, report)
     if "apis" in raw:
         config["apis"] = check_apis(raw["apis"], report)
+        if is_too_large(config):
+            report.warn(
+                "EXAMPLE_TOO_LARGE",
+                CONFIG,
+                "The example request that `apis` describes has more than 1,000 values or 64 KiB; "
+                "it is not built, so whether an instance is ready is judged by its health alone.",
+                "Give `data` a short `example`, or lower `minItems` and `minLength`.",
+                "$.apis[0].request.data",
+            )
     if "dependencies" in raw:
         config["dependencies"] = check_dependencies(raw["dependencies"], report)
     if "health" in raw:
         _health(raw["health"], config, report)
+    check_own_server(raw, config, report, files)
 
 
 def _text(raw: dict[str, Any], key: str, report: PackageReport) -> str:
@@ -299,25 +319,4 @@ def _health(raw: Any, config: dict[str, Any], report: PackageReport) -> None:
             "$.health",
         )
         return
-    if not isinstance(raw, dict) or not isinstance(raw.get("url"), str):
-        report.error(
-            "HEALTH_URL", CONFIG, "`health` needs a `url`.", 'Example: "/health".', "$.health.url"
-        )
-        return
-    health = dict(raw)
-    for key in ("initial_delay_seconds", "timeout_seconds", "period_seconds", "failure_threshold"):
-        value = health.get(key)
-        if isinstance(value, str) and value.isdecimal():
-            health[key] = value = int(value)
-            report.warn(
-                "HEALTH_TEXT", CONFIG, f"`{key}` is text.", "Write a number.", f"$.health.{key}"
-            )
-        if value is not None and (type(value) is not int or value < 0):
-            report.error(
-                "HEALTH_NUMBER",
-                CONFIG,
-                f"`{key}` must be a whole number of seconds.",
-                "Write a number.",
-                f"$.health.{key}",
-            )
-    config["health"] = health
+    check_health(raw, config, report)

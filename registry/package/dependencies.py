@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .layout import CONFIG
-from .report import PackageReport
+from .report import PackageReport, said
 
 RESTRAINTS = ("EXACT", "ATLEAST", "ATMOST")
 PACKAGE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -24,7 +24,7 @@ def check_dependencies(raw: Any, report: PackageReport) -> list[dict[str, Any]]:
     if not isinstance(raw, list):
         report.error("FIELD_TYPE", CONFIG, "`dependencies` must be an array.", "Use [ ].", where)
         return []
-    if raw and report.model_type in ("Image", "Custom"):
+    if raw and report.model_type == "Image":
         report.error(
             "DEPENDENCIES_WITH_IMAGE",
             CONFIG,
@@ -97,7 +97,9 @@ def _package(raw: Any, where: str, report: PackageReport) -> dict[str, str] | No
         report.error(
             "RESTRAINT",
             CONFIG,
-            f"`{name}` has a version but its restraint is {restraint!r}.",
+            f"`{name}` has a version but no `restraint`, which says how the version is meant."
+            if restraint in (None, "")
+            else f"`{name}`: {said(restraint)} is no `restraint` of a version.",
             f"Use one of {', '.join(RESTRAINTS)}.",
             f"{where}.restraint",
         )

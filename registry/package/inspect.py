@@ -40,12 +40,12 @@ def inspect(
             "Add it; it needs at least model_algorithm, model_type and runtime.",
         )
     elif (raw := read_config(files[CONFIG], report)) is not None:
-        check_config(raw, report)
+        check_config(raw, report, files)
         _choose_engine(report, engine_types)
         check_weights(files, report)
         if report.engine in (engine_packages or {}):
             check_installed((engine_packages or {})[report.engine], report)
-    if SERVICE in files:
+    if SERVICE in files and report.model_type != "Custom":  # own content there
         check_service(files[SERVICE], report)
     elif report.model_type in PRESET_TYPES:
         report.error(
@@ -59,6 +59,9 @@ def inspect(
 
 def _choose_engine(report: PackageReport, engine_types: Mapping[str, Collection[str]]) -> None:
     """Exact runtime if installed, otherwise the first engine of the same type, with a warning."""
+    if report.model_type == "Custom":
+        _engine_of_custom(report, list(engine_types.get("Custom", ())))
+        return
     if report.model_type not in PRESET_TYPES:
         return
     engines = sorted(engine_types.get(report.model_type, ()))
@@ -76,12 +79,34 @@ def _choose_engine(report: PackageReport, engine_types: Mapping[str, Collection[
                 "$.runtime",
             )
     else:
-        installed = sorted({name for names in engine_types.values() for name in names})
-        report.warn(
-            "ENGINE_UNSUPPORTED",
+        _no_engine(report, {name for names in engine_types.values() for name in names})
+
+
+def _engine_of_custom(report: PackageReport, engines: list[str]) -> None:
+    """The engine that ``runtime`` names; without one the first. Another one than the named would
+    lack what the command needs, so it is not replaced."""
+    if not engines:
+        _no_engine(report, set())
+    elif not report.runtime:
+        report.engine = engines[0]
+    elif report.runtime in engines:
+        report.engine = report.runtime
+    else:
+        report.error(
+            "RUNTIME_UNKNOWN",
             CONFIG,
-            f"No engine for {report.model_type} is installed here; the model cannot be proved or "
-            "deployed yet.",
-            f"Installed: {', '.join(installed) or 'none'}. Install one or convert the model.",
-            "$.model_type",
+            f"The runtime `{report.runtime}` is not installed here.",
+            f"Use one of {', '.join(engines)}; without `runtime` it is {engines[0]}.",
+            "$.runtime",
         )
+
+
+def _no_engine(report: PackageReport, installed: Collection[str]) -> None:
+    report.warn(
+        "ENGINE_UNSUPPORTED",
+        CONFIG,
+        f"No engine for {report.model_type} is installed here; the model cannot be proved or "
+        "deployed yet.",
+        f"Installed: {', '.join(sorted(installed)) or 'none'}. Install one or convert the model.",
+        "$.model_type",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,6 +67,13 @@ class PackageReport:
     def warn(self, code: str, file: str, message: str, fix: str, where: str = "") -> None:
         """Record something that was normalised or deserves a look."""
         self.problems.append(Problem(code, file, message, fix, where, "warning"))
+
+
+def said(value: Any) -> str:
+    """A value of config.json as it stands there, shortened, for a sentence about it."""
+    plain = isinstance(value, str) and value.isprintable()  # else JSON's escapes: it is stored
+    text = value if plain else json.dumps(value)
+    return f"`{text[:40]}`" if text else "empty"
 
 
 def from_directory(root: Path) -> dict[str, Opener]:
