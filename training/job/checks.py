@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from accounts import services as accounts
+from accounts.agency.models import Agency
 from compute.catalog.flavors import FLAVORS, pools
 from compute.engines import catalogue
 from core import access
@@ -30,18 +30,22 @@ def directory(prefix: str) -> str:
     return f"{cleaned}/" if cleaned else ""
 
 
-def check(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
-    """Everything wrong with a job's specification, as far as it can be known before it runs."""
+def check(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[Problem]:
+    """Everything wrong with a job's specification, as far as it can be known before it runs.
+
+    ``agency`` is the one that would carry the job (``agency_for``).
+    """
     found: list[Problem] = []
     found += _sizes(data)
     found += _pairs("hyperparameters", data.get("hyperparameters") or {}, PARAMETER)
     found += _pairs("environment", data.get("environment") or {}, VARIABLE)
     found += _names(data)
     if not found:
-        found += _agency(actor, data)
-        found += _code(actor, data)
+        found += _agency(actor, data, agency)
+        missing = _missing_buckets(actor, data)
+        found += _code(actor, data, missing)
         found += _inputs(actor, data)
-        found += _outputs(actor, data)
+        found += _outputs(data, missing)
     return found
 
 
@@ -152,9 +156,8 @@ def _names(data: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
-def _agency(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
+def _agency(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[Problem]:
     """The late failure of other consoles, found early: what the agency lacks for this job."""
-    agency = accounts.agency_for(actor)
     if agency is None:
         return [
             Problem(
@@ -215,12 +218,21 @@ def _needed(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     return list(dict.fromkeys(needed))
 
 
-def _code(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
+def _missing_buckets(actor: Actor, data: Mapping[str, Any]) -> set[str]:
+    """The names of buckets for code and outputs that the actor cannot see."""
+    missing = set()
+    for name in {data["code_bucket"], *(item["bucket"] for item in data["outputs"])}:
+        try:
+            buckets.bucket_named(actor, name)
+        except AppError:
+            missing.add(name)
+    return missing
+
+
+def _code(actor: Actor, data: Mapping[str, Any], missing: set[str]) -> list[Problem]:
     prefix = directory(data["code_prefix"])
     key = f"{prefix}{data['boot_file']}"
-    try:
-        buckets.bucket_named(actor, data["code_bucket"])
-    except AppError:
+    if data["code_bucket"] in missing:
         return [
             Problem(
                 "code_bucket",
@@ -286,12 +298,10 @@ def _inputs(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
-def _outputs(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
+def _outputs(data: Mapping[str, Any], missing: set[str]) -> list[Problem]:
     found = []
     for item in data["outputs"]:
-        try:
-            buckets.bucket_named(actor, item["bucket"])
-        except AppError:
+        if item["bucket"] in missing:
             found.append(
                 Problem(
                     "outputs",

@@ -42,6 +42,8 @@ class TrainingJob(Resource, Stateful):
         "Abnormal": frozenset({"Running", "Failed", "Terminating", "Terminated", "Pending"}),
     }
     TERMINAL: ClassVar = frozenset({"Completed", "Failed", "Terminated"})
+    #: the verb ``retry-upload``; docs/adr/retry-upload.md
+    REOPENS: ClassVar = {("Failed", "UPLOAD_FAILED"): frozenset({"Running"})}
     SETTLED: ClassVar = frozenset({"Completed", "Failed", "Terminated"})
     DEADLINES: ClassVar = {
         "Creating": 60,
@@ -68,7 +70,7 @@ class TrainingJob(Resource, Stateful):
         "Terminated": "grey",
         "Abnormal": "red",
     }
-    PARKED: ClassVar = "Abnormal"
+    PARKED: ClassVar = "Failed"
 
     code_bucket = models.CharField(_("code bucket"), max_length=63)
     code_prefix = models.CharField(_("code directory"), max_length=1024)

@@ -7,24 +7,22 @@ after it and is idempotent by attempt id, so a crash in between costs one look, 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import services as accounts
 from compute import environment as engines
 from compute import local
 from compute.attempts import PLATFORM_STOPPED
-from compute.backends.base import BackendError, Observation, UnknownAttempt
+from compute.backends.base import BackendError, Observation
 from compute.runner.spec import SpecError
 from compute.slot import services as slots
-from core import actor as actors
 from core import states
 from core.models import Event
-from core.reconcile import reconciler
-from training.job import launch, watch
-from training.job.models import Attempt, OutputClaim, TrainingJob
+from core.reconcile import NotBefore, reconciler
+from training.job import launch, queue, upload, watch
+from training.job.ending import close, end, fence, let_go, system
+from training.job.models import Attempt, TrainingJob
 
 PLATFORM_REASONS = frozenset({"NODE_LOST", "RUNNER_LOST"})  # retried; user errors are not
 #: what a runner gives as its reason when it was told to stop
@@ -34,7 +32,7 @@ GRACE = dt.timedelta(seconds=90)
 Phase = TrainingJob.Phase
 
 
-@reconciler(TrainingJob)
+@reconciler(TrainingJob, let_go=let_go)
 def reconcile(job: TrainingJob) -> float | None:
     """One step. Returns seconds until the next look, None for the default."""
     step = {
@@ -47,24 +45,20 @@ def reconcile(job: TrainingJob) -> float | None:
     return step(job)
 
 
-def _system() -> actors.Actor:
-    return actors.system("training")
-
-
 def _creating(job: TrainingJob) -> float | None:
     if job.desired == "stopped":
-        return _end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped before it started.")
+        return end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped before it started.")
     states.transition(
-        job, Phase.PENDING, actor=_system(), secondary="Queuing", message="Waiting for a slot."
+        job, Phase.PENDING, actor=system(), secondary="Queuing", message="Waiting for a slot."
     )
     return _pending(job)
 
 
 def _pending(job: TrainingJob) -> float | None:
     if job.desired == "stopped":
-        return _end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped before it started.")
+        return end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped before it started.")
     if job.deadline_at and timezone.now() > job.deadline_at:
-        return _end(
+        return end(
             job,
             Phase.FAILED,
             "QUEUE_TIMEOUT",
@@ -72,7 +66,7 @@ def _pending(job: TrainingJob) -> float | None:
         )
     engine = engines.ensure(job.engine)
     if engine.failed:
-        return _end(
+        return end(
             job,
             Phase.FAILED,
             "ENGINE_FAILED",
@@ -86,8 +80,8 @@ def _pending(job: TrainingJob) -> float | None:
             f"Engine {job.engine} is being prepared: {engine.percent} %, {engine.message}",
         )
         return 0.5
-    if _others_first(job):
-        return 1.0
+    if queue.others_first(job):
+        return 5.0  # called when it is the first
     attempt = Attempt(job=job, number=Attempt.objects.filter(job=job).count() + 1)
     with transaction.atomic():
         if slots.take(job.pool, job.flavor, attempt.pk, job) is None:
@@ -98,7 +92,7 @@ def _pending(job: TrainingJob) -> float | None:
             states.transition(
                 job,
                 Phase.RUNNING,
-                actor=_system(),
+                actor=system(),
                 secondary="Preparing",
                 message="A slot was won; preparing.",
                 started_at=job.started_at or timezone.now(),
@@ -108,6 +102,7 @@ def _pending(job: TrainingJob) -> float | None:
     if slot is None:
         _waiting(job, "NO_CAPACITY", slots.shortage(job.pool, job.flavor))
         return 1.0
+    queue.call_next(job.pool)
     return _launch(job, attempt)
 
 
@@ -117,19 +112,8 @@ def _waiting(job: TrainingJob, reason: str, message: str) -> None:
         states.observed(job, message=message[:500])
     else:
         states.transition(
-            job, Phase.PENDING, actor=_system(), secondary="Queuing", reason=reason, message=message
+            job, Phase.PENDING, actor=system(), secondary="Queuing", reason=reason, message=message
         )
-
-
-def _others_first(job: TrainingJob) -> bool:
-    """Whether a waiting job of the same pool comes before this one: priority, then age."""
-    waiting = TrainingJob.objects.unscoped("queue order").filter(
-        phase=Phase.PENDING, pool=job.pool, reason="NO_CAPACITY"
-    )
-    ahead = waiting.filter(priority__gt=job.priority) | waiting.filter(
-        priority=job.priority, created_at__lt=job.created_at
-    )
-    return ahead.exclude(pk=job.pk).exists()
 
 
 def _launch(job: TrainingJob, attempt: Attempt) -> float | None:
@@ -138,17 +122,19 @@ def _launch(job: TrainingJob, attempt: Attempt) -> float | None:
         spec = launch.run_spec(job, attempt, engines.path(job.engine), credential_file)
         local.current().launch(spec)
     except launch.AuthorisationLost as lost:
-        return _end(job, Phase.FAILED, lost.code, lost.message, next=lost.hint)
+        return end(job, Phase.FAILED, lost.code, lost.message, next=lost.hint)
     except (BackendError, SpecError) as error:
-        return _end(job, Phase.FAILED, "LAUNCH_FAILED", str(error))
-    return 0.2
+        return end(job, Phase.FAILED, "LAUNCH_FAILED", str(error))
+    return NotBefore(0.2)
 
 
 def _running(job: TrainingJob) -> float | None:
     attempt = job.attempt
     if attempt is None:
-        return _end(job, Phase.FAILED, "LAUNCH_FAILED", "No attempt was recorded.")
+        return end(job, Phase.FAILED, "LAUNCH_FAILED", "No attempt was recorded.")
     seen = local.current().observe(str(attempt.pk))
+    if upload.was_asked(attempt) and not upload.has_begun(attempt, seen):
+        return upload.again(job, attempt)
     if seen.phase == "missing":
         return _launch(job, attempt)
     watch.ingest(job, attempt)
@@ -160,7 +146,7 @@ def _running(job: TrainingJob) -> float | None:
         states.transition(
             job,
             Phase.TERMINATING,
-            actor=_system(),
+            actor=system(),
             reason="STOPPED_BY_USER",
             message="Asked to stop; the program has some seconds to save its work.",
         )
@@ -170,7 +156,7 @@ def _running(job: TrainingJob) -> float | None:
         states.transition(
             job,
             Phase.ABNORMAL,
-            actor=_system(),
+            actor=system(),
             secondary="Lost",
             reason="NO_HEARTBEAT",
             message=f"No sign of life for {seen.heartbeat_age:.0f} s; waiting for it to return.",
@@ -189,7 +175,7 @@ def _watch(job: TrainingJob, attempt: Attempt, seen: Observation) -> None:
         states.transition(
             job,
             Phase.RUNNING,
-            actor=_system(),
+            actor=system(),
             secondary=secondary,
             message=watch.sentence(secondary),
             observed_at=timezone.now(),
@@ -201,27 +187,28 @@ def _watch(job: TrainingJob, attempt: Attempt, seen: Observation) -> None:
     except launch.AuthorisationLost as lost:
         if job.reason != lost.code:  # said once, and shown as long as it is so
             states.transition(
-                job, job.phase, actor=_system(), reason=lost.code, message=lost.message
+                job, job.phase, actor=system(), reason=lost.code, message=lost.message
             )
 
 
 def _terminating(job: TrainingJob) -> float | None:
     attempt = job.attempt
     if attempt is None:
-        return _end(job, Phase.TERMINATED, job.reason, job.message)
+        return end(job, Phase.TERMINATED, job.reason, job.message)
     seen = local.current().observe(str(attempt.pk))
     watch.ingest(job, attempt)
     if seen.phase == "exited":
         return _ended(job, attempt, seen)
     if seen.final:
-        return _end(job, Phase.TERMINATED, job.reason or "STOPPED_BY_USER", "Stopped.")
+        fence(attempt)
+        return end(job, Phase.TERMINATED, job.reason or "STOPPED_BY_USER", "Stopped.")
     if job.deadline_at and timezone.now() > job.deadline_at:
         local.current().kill(str(attempt.pk))
         slots.mark_dirty(attempt.pk)
         states.transition(
             job,
             Phase.ABNORMAL,
-            actor=_system(),
+            actor=system(),
             reason="TERMINATE_FAILED",
             message="The processes did not go away; the slot is held until an operator looks.",
         )
@@ -238,7 +225,7 @@ def _abnormal(job: TrainingJob) -> float | None:
     if seen.phase == "exited":
         return _ended(job, attempt, seen)
     if job.desired == "stopped":
-        states.transition(job, Phase.TERMINATING, actor=_system(), reason="STOPPED_BY_USER")
+        states.transition(job, Phase.TERMINATING, actor=system(), reason="STOPPED_BY_USER")
         local.current().stop(str(attempt.pk))
         return 0.3
     silent = seen.heartbeat_age is None or seen.heartbeat_age > job.HEARTBEATS["Running"]
@@ -246,7 +233,7 @@ def _abnormal(job: TrainingJob) -> float | None:
         states.transition(
             job,
             Phase.RUNNING,
-            actor=_system(),
+            actor=system(),
             secondary=watch.secondary(seen),
             message="The same attempt reports again.",
         )
@@ -261,17 +248,19 @@ def _lost(
     job: TrainingJob, attempt: Attempt | None, seen: Observation | None = None
 ) -> float | None:
     """The runner is gone and its sandbox with it: try again, a bounded number of times."""
+    if attempt is not None and upload.was_asked(attempt):
+        return upload.failed(job, attempt, "The process that uploaded again disappeared.")
     interrupted = seen is not None and seen.state.get("reason_code") == PLATFORM_STOPPED
     if attempt is not None:
-        _fence(attempt)
-        _close(attempt, PLATFORM_STOPPED if interrupted else "RUNNER_LOST", None, {})
+        fence(attempt)
+        close(attempt, PLATFORM_STOPPED if interrupted else "RUNNER_LOST", None, {})
     if not _wanted(job):
-        return _end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped.")
+        return end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped.")
     if interrupted:
         return _interrupted(job)
     spent = Attempt.objects.filter(job=job, end_reason__in=PLATFORM_REASONS).count()
     if spent > RETRIES:
-        return _end(
+        return end(
             job,
             Phase.FAILED,
             "NODE_LOST",
@@ -287,20 +276,12 @@ def _lost(
     states.transition(
         job,
         Phase.PENDING,
-        actor=_system(),
+        actor=system(),
         secondary="Restarting",
         reason="RUNNER_LOST",
         message="The process disappeared through no fault of the code; starting again.",
     )
     return 0.2
-
-
-def _fence(attempt: Attempt) -> None:
-    """Outrank a runner that may still be there. None can be where the directory is gone."""
-    try:
-        local.current().fence(str(attempt.pk), attempt.number + 1)
-    except UnknownAttempt:
-        return
 
 
 def _wanted(job: TrainingJob) -> bool:
@@ -313,7 +294,7 @@ def _interrupted(job: TrainingJob) -> float | None:
     states.transition(
         job,
         Phase.PENDING,
-        actor=_system(),
+        actor=system(),
         secondary="Restarting",
         reason=PLATFORM_STOPPED,
         message="Interrupted by a stop of the platform; starting again.",
@@ -323,65 +304,28 @@ def _interrupted(job: TrainingJob) -> float | None:
 
 def _ended(job: TrainingJob, attempt: Attempt, seen: Observation) -> float | None:
     """The runner reported the end: its verdict becomes the job's."""
-    report: dict[str, Any] = seen.state
+    report = upload.whole(attempt, seen.state)
     if not watch.ingest(job, attempt, last=True):
         states.observed(job)
         return 0.05
     reason = report.get("reason_code") or ""
     if report.get("outcome") == "stopped" and reason in STOPS and _wanted(job):
         # Nobody asked this job to stop, so the whole installation was stopped.
-        _close(attempt, PLATFORM_STOPPED, report.get("exit_code"), report)
+        close(attempt, PLATFORM_STOPPED, report.get("exit_code"), report)
         return _interrupted(job)
-    _close(attempt, reason, report.get("exit_code"), report)
+    close(attempt, reason, report.get("exit_code"), report)
     detail = watch.proof(report)
     if report.get("outcome") == "succeeded":
         message = watch.summary(report)
-        return _end(job, Phase.COMPLETED, "", message, detail=detail)
+        return end(job, Phase.COMPLETED, "", message, detail=detail)
     if report.get("outcome") == "stopped":
-        return _end(
+        return end(
             job,
             Phase.TERMINATED,
             reason or "STOPPED_BY_USER",
             report.get("message") or "Stopped.",
             detail=detail,
         )
-    return _end(
+    return end(
         job, Phase.FAILED, reason or "USER_CODE", report.get("message") or "Failed.", detail=detail
     )
-
-
-def _close(attempt: Attempt, reason: str, exit_code: int | None, report: dict[str, Any]) -> None:
-    attempt.ended_at = timezone.now()
-    attempt.end_reason = reason
-    attempt.exit_code = exit_code
-    attempt.report = watch.kept(report)
-    attempt.save(update_fields=["ended_at", "end_reason", "exit_code", "report"])
-    slots.release(attempt.pk)
-    local.forget_credential(str(attempt.pk))
-
-
-def _end(
-    job: TrainingJob,
-    phase: str,
-    reason: str,
-    message: str,
-    *,
-    next: str = "",
-    detail: dict[str, Any] | None = None,
-) -> float | None:
-    """Move to a terminal phase and let go of everything the job held."""
-    with transaction.atomic():
-        states.transition(
-            job,
-            phase,
-            actor=_system(),
-            reason=reason,
-            message=message,
-            detail={**(detail or {}), "next": next or watch.next_step(reason)},
-            ended_at=timezone.now(),
-        )
-        OutputClaim.objects.filter(job=job).delete()
-        for attempt in Attempt.objects.filter(job=job, ended_at__isnull=True):
-            _close(attempt, reason, None, {})
-        accounts.revoke_credentials(launch.bound_to(job))
-    return None

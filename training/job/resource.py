@@ -7,10 +7,11 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from console.pages.base import status_of
+from console.ui.format import exact_time
 from console.ui.html import duration, status_chip, time
 from core import access, registry
 from core.registry import Column, Item, Link, Panel, ResourceSpec, Tab, Verb
-from training.job import metrics
+from training.job import metrics, upload
 from training.job.models import Attempt, MetricPoint, TrainingJob
 
 ACTIVE = frozenset({"Creating", "Pending", "Running", "Abnormal"})
@@ -27,6 +28,8 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
         )
         for i in job.outputs
     )
+    until = upload.kept_until(job)
+    kept = (Item(_("Files kept on the host until"), exact_time(until)),) if until else ()
     parameters = tuple(Item(f"--{k}", v) for k, v in job.hyperparameters.items())
     return [
         Panel(
@@ -44,7 +47,7 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
         ),
         Panel(
             _("Inputs, outputs, hyperparameters"),
-            sources + results + parameters,
+            sources + results + kept + parameters,
             icon="arrows-exchange",
         ),
         Panel(
@@ -152,6 +155,21 @@ SPEC = registry.register(
                 event="stopModelArtsTrainVersion",
             ),
             Verb(
+                "retry-upload",
+                "modelarts:trainJob:create",
+                _("Retry upload"),
+                "training.job.services.retry_upload",
+                icon="upload",
+                tone="primary",
+                phases=frozenset({"Failed"}),
+                when=upload.is_possible,
+                confirm=_(
+                    "The files that the job wrote are still on the host. Those that are missing in "
+                    "the output path are uploaded and verified; nothing is trained again."
+                ),
+                event="retryUploadTrainJob",
+            ),
+            Verb(
                 "rerun",
                 "modelarts:trainJob:create",
                 _("Rerun"),
@@ -181,6 +199,7 @@ SPEC = registry.register(
         services="training.job.services",
         events={"create": "createTrainJob", "delete": "deleteTrainJob", "update": "updateTrainJob"},
         quota=("training_jobs", 100),
+        why_not_delete=lambda job: "" if job.is_terminal else _("Stop it first."),
         live_token=live_token,
         views={
             "extra:log": "training.job.pages.LogPage",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from accounts import services as accounts
 from compute import local
@@ -13,7 +15,7 @@ from compute.catalog.flavors import DEFAULT_FLAVOR, pools
 from core import access, registry, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, Problem, ValidationFailed
-from training.job import checks
+from training.job import checks, launch, upload
 from training.job.models import Attempt, InputVersion, MetricPoint, OutputClaim, TrainingJob
 
 TEXTS = ("name", "code_bucket", "code_prefix", "boot_file", "engine")
@@ -44,10 +46,10 @@ def create(actor: Actor, data: Mapping[str, Any]) -> TrainingJob:
         access.Target(actor.account_id, region=actor.region),
         decision_context(spec),
     )
-    problems = checks.check(actor, spec)
+    agency = accounts.agency_for(actor)
+    problems = checks.check(actor, spec, agency)
     if problems:
         raise ValidationFailed(problems[0].text, problems=problems)
-    agency = accounts.agency_for(actor)
     job = TrainingJob(
         **{k: v for k, v in spec.items() if k in _COLUMNS},
         agency_id=agency.pk if agency else None,
@@ -98,6 +100,36 @@ def rerun(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJo
     TrainingJob.objects.unscoped("rerun").filter(pk=job.pk).update(parent_id=obj.pk)
     job.parent_id = obj.pk
     return job
+
+
+def retry_upload(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJob:
+    """Upload what a failed upload left on the host, with the job's own rights. Verb
+    ``retry-upload``.
+
+    Raises:
+        Conflict: the files are gone, or another job writes to the output path now.
+        AuthorisationLost: the job's user or agency may no longer do it.
+        QuotaExceeded: the account has as many unfinished jobs as it may.
+    """
+    attempt = obj.attempt
+    backend = local.current()
+    if attempt is None or not backend.may_retry_upload(str(attempt.pk)):
+        raise states.conflict(
+            obj, f"The files of job “{obj}” are no longer on the host.", hint="Rerun the job."
+        )
+    # First: new jobs count against the quota before they claim their outputs, too.
+    opened = states.reopen(
+        obj,
+        TrainingJob.Phase.RUNNING,
+        actor=actor,
+        secondary="Uploading",
+        message="The upload of the kept files is tried again.",
+        ended_at=None,
+    )
+    _claim_outputs(opened)
+    launch.credential(opened, attempt)
+    upload.ask(attempt, backend.observe(str(attempt.pk)))
+    return opened
 
 
 def _next_name(obj: TrainingJob) -> str:
@@ -181,9 +213,13 @@ def _write_beside(job: TrainingJob) -> None:
 def _claim_outputs(job: TrainingJob) -> None:
     """Hold the output paths; a path inside another job's path is as taken as the same path."""
     for item in job.outputs:
-        held = OutputClaim.objects.filter(account_id=job.account_id, bucket=item["bucket"])
+        prefix = item["prefix"]
+        # Asked of the database: an account may hold thousands. SQLite's LIKE ignores case, so what
+        # comes back is looked at once more.
+        near = Q(prefix__in=_above(prefix)) | Q(prefix__startswith=prefix)
+        held = OutputClaim.objects.filter(near, account_id=job.account_id, bucket=item["bucket"])
         for claim in held.select_related("job"):
-            if item["prefix"].startswith(claim.prefix) or claim.prefix.startswith(item["prefix"]):
+            if prefix.startswith(claim.prefix) or claim.prefix.startswith(prefix):
                 raise Conflict(
                     f"Job “{claim.job.name}” writes to {claim} now.",
                     code="OUTPUT_BUSY",
@@ -195,14 +231,19 @@ def _claim_outputs(job: TrainingJob) -> None:
                     job=job,
                     account_id=job.account_id,
                     bucket=item["bucket"],
-                    prefix=item["prefix"],
+                    prefix=prefix,
                 )
         except IntegrityError:
             raise Conflict(
-                f"obs://{item['bucket']}/{item['prefix']} was claimed by another job just now.",
+                f"obs://{item['bucket']}/{prefix} was claimed by another job just now.",
                 code="OUTPUT_BUSY",
                 hint="Choose another output path.",
             ) from None
+
+
+def _above(prefix: str) -> list[str]:
+    """A directory and every directory it lies in: ``a/b/`` -> ``["", "a/", "a/b/"]``."""
+    return [prefix[:end] for end in (0, *(m.end() for m in re.finditer("/", prefix)))]
 
 
 def log_chunk(job: TrainingJob, number: int | None, offset: int, limit: int) -> dict[str, Any]:

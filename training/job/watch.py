@@ -35,7 +35,9 @@ NEXT = {
     "BOOT_FILE_MISSING": _("Upload the boot file, or correct the code directory."),
     "INPUT_MISSING": _("Upload the data, or pick another path."),
     "INPUT_DENIED": _("Ask the owner or your administrator for the right named above."),
-    "UPLOAD_FAILED": _("Mend what is named above, then rerun the job."),
+    "UPLOAD_FAILED": _(
+        "Mend what is named above, then retry the upload; the files are kept on the host."
+    ),
     "INPUT_INVALID": _("Rename the object named above, then rerun the job."),
     "INPUT_CORRUPT": _("Upload the object named above again, then rerun the job."),
     "INPUT_UNREACHABLE": _("Rerun the job when the storage answers."),
