@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import logging
@@ -9,6 +10,7 @@ import re
 import time
 import uuid
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,6 +27,9 @@ logger = logging.getLogger(__name__)
 ROUTE = re.compile(rb"/v1/infers/([^/?]{1,200})(/[^?]*)?")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,128}")
 NOT_ROUTED = "-"
+# CONNECT asks for a tunnel, and TRACE to hear the headers again that a proxy added.
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+MAX_HEADERS = 64 * 1024
 
 
 def create_app(resolver: Resolver, sink: Sink, settings: Settings | None = None) -> Gateway:
@@ -76,6 +81,22 @@ class Gateway:
         exchange = Exchange(send, request_id)
         service_id = NOT_ROUTED
         try:
+            if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+                raise GatewayError(
+                    431,
+                    "HEADERS_TOO_LARGE",
+                    f"The headers are larger than {MAX_HEADERS // 1024} KiB together.",
+                    close=True,
+                )
+            if scope["method"] not in METHODS:
+                raise GatewayError(
+                    405,
+                    "METHOD_NOT_ALLOWED",
+                    f"{scope['method'][:20]} is not passed on to a model. "
+                    f"Use one of {', '.join(METHODS)}.",
+                    headers={"allow": ", ".join(METHODS)},
+                    close=True,
+                )
             match = ROUTE.fullmatch(raw_path.partition(b"?")[0])
             if match is None:
                 raise GatewayError(
@@ -85,6 +106,9 @@ class Gateway:
                 )
             target = await self._authorize(unquote(match[1].decode("latin-1")), scope, request_id)
             service_id = target.service_id
+            exchange.right = Right(
+                lambda: self._authorize(service_id, scope, request_id), self._settings.ask_again
+            )
             self._enter(target)
             try:
                 await self._forwarder.forward(
@@ -161,12 +185,38 @@ class Gateway:
             del self._active[service_id]
 
 
+class Right:
+    """The right behind one answer, asked for again while it streams: a token is revoked, a user
+    disabled, a policy changed."""
+
+    def __init__(self, ask: Callable[[], Awaitable[Target]], every: float) -> None:
+        self._ask = ask
+        self._every = every
+
+    async def ended(self) -> GatewayError:
+        """Wait for the refusal that ends the right.
+
+        Anything else is none: with no instance ready or the database away for a moment, what is
+        under way goes on.
+        """
+        while True:
+            await asyncio.sleep(self._every)
+            try:
+                await self._ask()
+            except GatewayError as error:
+                if error.status in (401, 403, 404):
+                    return error
+            except Exception:
+                logger.exception("Whether a stream may go on could not be asked.")
+
+
 class Exchange:
     """One answer on its way to the caller, and what is counted about it."""
 
     def __init__(self, send: Any, request_id: str) -> None:
         self._send = send
         self.request_id = request_id
+        self.right: Right | None = None
         self.status = 0
         self.revision = ""
         self.bytes_in = 0
@@ -222,7 +272,6 @@ async def _send_json(
     lines = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
         (b"x-request-id", request_id.encode()),
         *header_rules.RESPONSE_ADDED,
         *((key.lower().encode(), value.encode()) for key, value in (headers or {}).items()),

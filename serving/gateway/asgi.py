@@ -11,9 +11,14 @@ from django.conf import settings  # noqa: E402 settings come first
 
 from serving.gateway.app import create_app  # noqa: E402 settings come first
 from serving.gateway.protocol import Settings  # noqa: E402
+from serving.gateway.reader import reader  # noqa: E402
 from serving.gateway.resolver import DjangoResolver  # noqa: E402
 
-_resolver = DjangoResolver()
+_reader = reader()
+if _reader is not None:
+    # Django refuses its connections to an event loop, because they may wait. This one does not.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+_resolver = DjangoResolver(_reader)
 app = create_app(
     _resolver,
     _resolver.store,

@@ -14,7 +14,7 @@ from . import headers as header_rules
 from .balance import Balancer
 from .errors import GatewayError
 from .pools import Pools
-from .protocol import MIB, Instance, Target
+from .protocol import MIB, Instance, Target, is_answer
 
 if TYPE_CHECKING:
     from .app import Exchange
@@ -232,6 +232,15 @@ class Forwarder:
         body: RequestBody,
         exchange: Exchange,
     ) -> None:
+        if not is_answer(answer.status):
+            answer.close()
+            raise GatewayError(
+                502,
+                "BAD_ANSWER",
+                f"The model's program answered with status {answer.status}, "
+                "which is no answer to a request. Its author has to mend it.",
+                close=not body.complete,
+            )
         lines = header_rules.for_caller(answer.raw_headers, exchange.request_id)
         if not body.complete:
             # The instance answered without waiting for everything. The rest is not a new request,
@@ -254,10 +263,12 @@ class Forwarder:
         body: RequestBody,
         exchange: Exchange,
     ) -> None:
-        """Pass pieces on as they come; stop the instance's work when the caller leaves."""
+        """Pass pieces on as they come; stop the instance's work when the caller leaves or his
+        right ends."""
         # While the body is still being forwarded its reader notices that the caller left.
         gone = asyncio.ensure_future(body.caller_gone()) if body.complete else None
-        watched = {gone} if gone else set()
+        ended = asyncio.ensure_future(exchange.right.ended()) if exchange.right else None
+        watched = {one for one in (gone, ended) if one}
         try:
             while True:
                 piece = asyncio.ensure_future(answer.content.readany())
@@ -266,6 +277,10 @@ class Forwarder:
                     timeout=target.idle_timeout,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
+                if ended and ended.done():
+                    piece.cancel()
+                    answer.close()
+                    raise ended.result()
                 if not piece.done():
                     piece.cancel()
                     answer.close()
@@ -282,8 +297,8 @@ class Forwarder:
                 if not data:
                     return
         finally:
-            if gone:
-                gone.cancel()
+            for one in watched:
+                one.cancel()
 
 
 def _expects_continue(scope: dict[str, Any]) -> bool:

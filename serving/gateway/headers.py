@@ -25,27 +25,27 @@ HOP_BY_HOP = frozenset(
 PRIVATE = frozenset({b"authorization", b"cookie", b"x-auth-token", b"x-csrftoken"})
 REWRITTEN = frozenset({b"host", b"x-request-id", b"expect", b"content-length"})
 REQUEST_DROPPED = HOP_BY_HOP | PRIVATE | REWRITTEN
-# And the answer of a tenant's code must not act on the host the console lives on.
-RESPONSE_DROPPED = HOP_BY_HOP | {
-    b"set-cookie",
-    b"set-cookie2",
-    b"clear-site-data",
-    b"strict-transport-security",
-    b"alt-svc",  # would send the host's later requests to another port
-    b"service-worker-allowed",
-    b"refresh",
-    b"nel",
-    b"report-to",
-    b"reporting-endpoints",
-    b"x-request-id",
-    b"server",
-    b"content-security-policy",
-    b"content-security-policy-report-only",
-    b"x-content-type-options",
-    b"x-frame-options",
-    b"referrer-policy",
-}
+# The answer of a tenant's code must not act on the host the console lives on, on a browser's later
+# requests or on a proxy in front: what passes describes the answer itself, and nothing more.
+RESPONSE_KEPT = frozenset(
+    {
+        b"content-type",
+        b"content-length",
+        b"content-encoding",
+        b"content-language",
+        b"content-disposition",
+        b"content-range",
+        b"accept-ranges",
+        b"etag",
+        b"last-modified",
+        b"retry-after",
+        b"vary",
+        b"x-model",
+    }
+)
+RESPONSE_KEPT_PREFIX = b"x-model-"
 RESPONSE_ADDED = (
+    (b"cache-control", b"private, no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),
@@ -82,8 +82,12 @@ def for_instance(
 def for_caller(headers: RawHeaders, request_id: str) -> list[tuple[bytes, bytes]]:
     """Headers of the answer."""
     lowered = [(key.lower(), value) for key, value in headers]
-    dropped = RESPONSE_DROPPED | _named_in_connection(lowered)
-    kept = [(key, value) for key, value in lowered if key not in dropped]
+    dropped = _named_in_connection(lowered)
+    kept = [
+        (key, value)
+        for key, value in lowered
+        if (key in RESPONSE_KEPT or key.startswith(RESPONSE_KEPT_PREFIX)) and key not in dropped
+    ]
     return [*kept, *RESPONSE_ADDED, (b"x-request-id", request_id.encode())]
 
 

@@ -48,7 +48,8 @@ class Refusal:
 
 
 class Resolver(Protocol):
-    """Answers one question per request; every answer must hold the present state of rights."""
+    """Answers one question per request, and again while its answer streams; every answer must
+    hold the present state of rights."""
 
     async def authorize(
         self,
@@ -65,6 +66,12 @@ class Resolver(Protocol):
         header's value, not yet parsed. An exception is answered with 500 and nothing is forwarded.
         """
         ...
+
+
+def is_answer(status: int) -> bool:
+    """Whether a model's status is the end of a request. 101 would make a tunnel of every
+    connection on the way, and other numbers mean nothing (RFC 9110, section 15)."""
+    return 200 <= status <= 599
 
 
 # Upper bounds in seconds; the last bucket is everything above.
@@ -108,3 +115,5 @@ class Settings:
     # A proxy is in front, and appends the address that it saw to X-Forwarded-For.
     behind_proxy: bool = False
     max_counted_services: int = 10_000
+    # While an answer streams, the resolver is asked this often whether it may go on.
+    ask_again: float = 15.0

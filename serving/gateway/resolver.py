@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import logging
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
 
@@ -17,11 +18,13 @@ from accounts.facts import remembered
 from accounts.token.services import authenticate_bearer
 from accounts.user.models import User
 from compute import local
-from core import access, audit, outage
+from compute.backends import Backend
+from core import access, audit, outage, printed
 from core.actor import Actor, acting
 from core.errors import NotAuthenticated
 from core.prepared import Prepared
 from serving.gateway.protocol import Batch, Instance, Refusal, Target
+from serving.gateway.reader import Reader
 from serving.service import pass_on
 from serving.service.models import Instance as InstanceRow
 from serving.service.models import Service, Traffic
@@ -29,13 +32,18 @@ from serving.service.models import Service, Traffic
 log = logging.getLogger("modelyard.gateway")
 
 THREADS = 8
+MAX_OBJECTS = 1024
 T = TypeVar("T")
+
+#: id -> row as read last, and the object made of it: a row that is still the same needs no new one
+_objects: dict[uuid.UUID, tuple[tuple[Any, ...], Service]] = {}
 
 
 class DjangoResolver:
     """Implements ``Resolver``: token, service, decision and ready instances, asked per request."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: Reader | None = None) -> None:
+        self._reader = reader
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolver")
 
     async def authorize(
@@ -46,10 +54,12 @@ class DjangoResolver:
         request_id: str,
         source_ip: str,
     ) -> Target | Refusal:
+        def work() -> Target | Refusal:
+            return resolve(service_id, authorization or "", request_id, source_ip)
+
         try:
-            return await self._run(
-                lambda: resolve(service_id, authorization or "", request_id, source_ip)
-            )
+            answer = self._reader.ask(work) if self._reader is not None else None
+            return answer if answer is not None else await self._run(work)
         except (DatabaseError, InterfaceError, OSError) as error:
             away = outage.of(error)
             if away is None:
@@ -79,7 +89,18 @@ def _fresh(work: Callable[[], T]) -> T:
 def resolve(
     service_id: str, authorization: str, request_id: str, source_ip: str = ""
 ) -> Target | Refusal:
-    """One request: who is it, may he, where does it go."""
+    """One request: who is it, may he, where does it go.
+
+    Three queries: the token with its user and account, whose epoch says whether a decision kept
+    from before still holds; the service; its ready instances.
+    """
+    with remembered():
+        return _resolved(service_id, authorization, request_id, source_ip)
+
+
+def _resolved(
+    service_id: str, authorization: str, request_id: str, source_ip: str
+) -> Target | Refusal:
     try:
         actor = _actor(service_id, authorization, request_id, source_ip)
     except NotAuthenticated as error:
@@ -108,30 +129,30 @@ def _actor(service_id: str, authorization: str, request_id: str, source_ip: str)
 
 
 def _target(actor: Actor, service_id: str) -> Target | Refusal:
-    with remembered():
-        service = _service(service_id)
-        if service is None:
+    service = _service(service_id)
+    if service is None:
+        return NOT_FOUND
+    decision = access.decide(actor, INFER, service)
+    if not decision.allowed:
+        # Who may not even see it learns nothing: as if it did not exist.
+        if not access.decide(actor, "modelarts:service:get", service).allowed:
             return NOT_FOUND
-        decision = access.decide(actor, INFER, service)
-        if not decision.allowed:
-            # Who may not even see it learns nothing: as if it did not exist.
-            if not access.decide(actor, "modelarts:service:get", service).allowed:
-                return NOT_FOUND
-            audit.record_denial(actor, decision, service)
-            return Refusal(
-                403, "ACCESS_DENIED", decision.reason,
-                extra={"explanation": decision.explanation()},
-            )  # fmt: skip
+        audit.record_denial(actor, decision, service)
+        return Refusal(
+            403, "ACCESS_DENIED", decision.reason,
+            extra={"explanation": decision.explanation()},
+        )  # fmt: skip
     backend = local.current()
     ready = tuple(
-        Instance(str(pk), str(backend.socket_path(str(pk))))
-        for (pk,) in _READY.rows(service=service.pk)
+        Instance(str(pk), _socket(backend, pk)) for (pk,) in _READY.rows(service=service.pk)
     )
     if not ready:
+        ended = service.phase in (Service.Phase.FAILED, Service.Phase.CONCERNING)
+        hint = printed.sentence(service.reason) if ended and service.reason else service.message
         return Refusal(
             503, "NO_READY_INSTANCE",
             f"Service “{service.name}” is {service.phase}; no instance is ready.",
-            extra={"phase": service.phase, "hint": service.message}, headers={"retry-after": "2"},
+            extra={"phase": service.phase, "hint": hint}, headers={"retry-after": "2"},
         )  # fmt: skip
     return Target(service_id=str(service.pk), instances=ready)
 
@@ -145,11 +166,23 @@ def _service(service_id: str) -> Service | None:
     row = _SERVICE.row(pk=pk)
     if row is None:
         return None
-    account_id, region, name, phase, message, tags = row
-    return Service(
-        pk=pk, account_id=account_id, region=region, name=name, phase=phase, message=message,
-        tags=tags,
+    known = _objects.get(pk)
+    if known is not None and known[0] == row:
+        return known[1]
+    account_id, region, name, phase, reason, message, tags = row
+    service = Service(
+        pk=pk, account_id=account_id, region=region, name=name, phase=phase, reason=reason,
+        message=message, tags=tags,
     )  # fmt: skip
+    if len(_objects) >= MAX_OBJECTS:
+        _objects.clear()
+    _objects[pk] = (row, service)
+    return service
+
+
+@functools.lru_cache(MAX_OBJECTS)
+def _socket(backend: Backend, instance: uuid.UUID) -> str:
+    return str(backend.socket_path(str(instance)))
 
 
 INFER = "modelarts:service:infer"
@@ -158,7 +191,7 @@ _SERVICE = Prepared(
     lambda pk: (
         Service.objects.unscoped("decided by the gateway's resolver")
         .filter(pk=pk)
-        .values_list("account_id", "region", "name", "phase", "message", "tags")
+        .values_list("account_id", "region", "name", "phase", "reason", "message", "tags")
     ),
     pk=Service._meta.get_field("id"),
 )

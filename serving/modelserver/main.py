@@ -31,6 +31,14 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--linger", type=float, default=1.0, help="seconds to keep answering after SIGTERM"
     )
+    parser.add_argument(
+        "--own-server",
+        default="",
+        help='the package brings its server: JSON {"command": [], "port": 0, "health": {}}',
+    )
+    parser.add_argument(
+        "--settle", type=float, default=30.0, help="seconds until a wrong port is believed"
+    )
     return parser.parse_args(argv)
 
 

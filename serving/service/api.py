@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
-from core import access
+from core import access, printed
 from core.errors import ValidationFailed
 from serving.service import services
 from serving.service.models import MAX_REPLICAS, Instance, Service
@@ -102,7 +102,11 @@ class ServiceViewSet(ResourceViewSet):
     )
     def instances(self, request: Request, pk: str) -> Response:
         """All instances, also those that ended, with the reason."""
-        rows = Instance.objects.filter(service=self.get_object())
+        service = self.get_object()
+        rows = list(Instance.objects.filter(service=service))
+        if not printed.readable(self.actor, service):
+            for row in rows:
+                row.message = "" if row.reason else row.message
         return Response({"items": InstanceSerializer(rows, many=True).data})
 
     @extend_schema(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -122,12 +123,22 @@ def run_spec(service: Service, instance: Instance, credential: Path) -> RunSpec:
             "/run/modelyard/server.sock",
             "--model-name",
             service.name,
+            *_own_server(service.config),
         ),
         engine=str(environment.path(service.engine)),
         mounts=(Mount(str(MODEL_SERVER), INSIDE),),
         limits=FLAVORS[service.flavor].limits(),
         grace_seconds=GRACE_SECONDS,
     )
+
+
+def _own_server(config: dict[str, Any]) -> tuple[str, ...]:
+    """Options for a package that brings its own server."""
+    if config.get("model_type") != "Custom":
+        return ()
+    own = {key: config[key] for key in ("command", "port", "health") if key in config}
+    # Of the grace, the command itself gets the rest: it is told to end when nothing runs any more.
+    return ("--own-server", json.dumps(own), "--drain", str(GRACE_SECONDS - 15))
 
 
 def watch(service: Service, instance: Instance) -> Instance:
@@ -156,7 +167,12 @@ def _check(service: Service, instance: Instance) -> None:
             text = STUCK if answer.stage == "stuck" else f"The server is not well: {answer.text}"
             _save(instance, misses=misses, state=state, stage=answer.stage, message=text[:500])
         else:
-            _save(instance, stage=answer.stage or "starting", message=answer.text[:500])
+            _save(
+                instance,
+                stage=answer.stage or "starting",
+                message=answer.text[:500],
+                detail={"diagnosis": answer.reason, "proof": answer.proof},
+            )
         return
     if instance.state == State.STARTING:
         _first_inference(service, instance, socket)
@@ -221,8 +237,28 @@ def kill(instance: Instance) -> None:
     local.current().kill(str(instance.pk))
 
 
+def let_go(service: Service) -> None:
+    """End every instance now, for a service that nobody looks after any more."""
+    for instance in living(service):
+        with suppress(UnknownAttempt):  # else also one that is being launched this moment
+            local.current().fence(str(instance.pk), instance.number + 1)
+        kill(instance)
+        _save(
+            instance,
+            state=State.ENDED,
+            ended_at=timezone.now(),
+            stage="",
+            message="Ended, because the platform could not look after its service.",
+        )
+        slots.release(instance.pk)
+        local.forget_credential(str(instance.pk))
+    accounts.revoke_credentials(bound_to(service))
+
+
 def close(service: Service, instance: Instance, seen: Observation) -> None:
     """Write why an instance is no more, keep its last lines, give its slot back."""
+    if seen.phase == "lost":
+        kill(instance)  # its runner died: what was half started is still there
     report = seen.state
     asked = not instance.reason and (
         instance.state == State.ENDING or report.get("reason_code") == PLATFORM_STOPPED
@@ -239,6 +275,7 @@ def close(service: Service, instance: Instance, seen: Observation) -> None:
     detail = report.get("detail") or {}
     message = instance.message if instance.reason else str(report.get("message") or "")
     failure = _load_failure(detail)
+    proof = failure.get("proof") or (instance.detail.get("proof") if instance.reason else None)
     if failure and not asked:
         reason, message = failure["reason"], failure["text"]
     with transaction.atomic():
@@ -254,6 +291,7 @@ def close(service: Service, instance: Instance, seen: Observation) -> None:
                 "oom": bool(report.get("oom")),
                 "log_tail": _lines(detail.get("log_tail")),
                 "next": failure.get("hint", ""),
+                "proof": proof or {},
             },
         )
         slots.release(instance.pk)
@@ -263,6 +301,7 @@ def close(service: Service, instance: Instance, seen: Observation) -> None:
                 reason,
                 f"Instance {instance.number} ended: {message or reason}",
                 level=Event.Level.WARNING,
+                detail={"quotes_log": True},
             )
     local.forget_credential(str(instance.pk))
 
@@ -272,23 +311,35 @@ def _lines(tail: Any) -> list[str]:
     return [str(line)[:500] for line in lines[-50:]]
 
 
-def _load_failure(detail: dict[str, Any]) -> dict[str, str]:
-    """What the model server said when loading failed: sentence, reason and hint, {} otherwise."""
+#: what the model server may give as reason; anything else is LOAD_FAILED
+SAID = probe.DIAGNOSES | {
+    "NO_MODULE",
+    "COMMAND_NOT_FOUND",
+    "COMMAND_NOT_EXECUTABLE",
+    "NOT_ISOLATED",
+}
+
+
+def _load_failure(detail: dict[str, Any]) -> dict[str, Any]:
+    """What the model server said when loading failed: sentence, reason, hint and proof; {}
+    otherwise."""
     tail = str(detail.get("log_tail") or "")
     for line in reversed(tail.splitlines()[-50:]):
         if not line.startswith("MODELYARD_LOAD_FAILED "):
             continue
         try:
             found = json.loads(line.partition(" ")[2])
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):  # the package may print such a line itself
             return {"text": line[:500], "reason": "LOAD_FAILED", "hint": ""}
-        where = f" ({found['file']}:{found['line']})" if found.get("file") else ""
+        where = f" ({found['file']}:{found.get('line')})" if found.get("file") else ""
+        reason = str(found.get("reason"))
         return {
-            "text": f"{found.get('error', 'The model could not be loaded.')}{where}",
-            "reason": {"NO_MODULE": "NO_MODULE"}.get(str(found.get("reason")), "LOAD_FAILED"),
-            "hint": str(found.get("hint") or ""),
+            "text": probe.plain(f"{found.get('error', 'The model could not be loaded.')}{where}"),
+            "reason": reason if reason in SAID else "LOAD_FAILED",
+            "hint": probe.plain(found.get("hint") or ""),
+            "proof": probe.proof_of(found.get("proof")),
         }
     return {}
 

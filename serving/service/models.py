@@ -38,7 +38,7 @@ class Service(Resource, Stateful):
         "Running": frozenset({"Concerning", "Stopping", "Failed"}),
         "Concerning": frozenset({"Running", "Failed", "Stopping"}),
         "Failed": frozenset({"Pending", "Stopping"}),
-        "Stopping": frozenset({"Stopped"}),
+        "Stopping": frozenset({"Stopped", "Failed"}),
         "Stopped": frozenset({"Pending"}),
     }
     TERMINAL: ClassVar[frozenset[str]] = frozenset()

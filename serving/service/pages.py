@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import http.client
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from console.api import errors as answers
 from console.pages.base import ResourcePage
 from core import access
-from core.errors import AppError, Unavailable
+from core.errors import AppError
 from serving.gateway.protocol import BUCKETS
-from serving.service import pass_on, services
-from serving.service.models import Traffic
+from serving.service import relay, services
+from serving.service.calls import MAX_BODY
+from serving.service.models import Service, Traffic
 
-MAX_BODY = 12 * 1024 * 1024
-WAIT_SECONDS = 65
 WINDOW = dt.timedelta(hours=1)
 
 
@@ -53,48 +50,27 @@ class PredictPage(ResourcePage):
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
         service = self.object(pk)
         access.authorize(self.actor, self.spec.action("infer"), service)
+        try:
+            return self.passed_on(request, service)
+        except AppError as error:
+            return answers.answer(request, error)  # the tab's script shows its sentence
+
+    def passed_on(self, request: HttpRequest, service: Service) -> HttpResponse:
+        """The gateway's answer. Raises AppError."""
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
             error = AppError("At most 12 MiB can be sent at once.", code="BODY_TOO_LARGE")
             error.status = 413
             raise error
-        body = request.META["wsgi.input"].read(int(length))
-        connection = gateway(settings.GATEWAY_URL)
-        try:
-            connection.request(
-                "POST",
-                f"/v1/infers/{service.pk}/",
-                body=body,
-                headers={
-                    "Authorization": f"Bearer {pass_on.make(self.actor, service.pk)}",
-                    "Content-Type": request.META.get("CONTENT_TYPE", ""),
-                    "X-Request-Id": self.actor.request_id,
-                },
-            )
-            answer = connection.getresponse()
-            response = HttpResponse(
-                answer.read(MAX_BODY),
-                status=answer.status,
-                content_type=answer.headers.get("Content-Type", "application/json"),
-            )
-            # A tenant's code wrote it: it is data here, even where a browser would show it.
-            response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-            return response
-        except (OSError, http.client.HTTPException) as broken:
-            raise Unavailable(
-                "The gateway does not answer.",
-                hint="Try again in a moment; if it stays so, the "
-                "operator looks at the gateway's log.",
-            ) from broken
-        finally:
-            connection.close()
-
-
-def gateway(url: str) -> http.client.HTTPConnection:
-    """A connection to the gateway at its own address, which is https behind a proxy."""
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname or "127.0.0.1", parts.port, timeout=WAIT_SECONDS)
+        with relay.calls.one(self.actor.user_id):
+            body = request.META["wsgi.input"].read(int(length))
+            kind = request.META.get("CONTENT_TYPE", "")
+            answer = relay.ask(self.actor, service, body, kind)
+        response = HttpResponse(answer.content, status=answer.status, content_type=answer.kind)
+        # A tenant's code wrote it: it is data here, even where a browser would show it.
+        response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+        response["Cache-Control"] = "private, no-store"
+        return response
 
 
 class TrafficPage(ResourcePage):

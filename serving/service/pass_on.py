@@ -1,5 +1,5 @@
-"""A signed word from the console to the gateway: "this user, this service, now". Valid for half a
-minute."""
+"""A signed word from the console to the gateway: "this user, this service, now". Valid as long as
+one call of a page may last, because the gateway asks again while an answer streams."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core import signing
 from core.actor import Actor
 
 SALT = "modelyard.predict"
-SECONDS = 30
+SECONDS = 90
 PREFIX = "page_"
 
 

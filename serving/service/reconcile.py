@@ -27,10 +27,20 @@ FIRST_TRIES = 3  # instances that may fail before a first deploy counts as faile
 CRASHES = 5  # in CRASH_WINDOW: then nothing is started again by itself
 CRASH_WINDOW = dt.timedelta(minutes=10)
 FAILED_GRACE = 5.0  # seconds for an instance that never became ready: it serves nobody
+#: what is wrong in the package itself: a first deployment is not tried again
+CERTAIN = frozenset(
+    {
+        "PORT_CLOSED",
+        "LISTEN_LOCALHOST",
+        "COMMAND_NOT_FOUND",
+        "COMMAND_NOT_EXECUTABLE",
+        "NOT_ISOLATED",
+    }
+)
 BACKOFF = (1.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)  # seconds between restarts
 
 
-@reconciler(Service)
+@reconciler(Service, let_go=instances.let_go)
 def reconcile(service: Service) -> float | None:
     """One step. Returns seconds until the next look."""
     if service.phase == Phase.STOPPING or service.desired == "stopped":
@@ -141,7 +151,7 @@ def _serving(service: Service) -> float | None:
         reason = "PREDICT_TIMEOUT" if sick.stage == "stuck" else "HEALTH_LOST"
         instances.end(sick, reason=reason, message=sick.message)
     for slow in [i for i in wanted if i.state == State.STARTING and _late(i)]:
-        instances.end(slow, reason="HEALTH_STARTUP", message=_startup(slow))
+        instances.end(slow, **_startup(slow))
     wanted = [i for i in wanted[: service.replicas] if i.state != State.ENDING]
     ready = [i for i in wanted if i.state == State.READY]
     if not ready and (_give_up(service, ready) or _overdue(service)):
@@ -149,7 +159,7 @@ def _serving(service: Service) -> float | None:
     missing = service.replicas - len(wanted)
     if missing > 0 and not _give_up(service, ready):
         _restart(service, missing)
-    return _judge(service, len(ready))
+    return _judge(service, len(ready), wanted)
 
 
 def _late(instance: Instance) -> bool:
@@ -158,11 +168,16 @@ def _late(instance: Instance) -> bool:
     return timezone.now() > instance.started_at + limit
 
 
-def _startup(instance: Instance) -> str:
+def _startup(instance: Instance) -> dict[str, str]:
+    """Reason and sentence for an instance that did not come up in time."""
+    found = (instance.detail or {}).get("diagnosis")
+    if found and found != "HEALTH_STARTUP":
+        return {"reason": found, "message": instance.message}
     seconds = Service.DEADLINES["Deploying"]
     stage = f" (stage: {instance.stage})" if instance.stage else ""
     last = f" Last answer: {instance.message}" if instance.message else ""
-    return f"The model server did not become ready within {seconds:g} s{stage}.{last}"
+    text = f"The model server did not become ready within {seconds:g} s{stage}.{last}"
+    return {"reason": "HEALTH_STARTUP", "message": text}
 
 
 def _crashes(service: Service) -> list[Instance]:
@@ -174,9 +189,13 @@ def _crashes(service: Service) -> list[Instance]:
 
 
 def _give_up(service: Service, ready: list[Instance]) -> bool:
-    """Whether restarting has been tried often enough."""
-    limit = FIRST_TRIES if service.phase == Phase.DEPLOYING else CRASHES
-    return not ready and len(_crashes(service)) >= limit
+    """Whether restarting has been tried often enough, or would end in the same way for sure."""
+    if ready:
+        return False
+    crashed, first = _crashes(service), service.phase == Phase.DEPLOYING
+    if first and any(instance.reason in CERTAIN for instance in crashed):
+        return True
+    return len(crashed) >= (FIRST_TRIES if first else CRASHES)
 
 
 def _restart(service: Service, missing: int) -> None:
@@ -193,7 +212,7 @@ def _restart(service: Service, missing: int) -> None:
             return
 
 
-def _judge(service: Service, ready: int) -> float | None:
+def _judge(service: Service, ready: int, living: list[Instance]) -> float | None:
     """The phase that follows from how many instances are ready."""
     if ready >= service.replicas:
         if service.phase != Phase.RUNNING:
@@ -215,8 +234,18 @@ def _judge(service: Service, ready: int) -> float | None:
     ):
         _concern(service, ready)
         return 0.5
-    states.observed(service)
+    told = [one for one in living if (one.detail or {}).get("diagnosis")]
+    states.observed(service, **(_told(service, told[-1]) if told else {}))
     return 0.3
+
+
+def _told(service: Service, instance: Instance) -> dict[str, Any]:
+    """What an instance that comes up says of itself, what to do, and how long it may go on."""
+    found = instance.detail["diagnosis"]
+    advice = f"{NEXT[found]} " if found in CERTAIN else ""  # else it may simply need longer
+    minutes = Service.DEADLINES["Deploying"] // 60
+    next_step = f"{advice}If it stays so, it is given up after {minutes} minutes at most."
+    return {"message": instance.message, "detail": {**(service.detail or {}), "next": next_step}}
 
 
 def _overdue(service: Service) -> bool:
@@ -260,7 +289,7 @@ def _fail(service: Service) -> float | None:
     known = bool(_crashes(service))  # else that nothing came up in time is the reason
     for instance in left:
         if instance.state != State.ENDING:
-            why = {} if known else {"reason": "HEALTH_STARTUP", "message": _startup(instance)}
+            why = {} if known else _startup(instance)
             instances.end(instance, grace=FAILED_GRACE, **why)
     if left:
         states.observed(service)
@@ -291,6 +320,7 @@ def _proof(last: Instance | None) -> dict[str, Any]:
         "exit_code": detail.get("exit_code"),
         "oom": bool(detail.get("oom")),
         "instance": last.number if last else None,
+        "proof": detail.get("proof") or {},
     }
 
 
@@ -300,12 +330,14 @@ NO_TROUBLE: dict[str, Any] = {
     "exit_code": None,
     "oom": False,
     "instance": None,
+    "proof": {},
 }
 
 
 NEXT = {
     "NO_MODULE": "Use an engine that has the package, or put it into the model directory.",
-    "LOAD_FAILED": "Mend customize_service.py or the weights, register a new version, deploy it.",
+    "LOAD_FAILED": "Mend customize_service.py or the weights, register a new version, deploy it as "
+    "a new service.",
     "FIRST_INFERENCE": "The model loads but does not answer its own example request; compare "
     "`apis` in config.json with the code.",
     "HEALTH_LOST": "The package disturbs the server it runs in; look at the log, mend the code, "
@@ -313,6 +345,13 @@ NEXT = {
     "PREDICT_TIMEOUT": "Bound what one prediction may take, or send less at once; the log names "
     "the requests that were late.",
     "HEALTH_STARTUP": "The model did not load in time; look at the log, or use a larger flavor.",
+    "PORT_CLOSED": "Write the port the program listens on into `port` of config.json, or let it "
+    "listen on the declared one, which the variable PORT tells it; register a new version, "
+    "deploy it as a new service.",
+    "LISTEN_LOCALHOST": "Let the program listen on 0.0.0.0 instead of localhost or 127.0.0.1; "
+    "register a new version, deploy it as a new service.",
+    "SERVICE_EXITED": "Let the command stay in the foreground until it gets SIGTERM; a server that "
+    "puts itself into the background counts as ended.",
     "OOM_HOST": "Choose a flavor with more memory.",
     "AUTHORISATION_LOST": "Check the agency, the share and the rights of who deployed it; then "
     "start it again.",

@@ -9,11 +9,14 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from console.pages.base import status_of
-from console.ui.html import copyable, status_chip, time
-from core import access, registry
+from console.ui.html import status_chip, time
+from core import access, printed, registry
 from core.actor import Actor
 from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
+from registry.package import build_example, command_line
+from serving.service import services
 from serving.service.api import address, ready_count
+from serving.service.calls import MAX_FILE, called
 from serving.service.models import Instance, Service, Traffic
 
 AT_WORK = frozenset({"Pending", "Waiting", "Deploying", "Running", "Concerning"})
@@ -35,6 +38,12 @@ def panels(service: Service, actor: Actor) -> list[Panel]:
     """Overview: address, what runs, how often it was called."""
     calls = Traffic.objects.filter(service=service).aggregate(n=Sum("requests"))["n"] or 0
     own_model = service.model_account_id == service.account_id
+    command = command_line(service.config)
+    started = (
+        (Item(_("Command"), command), Item(_("Port"), str(service.config["port"])))
+        if command
+        else ()
+    )
     return [
         Panel(
             _("Endpoint"),
@@ -54,6 +63,7 @@ def panels(service: Service, actor: Actor) -> list[Panel]:
                     _("this account") if own_model else service.model_account_id,
                 ),
                 Item(_("Engine"), service.engine),
+                *started,
                 Item(_("Flavor"), service.flavor),
                 Item(_("Resource pool"), service.pool),
                 Item(_("Ready instances"), ready(service)),
@@ -66,7 +76,8 @@ def panels(service: Service, actor: Actor) -> list[Panel]:
             icon="server",
             span=12,
             context={
-                "instances": Instance.objects.filter(service=service).order_by("-number")[:20]
+                "instances": Instance.objects.filter(service=service).order_by("-number")[:20],
+                "told": printed.readable(actor, service),
             },
         ),
     ]
@@ -79,21 +90,21 @@ def predict_context(request: Any, service: Service) -> dict[str, Any]:
     kind = sent.get("Content-type", "application/json")
     properties = (sent.get("data") or {}).get("properties") or {}
     field = next((n for n, p in properties.items() if p.get("type") == "file"), "")
-    multipart = kind.startswith("multipart/") or not sent
+    guessed = not sent and service.config.get("model_type") != "Custom"
+    multipart = kind.startswith("multipart/") or guessed
     return {
         "kind": "file" if multipart else "json",
         "field": field or "image",
         "example": _example(service) if not multipart else "",
         "curl": curl(service, field or "image", multipart),
         "callable": service.phase in ("Running", "Concerning"),
+        "max_bytes": MAX_FILE,
     }
 
 
 def _example(service: Service) -> str:
-    from registry.package import build_example
-
     example = build_example(service.config)
-    return example.body.decode("utf-8", "replace") if example else "{}"
+    return example.body.decode("utf-8", "replace") if example and example.body else "{}"
 
 
 def curl(service: Service, field: str, multipart: bool) -> str:
@@ -103,9 +114,11 @@ def curl(service: Service, field: str, multipart: bool) -> str:
         if multipart
         else ("-H 'Content-Type: application/json' -d @request.json")
     )
+    method, path = called(service.config)
+    sent = "" if method == "GET" else f" \\\n  {data}"
     return (
-        f'curl -X POST "{address(service)}" \\\n'
-        f'  -H "Authorization: Bearer $MODELYARD_TOKEN" \\\n  {data}'
+        f'curl -X {method} "{address(service)}{path[1:]}" \\\n'
+        f'  -H "Authorization: Bearer $MODELYARD_TOKEN"{sent}'
     )
 
 
@@ -165,7 +178,6 @@ SPEC = registry.register(
             Column("model_label", _("Model"), sort="model_label"),
             Column("ready", _("Ready"), render=ready, align="end"),
             Column("flavor", _("Flavor")),
-            Column("address", _("Address"), render=lambda s: copyable(address(s))),
             Column(
                 "created_at", _("Created"), render=lambda s: time(s.created_at), sort="created_at"
             ),
@@ -222,6 +234,7 @@ SPEC = registry.register(
         services="serving.service.services",
         events={"create": "createService", "delete": "deleteService", "update": "updateService"},
         quota=("services", 20),
+        why_not_delete=lambda service: "" if services.is_at_rest(service) else _("Stop it first."),
         live_token=live_token,
         views={
             "extra:log": "serving.service.pages.LogPage",

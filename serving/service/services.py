@@ -143,7 +143,7 @@ def delete(actor: Actor, obj: Service, *, expected_version: int | None = None) -
     """Delete a service that is stopped or failed. Raises Conflict otherwise."""
 
     def only_at_rest(service: Service) -> None:
-        if service.phase not in Service.SETTLED or _living(service):
+        if not is_at_rest(service):
             raise states.conflict(
                 service, f"Service “{service}” is {service.phase}.", hint="Stop it first."
             )
@@ -151,6 +151,11 @@ def delete(actor: Actor, obj: Service, *, expected_version: int | None = None) -
             local.current().remove(str(pk))
 
     services.delete(actor, obj, expected_version=expected_version, before_delete=only_at_rest)
+
+
+def is_at_rest(service: Service) -> bool:
+    """Whether nothing of a service runs or is about to."""
+    return service.phase in Service.SETTLED and not _living(service)
 
 
 def _living(service: Service) -> bool:

@@ -27,6 +27,28 @@ def encode(value: Any) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+async def send_json(
+    send: Any, status: int, body: bytes, request_id: str, *, close: bool = False
+) -> None:
+    """Send a whole JSON answer over ASGI; ``close``: this connection takes no other request."""
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", request_id.encode()),
+    ]
+    if status == 503:
+        headers.append((b"retry-after", b"1"))
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def words(content: dict[str, Any]) -> bytes:
+    """The server's own words as JSON: a sentence may quote what is no text."""
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
 def _bounded(size: int, what: str) -> None:
     if size > MAX_ANSWER:
         raise AnswerError(

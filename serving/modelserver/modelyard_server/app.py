@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sys
 import traceback
@@ -14,6 +13,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
+from .answer import send_json, words
 from .body import RequestError, parse, read
 from .predict import InputRejected, Predictor
 from .status import Progress, describe, sentence
@@ -70,7 +70,7 @@ class App:
             await self._send(
                 send,
                 error.status,
-                _encode(
+                words(
                     {
                         "error_code": error.code,
                         "error_msg": error.message,
@@ -86,7 +86,7 @@ class App:
         stage = self._progress.stage
         if stage == "ready" and self._overdue >= self._concurrency:
             stage = "stuck"
-        return (200 if stage == "ready" else 503), _encode(
+        return (200 if stage == "ready" else 503), words(
             {"stage": stage, "active": self._active, "overdue": self._overdue}
         )
 
@@ -170,18 +170,5 @@ class App:
     async def _send(
         self, send: Any, status: int, body: bytes, request_id: str, *, close: bool = False
     ) -> None:
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"x-request-id", request_id.encode()),
-        ]
-        if status == 503:
-            headers.append((b"retry-after", b"1"))
-        if close or self._progress.stage == "draining":
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-
-def _encode(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        draining = self._progress.stage == "draining"
+        await send_json(send, status, body, request_id, close=close or draining)

@@ -10,9 +10,11 @@ import time
 import traceback
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
+from . import own
 from .app import App
 from .loader import load_config, load_service
 from .predict import Predictor
@@ -51,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
             f"{MAX_SOCKET_PATH}. Use a shorter directory.\n"
         )
         return EXIT_SERVER
+    if options.own_server:
+        return own.run(options, web_server)
     stop = _Stop()
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
@@ -63,21 +67,7 @@ def run(options: argparse.Namespace) -> int:
         concurrency=options.concurrency,
         backlog=options.backlog,
     )
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            uds=str(socket_path),
-            lifespan="off",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            # Longer than the gateway keeps an idle connection, so that the gateway closes first.
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=max(1, int(options.drain)),
-        )
-    )
+    server = web_server(app, options)
     thread = threading.Thread(target=server.run, name="server", daemon=True)
     try:
         thread.start()
@@ -103,6 +93,25 @@ def run(options: argparse.Namespace) -> int:
         return EXIT_STOPPED_LOADING
     finally:
         socket_path.unlink(missing_ok=True)
+
+
+def web_server(app: Any, options: argparse.Namespace) -> uvicorn.Server:
+    """The web server on the instance's socket."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            uds=str(options.socket),
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            # Longer than the gateway keeps an idle connection, so that the gateway closes first.
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=max(1, int(options.drain)),
+        )
+    )
 
 
 def _drain(
