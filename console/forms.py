@@ -15,6 +15,8 @@ from core.actor import Actor
 from core.errors import AppError
 from core.models.resource import validate_name
 
+#: hidden fields that a page fills in itself: no link may
+OWN_FIELDS = ("once", "version")
 Fieldset = tuple[Any, Any, tuple[str, ...]]  # (title, help text, field names)
 
 
@@ -49,11 +51,11 @@ class ResourceForm(forms.Form):
 
     def data_for_service(self) -> dict[str, Any]:
         """Cleaned data without the form's own fields."""
-        return {k: v for k, v in self.cleaned_data.items() if k not in ("once", "version")}
+        return {k: v for k, v in self.cleaned_data.items() if k not in OWN_FIELDS}
 
     def fieldsets(self) -> list[dict[str, Any]]:
         """Fieldsets as templates draw them; fields nobody placed come last."""
-        placed: set[str] = {"once", "version"}
+        placed: set[str] = set(OWN_FIELDS)
         drawn = []
         for title, text, names in self.FIELDSETS:
             fields = [self[name] for name in names if name in self.fields]

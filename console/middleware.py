@@ -7,12 +7,12 @@ import uuid
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
-from console.malformed import refuse_unreadable
+from console.malformed import malformed, refuse_unreadable
 from console.pages import errors
 from core import outage
 from core.errors import AppError
@@ -96,5 +96,7 @@ class ErrorMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, AppError):
             return errors.page(request, error)
+        if isinstance(error, UnreadablePostError):
+            return errors.answer(request, malformed(error))
         away = outage.of(error)
         return None if away is None else errors.unavailable(request, away)

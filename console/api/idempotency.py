@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 
+from console import once
 from core.errors import Conflict, ValidationFailed
 from core.models import IdempotencyRecord
 
@@ -22,11 +24,12 @@ Handler = Callable[..., Response]
 
 
 def idempotent(handler: Handler) -> Handler:
-    """Wrap a POST handler of a view. Without the header nothing changes.
+    """Wrap a POST handler of a view. Without the header nothing changes; with it the handler runs
+    in the transaction that takes the key (``console.once``).
 
     Raises:
         ValidationFailed: the key is malformed. Conflict: same key with another body, or the first
-        request still runs.
+        request does not end.
     """
 
     @wraps(handler)
@@ -41,35 +44,25 @@ def idempotent(handler: Handler) -> Handler:
             )
         raw = request._request.body
         print_of = hashlib.sha256(f"{request.method} {request.path}\n".encode() + raw).hexdigest()
-        try:
-            with transaction.atomic():
-                record = IdempotencyRecord.objects.create(
-                    user_id=actor.user_id, key=f"api:{key}", fingerprint=print_of
-                )
-        except IntegrityError:
-            return _again(actor.user_id, key, print_of)
-        try:
+
+        def first(row: IdempotencyRecord) -> Response:
             response = handler(self, request, *args, **kwargs)
-        except BaseException:
-            record.delete()  # nothing happened, so the key may be used again
-            raise
-        record.status = response.status_code
-        record.body = _kept(_plain(response.data))
-        record.headers = {
-            name: response[name] for name in ("ETag", "Location") if response.has_header(name)
-        }
-        record.save(update_fields=["status", "body", "headers"])
-        return response
+            row.status = response.status_code
+            row.body = _kept(json.loads(json.dumps(response.data, cls=JSONEncoder)))
+            row.headers = {
+                name: response[name] for name in ("ETag", "Location") if response.has_header(name)
+            }
+            return response
+
+        response, row = once.answer(actor, f"api:{key}", print_of, first)
+        if response is not None:
+            return response
+        answer = _again(row, print_of)
+        if may_repeat := getattr(self, "may_repeat", None):
+            may_repeat(row.body)  # rights are those of now, not those of the first request
+        return answer
 
     return wrapped
-
-
-def _plain(data: Any) -> Any:
-    import json
-
-    from rest_framework.utils.encoders import JSONEncoder
-
-    return json.loads(json.dumps(data, cls=JSONEncoder))
 
 
 def _kept(body: Any) -> Any:
@@ -78,22 +71,15 @@ def _kept(body: Any) -> Any:
     return {name: value for name, value in body.items() if name not in SHOWN_ONCE}
 
 
-def _again(user_id: Any, key: str, print_of: str) -> Response:
-    record = IdempotencyRecord.objects.filter(user_id=user_id, key=f"api:{key}").first()
-    if record is None or record.status == 0:
-        raise Conflict(
-            "The first request with this Idempotency-Key is still running.",
-            code="IDEMPOTENCY_IN_PROGRESS",
-            hint="Send it again in a moment to get the first answer.",
-        )
-    if record.fingerprint != print_of:
+def _again(row: IdempotencyRecord, print_of: str) -> Response:
+    if row.fingerprint != print_of:
         raise Conflict(
             "This Idempotency-Key was used for another request.",
             code="IDEMPOTENCY_MISMATCH",
             hint="Use a new key for a new request.",
         )
-    response = Response(record.body, status=record.status)
-    for name, value in record.headers.items():
+    response = Response(row.body, status=row.status)
+    for name, value in row.headers.items():
         response[name] = value
     response["Idempotency-Replayed"] = "true"
     return response

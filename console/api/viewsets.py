@@ -14,7 +14,7 @@ from console.api.errors import problems_of
 from console.api.idempotency import idempotent
 from console.filters import filterset_class
 from console.pages.list import branches
-from core import access, registry, services
+from core import access, printed, registry, services
 from core.actor import Actor
 from core.errors import (
     NotFound,
@@ -154,6 +154,14 @@ class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
         )
         return self.tagged(obj, Response(self.represent(obj)))
 
+    def may_repeat(self, body: Any) -> None:
+        """Whether an answer kept from before may be given again: its object is gone, or may still
+        be seen. Raises NotFound."""
+        key = body.get("id") if isinstance(body, dict) else None
+        rows = self.spec.model.objects.unscoped("is the object of a kept answer still there")
+        if key is not None and rows.filter(pk=key).exists():
+            self.find(key)
+
     def represent(self, obj: Any) -> Any:
         """The JSON of one row."""
         return self.serializer_class(obj, context=self.get_serializer_context()).data  # type: ignore[misc]
@@ -230,6 +238,11 @@ class StatefulSerializer(ResourceSerializer):
     message = serializers.CharField()
     observed_at = serializers.DateTimeField(allow_null=True)
     legal_actions = serializers.ListField(child=serializers.CharField(), source="legal_verbs")
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        view = self.context.get("view")
+        actor = view.actor if view is not None else None
+        return printed.withhold(actor, instance, super().to_representation(instance))
 
 
 class ResourceInput(serializers.Serializer[Any]):

@@ -13,12 +13,14 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 from console.drill.processes import Host, Process
 from console.drill.work import Missed
 from console.supervisor import procfs
 
 GONE_SECONDS = 10.0
+THERE_WITHIN = 10.0  # a sandbox takes a moment to begin
 CLOCK_BACK = "-60"
 MAX_DISK = 8 * 1024**3  # a larger file system is not one for drills
 
@@ -38,6 +40,8 @@ class Fault:
 
     def __init__(self, host: Host) -> None:
         self.host = host
+        #: set once the part is broken, which ``strike`` may stay in for ``away`` seconds
+        self.broken = Event()
 
     def check(self) -> None:
         """Raise Skip where it cannot be done here."""
@@ -88,9 +92,11 @@ class KillAttempt(Fault):
     def strike(self) -> None:
         attempt = self._attempt()
         find = self.host.runner if self.name == "runner" else self.host.user_process
-        victim = find(attempt)
-        if not victim.alive:
-            raise Missed(f"the {self.name} was not there to be killed")
+        until_there = time.monotonic() + THERE_WITHIN
+        while not (victim := find(attempt)).alive:
+            if time.monotonic() > until_there or self.host.state(attempt).get("phase") == "exited":
+                raise Missed(f"the {self.name} was not there to be killed")
+            time.sleep(0.02)
         victim.kill()
         gone(victim)
 
@@ -156,6 +162,7 @@ class StopDatabase(Fault):
             holder = sqlite3.connect(self._sqlite, isolation_level=None, timeout=30)
             try:
                 holder.execute("BEGIN IMMEDIATE")
+                self.broken.set()
                 time.sleep(self.away)
                 holder.execute("ROLLBACK")
             finally:
@@ -163,6 +170,7 @@ class StopDatabase(Fault):
             return
         self._stopped = True
         command(self._stop)
+        self.broken.set()
         time.sleep(self.away)
         self.undo()
 
@@ -196,6 +204,7 @@ class FillDisk(Fault):
                         with suppress(OSError):
                             while file.write(bytes(size)):
                                 pass
+                    self.broken.set()
                     time.sleep(0.05)
         finally:
             self.undo()
@@ -221,6 +230,7 @@ class SetClockBack(Fault):
 
     def strike(self) -> None:
         self._file().write_text(f"{CLOCK_BACK}\n")
+        self.broken.set()
         time.sleep(self.away)
 
     def undo(self) -> None:

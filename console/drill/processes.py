@@ -24,6 +24,12 @@ class Process:
     def alive(self) -> bool:
         return self.pid > 1 and procfs.alive(self.pid, self.started)
 
+    def terminate(self) -> None:
+        """SIGTERM, if it is still this very process."""
+        if self.alive:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+
     def kill(self, *, group: bool = False) -> None:
         """SIGKILL, if it is still this very process; with ``group`` to all of its group."""
         if not self.alive:

@@ -1,110 +1,30 @@
-"""Which part is broken while what is in which phase, and what must come of it."""
+"""One blow after the other: bring the work into its phase, strike, and prove what came of it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
-from console.drill import faults
+from console.drill import faults, proof
 from console.drill.client import Client
 from console.drill.faults import Fault, Skip
+from console.drill.held import Consumer
+from console.drill.matrix import FULL, HELD, JOB, SERVICE, Cell, Row
 from console.drill.processes import Host
-from console.drill.work import Job, Missed, Service, free_capacity, until
+from console.drill.story import Story
+from console.drill.work import Job, Missed, Service, free_cores, until
 from demo.client import StoryFailed
 
 END_WITHIN = 60.0  # beside the time that the work itself takes
 JOB_SECONDS = 40.0  # what the job takes undisturbed on a busy machine of two cores
+STORY_SECONDS = 240.0  # what the demonstration takes there
 LEFT_WITHIN = 20.0
 TRIES = 3  # a phase that is over too soon to be hit is tried again
 FILLER_STEPS = 24
-
-JOB, SERVICE = "job", "service"
-#: phases in which the object does not exist yet: the blow falls first
-BEFORE = {(JOB, "Creating"), (SERVICE, "Pending")}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One blow: the fault's name, and the kind and phase of what it hits."""
-
-    fault: str
-    kind: str
-    phase: str
-
-
-@dataclass(slots=True)
-class Row:
-    """What came of it. ``seconds``: from the blow to the end that was expected."""
-
-    cell: Cell
-    verdict: str = "ok"
-    seconds: float | None = None
-    end: str = ""
-    lost: list[str] = field(default_factory=list)
-
-
-#: scenario -> (what it does, [(kind, phase)])
-SCENARIOS: dict[str, tuple[str, list[tuple[str, str]]]] = {
-    "web": ("kill -9 of the console and API", [
-        (JOB, "Preparing"), (JOB, "Running"), (JOB, "Uploading"), (JOB, "Terminating"),
-        (SERVICE, "Deploying"), (SERVICE, "Running"), (SERVICE, "Stopping"),
-    ]),
-    "gateway": ("kill -9 of the gateway", [(SERVICE, "Running"), (SERVICE, "Stopping")]),
-    "worker": ("kill -9 of the worker and its pool", [
-        (JOB, "Creating"), (JOB, "Pending"), (JOB, "Preparing"), (JOB, "Running"),
-        (JOB, "Uploading"), (JOB, "Terminating"),
-        (SERVICE, "Pending"), (SERVICE, "Deploying"), (SERVICE, "Running"), (SERVICE, "Stopping"),
-    ]),
-    "beat": ("kill -9 of the clock of periodic tasks", [
-        (JOB, "Creating"), (JOB, "Running"), (SERVICE, "Deploying"),
-    ]),
-    "broker": ("kill -9 of the broker", [
-        (JOB, "Creating"), (JOB, "Running"), (JOB, "Uploading"),
-        (SERVICE, "Pending"), (SERVICE, "Running"), (SERVICE, "Stopping"),
-    ]),
-    "runner": ("kill -9 of the runner", [
-        (JOB, "Preparing"), (JOB, "Running"), (JOB, "Uploading"), (JOB, "Terminating"),
-        (SERVICE, "Deploying"), (SERVICE, "Running"), (SERVICE, "Stopping"),
-    ]),
-    "process": ("kill -9 of the user's program or model server", [
-        (JOB, "Running"), (SERVICE, "Running"),
-    ]),
-    "database": ("the database away for 10 s", [
-        (JOB, "Preparing"), (JOB, "Running"), (JOB, "Uploading"), (JOB, "Terminating"),
-        (SERVICE, "Deploying"), (SERVICE, "Running"), (SERVICE, "Stopping"),
-    ]),
-    "disk": ("the disk full for 10 s", [
-        (JOB, "Preparing"), (JOB, "Running"), (JOB, "Uploading"), (JOB, "Terminating"),
-        (SERVICE, "Running"), (SERVICE, "Stopping"),
-    ]),
-    "clock": ("the clock a minute back for 10 s", [
-        (JOB, "Creating"), (JOB, "Running"), (JOB, "Uploading"),
-        (SERVICE, "Deploying"), (SERVICE, "Running"),
-    ]),
-    "run": ("kill -9 of ./run, then started again", [
-        (JOB, "Preparing"), (JOB, "Running"), (JOB, "Uploading"), (SERVICE, "Running"),
-    ]),
-}  # fmt: skip
-
-
-def cells(names: list[str]) -> Iterator[Cell]:
-    """The blows of the named scenarios, of all without a name."""
-    for name in names or SCENARIOS:
-        for kind, phase in SCENARIOS[name][1]:
-            yield Cell(name, kind, phase)
-
-
-def in_turn(chosen: list[Cell]) -> list[Cell]:
-    """Every part once, then every part again: who is struck twice within a minute is started
-    again only after growing pauses, and the times would tell of these."""
-    turns: dict[str, list[Cell]] = {}
-    for cell in chosen:
-        turns.setdefault(cell.fault, []).append(cell)
-    rounds = zip_longest(*turns.values())
-    return [cell for one in rounds for cell in one if cell is not None]
+Work = Job | Service | Story
 
 
 @dataclass(slots=True)
@@ -113,11 +33,13 @@ class Drill:
 
     client: Client
     host: Host
+    consumer: Consumer
     sqlite: str
     database_stop: str
     database_start: str
     tell: Callable[[str], None]
     resident: Service | None = None
+    fillers: list[Job] = field(default_factory=list)
 
     def hold(self, cell: Cell) -> Row:
         """One cell, to its proof. Never raises for what the platform did wrong."""
@@ -136,12 +58,18 @@ class Drill:
         try:
             if cell.kind == JOB:
                 self._job(cell, row)
-            else:
+            elif cell.kind == SERVICE:
                 self._service(cell, row)
+            else:
+                self._story(cell, row)
         except Skip as reason:
             row.verdict, row.end = "skipped", str(reason)
         except StoryFailed as failure:
             row.lost.append(str(failure))
+        except Missed:
+            raise
+        except Exception as problem:  # noqa: BLE001 the blows that follow are still to be held
+            row.lost.append(f"the drill itself failed: {problem!r}")
         row.lost += list(dict.fromkeys(self.client.wrong))[:3]
         if row.lost:
             row.verdict = "LOST"
@@ -151,6 +79,7 @@ class Drill:
         if self.resident is not None:
             self.resident.stop()
             self.resident.end("Stopped", END_WITHIN)
+            self.resident.remove()
             self.resident = None
 
     # -- one kind ------------------------------------------------------------------------------
@@ -159,23 +88,21 @@ class Drill:
         job = Job(self.client, self.host)
         fault = self._fault(cell.fault, lambda: job.attempt)
         fault.check()
-        before = self.host.living(), free_capacity(self.client)
-        fillers = self._fill(before[1][0]) if cell.phase == "Pending" else []
-        struck = self._strike(cell, fault, job)
-        for filler in fillers:
-            filler.stop()
+        before = proof.look(self.host).rows
+        if cell.phase == "Running":
+            # The program still prints when what was away is there again.
+            job.steps += int(2 * fault.away)
+        struck = self._among(cell, fault, job)
         again = cell.fault == "runner" and cell.phase != "Terminating"
         expected = "Terminated" if cell.phase == "Terminating" else "Completed"
-        if cell.fault == "process":
+        if cell.fault == "process" and cell.phase == "Running":
             expected = "Failed"
         seen = job.end(END_WITHIN + JOB_SECONDS * (2 if again else 1) + fault.away)
         row.seconds = time.monotonic() - struck
         row.end = f"{seen['phase']} {seen['reason']}".strip()
-        if cell.fault == "disk" and seen["reason"] == "DISK_FULL":
+        if cell.fault == "disk" and seen["reason"] == "DISK_FULL" and cell.phase != "Running":
             expected = "Failed"  # the program itself found no room, and its reason says so
         row.lost += job.lost(seen, expected, attempts=2 if again else 1)
-        for filler in fillers:
-            filler.end(END_WITHIN)
         self._nothing_left(row, before)
 
     def _service(self, cell: Cell, row: Row) -> None:
@@ -183,9 +110,9 @@ class Drill:
         service = self._running() if resident else Service(self.client, self.host)
         fault = self._fault(cell.fault, lambda: service.attempt)
         fault.check()
-        before = self.host.living(), free_capacity(self.client)
+        before = proof.look(self.host).rows
         hit = service.attempt if resident and cell.fault in ("runner", "process") else ""
-        struck = self._strike(cell, fault, service)
+        struck = self._among(cell, fault, service)
         expected = "Stopped" if cell.phase == "Stopping" else "Running"
         service.end(expected, END_WITHIN + fault.away, other_than=hit)
         row.seconds = time.monotonic() - struck
@@ -193,25 +120,50 @@ class Drill:
         if not resident and expected == "Running":
             service.stop()
             service.end("Stopped", END_WITHIN)
-        if resident:
-            before = (before[0] - {hit}) | set([service.attempt] if hit else []), before[1]
         self._nothing_left(row, before)
+        if not resident:
+            service.remove()
 
-    def _strike(self, cell: Cell, fault: Fault, work: Job | Service) -> float:
-        """Bring the work into its phase, strike, and wait until the part stands again."""
-        first = (cell.kind, cell.phase) in BEFORE
+    def _story(self, cell: Cell, row: Row) -> None:
+        story = Story(self.client, self.host)
+        fault = self._fault(cell.fault, lambda: story.attempt)
+        fault.check()
+        struck = self._strike(cell, fault, story)
+        row.end = story.end(END_WITHIN + STORY_SECONDS)
+        row.seconds = time.monotonic() - struck
+
+    # -- the blow ------------------------------------------------------------------------------
+
+    def _among(self, cell: Cell, fault: Fault, work: Work) -> float:
+        """Strike, in a full pool where the phase is to wait for room."""
+        if (cell.kind, cell.phase) in FULL:
+            self._fill(int(free_cores(self.client)))
         try:
-            if not first and not work.id:
-                work.start()
-            if not first:
-                work.reach(cell.phase)
-            self.tell(f"{cell.fault}: {cell.kind} {work.name} is {cell.phase}; striking")
-            struck = time.monotonic()
-            fault.strike()
-            if first:
-                work.start()
+            return self._strike(cell, fault, work)
         finally:
-            fault.undo()
+            for filler in self.fillers:
+                filler.make_room()
+
+    def _strike(self, cell: Cell, fault: Fault, work: Work) -> float:
+        """Bring the work into its phase, strike, and wait until the part stands again."""
+        held = (cell.kind, cell.phase) in HELD
+        with ThreadPoolExecutor(1) as beside:
+            try:
+                if held:
+                    self.consumer.pause()
+                if not work.id:
+                    work.start()
+                work.reach(cell.phase)
+                self.tell(f"{cell.fault}: {cell.kind} {work.name} is {cell.phase}; striking")
+                struck = time.monotonic()
+                blow = beside.submit(fault.strike)
+                while not (fault.broken.is_set() or blow.done()):
+                    time.sleep(0.01)
+                self.consumer.resume()  # what is away is met by the first look
+                blow.result()
+            finally:
+                fault.undo()
+                self.consumer.resume()
         until(f"{cell.fault} standing again", fault.back, within=fault.back_within)
         # Where ./run chose a free port, it chose another one when it was started again.
         self.client.api.base_url = self.host.address("web")
@@ -226,30 +178,34 @@ class Drill:
         self.resident.end("Running", 120)
         return self.resident
 
-    def _fill(self, cores: float) -> list[Job]:
+    def _fill(self, cores: int) -> None:
         """Jobs that take the whole pool, so that the next one has to wait."""
-        jobs = [Job(self.client, self.host) for _one in range(int(cores))]
-        for job in jobs:
-            job.start(steps=FILLER_STEPS, files=1)
-        for job in jobs:
+        self.fillers = [Job(self.client, self.host) for _one in range(cores)]
+        for job in self.fillers:
+            job.steps, job.files = FILLER_STEPS, 1
+            job.start()
+        for job in self.fillers:
             job.reach("Running")
-        return jobs
 
-    def _nothing_left(self, row: Row, before: tuple[set[str], tuple[float, float]]) -> None:
-        """No process without a row and no capacity without a process, compared with before."""
-        attempts, capacity = before
+    def _nothing_left(self, row: Row, before: frozenset[str]) -> None:
+        """No process without a row, no row without a process, no slot without either, and nothing
+        that was not there before but the resident service's instance."""
+        while self.fillers:
+            self.fillers.pop().end(END_WITHIN + JOB_SECONDS)
+        wrong: list[str] = []
 
-        def same() -> bool:
-            return not self.host.living() - attempts and free_capacity(self.client) == capacity
+        def fits() -> bool:
+            seen = proof.look(self.host)
+            known = before | ({self.resident.attempt} if self.resident else set())
+            wrong[:] = [
+                *seen.wrong(),
+                *(f"attempt {id} is left over" for id in sorted(seen.rows - known)),
+            ]
+            return not wrong
 
         with suppress(StoryFailed):
-            until("nothing left", same, within=LEFT_WITHIN, every=0.3)
-            return
-        for attempt in sorted(self.host.living() - attempts):
-            row.lost.append(f"attempt {attempt} still has a process")
-        now = free_capacity(self.client)
-        if now != capacity:
-            row.lost.append(f"capacity was {capacity}, is {now}")
+            until("nothing left", fits, within=LEFT_WITHIN, every=0.3)
+        row.lost += wrong
 
     def _fault(self, name: str, attempt: Callable[[], str]) -> Fault:
         if name in ("runner", "process"):

@@ -41,6 +41,7 @@ class DeletePage(ResourcePage):
     def show(self, obj: Any, problem: str = "", status: int = 200) -> HttpResponse:
         inventory = self.spec.load("inventory")
         groups = inventory(self.actor, obj) if inventory else []
+        why_not = self._why_not(obj)
         return self.render(
             self.templates("delete"),
             {
@@ -50,7 +51,9 @@ class DeletePage(ResourcePage):
                 "lead": _("This cannot be undone."),
                 "inventory": [inventory_context(group) for group in groups],
                 "blocked": any(group.severity == "danger" for group in groups),
-                "typed": str(obj),
+                "typed": "" if why_not else str(obj),
+                "typed_so_far": self.request.POST.get("typed", ""),
+                "why_not": why_not,
                 "version": obj.version,
                 "problem": problem,
                 "cancel_url": self.url("detail", pk=obj.pk),
@@ -61,6 +64,14 @@ class DeletePage(ResourcePage):
             status=status,
         )
 
+    def _why_not(self, obj: Any) -> str:
+        """Why nothing is asked for yet, "" where deleting is possible."""
+        why = self.spec.why_not_delete(obj) if self.spec.why_not_delete else ""
+        if not why:
+            return ""
+        phase = obj.Phase(obj.phase).label
+        return _("“%(name)s” is %(phase)s. %(why)s") % {"name": obj, "phase": phase, "why": why}
+
 
 class VerbPage(ResourcePage):
     """A declared verb: asks first where the declaration wants it, runs on POST only."""
@@ -69,12 +80,12 @@ class VerbPage(ResourcePage):
 
     def get(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         obj, declared = self.found(pk, verb)
-        access.authorize(self.actor, declared.action, obj)
+        self.ask(obj, declared)
         return self.show(obj, declared, self.form(declared, obj))
 
     def post(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         obj, declared = self.found(pk, verb)
-        access.authorize(self.actor, declared.action, obj)
+        self.ask(obj, declared)
         form = self.form(declared, obj, data=request.POST)
         if form is not None and not form.is_valid():
             return self.show(obj, declared, form, status=400)
@@ -93,6 +104,10 @@ class VerbPage(ResourcePage):
             request, _("%(verb)s: “%(name)s”.") % {"verb": declared.label, "name": obj}
         )
         return HttpResponseRedirect(self.after(obj, declared))
+
+    def ask(self, obj: Any, declared: Any) -> None:
+        target = access.about(self.actor, obj, own_only=declared.own_only)
+        access.authorize(self.actor, declared.action, target)
 
     def after(self, obj: Any, declared: Any) -> str:
         return self.url("detail", pk=obj.pk)

@@ -14,7 +14,7 @@ from django.views import View
 
 from console.malformed import MethodNotAllowed, refuse_form
 from console.pages import errors
-from core import registry, services, states
+from core import printed, registry, services, states
 from core.actor import ANONYMOUS, Actor
 
 
@@ -68,11 +68,15 @@ class Page(View):
     ) -> HttpResponse:
         """The error page with the Allow header of RFC 9110, section 15.5.6."""
         allowed = ", ".join(self._allowed_methods())
+        if request.method in ("GET", "HEAD"):
+            message = "This address only takes what a button or a form of the console sends."
+        else:
+            message = "This page can be read; nothing can be sent to it."
         response = errors.answer(
             request,
             MethodNotAllowed(
-                f"This address takes {allowed}, not {request.method}.",
-                hint="Open the page from the menu and use its buttons.",
+                message,
+                hint="Nothing was changed. Open the page from the menu.",
             ),
         )
         response["Allow"] = allowed
@@ -135,8 +139,9 @@ def version_of(request: HttpRequest) -> int | None:
     return int(given) if given.isascii() and given.isdigit() and len(given) <= 18 else None
 
 
-def status_of(obj: Any) -> dict[str, Any] | None:
-    """What the status chip shows, or None for things without a life cycle."""
+def status_of(obj: Any, actor: Actor | None = None) -> dict[str, Any] | None:
+    """What the status chip shows, or None for things without a life cycle. Without ``actor`` it is
+    told as to a reader who may not read logs."""
     if not isinstance(obj, states.Stateful):
         return None
     from django.utils import timezone
@@ -147,7 +152,7 @@ def status_of(obj: Any) -> dict[str, Any] | None:
         and obj.observed_at is not None
         and (timezone.now() - obj.observed_at).total_seconds() > 3 * heartbeat
     )
-    return {
+    shown = {
         "phase": obj.phase,
         "label": obj.Phase(obj.phase).label,  # type: ignore[attr-defined]
         "secondary": str(obj.SECONDARY.get(obj.secondary, obj.secondary)),
@@ -159,4 +164,6 @@ def status_of(obj: Any) -> dict[str, Any] | None:
         "next": (obj.detail or {}).get("next", ""),
         "observed_at": obj.observed_at,
         "stale": silent,
+        **obj.status_words(),
     }
+    return printed.withhold(actor, obj, shown)

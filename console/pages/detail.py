@@ -9,12 +9,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from console.pages.base import ResourcePage, status_of
-from core import access, shell
+from core import access, printed, shell
 from core.errors import NotFound
 from core.models import AuditRecord, Event
 from core.registry import Item, Panel, Tab
 
 HISTORY = 100  # rows of the Activity tab
+SHOWN = 3  # actions in the head; the others are behind More
 # What the Access tab calls the actions every spec declares; verbs bring their own label.
 ACTION_WORDS = {
     "delete": gettext_lazy("Delete"),
@@ -44,7 +45,7 @@ class DetailPage(ResourcePage):
             "object": obj,
             "title": str(obj),
             "is_own": obj.account_id == self.actor.account_id,
-            "status": status_of(obj),
+            "status": status_of(obj, self.actor),
             "tabs": [
                 {
                     "name": t.name,
@@ -59,7 +60,7 @@ class DetailPage(ResourcePage):
             ],
             "tab": tab,
             "tab_template": current.template,
-            "actions": self.actions(obj),
+            **self.buttons(obj),
             "live_url": self.url("live", pk=obj.pk) if self.is_live(obj) else None,
             "banners": shell.banners(self.actor, self.spec.slug),
             **(current.context(request, obj) if current.context else {}),
@@ -86,6 +87,13 @@ class DetailPage(ResourcePage):
         found.append(Tab("access", _("Access"), "generic/tabs/access.html", self._access))
         return found
 
+    def buttons(self, obj: Any) -> dict[str, list[dict[str, Any]]]:
+        """Actions as the head shows them: the first that are possible now, and what is behind
+        More, where those that are not say why."""
+        actions = self.actions(obj)
+        first = [action for action in actions if action["enabled"]][:SHOWN]
+        return {"actions": first, "more": [a for a in actions if a not in first]}
+
     def actions(self, obj: Any) -> list[dict[str, Any]]:
         """Buttons for what this actor may do; behind them, greyed and with the reason, what the
         state forbids just now."""
@@ -104,9 +112,8 @@ class DetailPage(ResourcePage):
                 }
             )
         for verb in spec.verbs:
-            if verb.own_only and not own:
-                continue
-            if not access.decide(actor, verb.action, obj).allowed:
+            target = access.about(actor, obj, own_only=verb.own_only)
+            if not verb.concerns(obj) or not access.decide(actor, verb.action, target).allowed:
                 continue
             enabled = verb.enabled(obj)
             buttons.append(
@@ -126,7 +133,9 @@ class DetailPage(ResourcePage):
         if own and (spec.edit_form or spec.form) and self._may(obj, "update"):
             buttons.append(self._plain(obj, "edit", _("Edit"), "pencil", "secondary"))
         if own and self._may(obj, "delete"):
-            buttons.append(self._plain(obj, "delete", _("Delete"), "trash", "danger"))
+            why_not = str(self.spec.why_not_delete(obj)) if self.spec.why_not_delete else ""
+            delete = self._plain(obj, "delete", _("Delete"), "trash", "danger")
+            buttons.append({**delete, "enabled": not why_not, "why_not": why_not})
         return sorted(buttons, key=lambda button: not button["enabled"])
 
     def _may(self, obj: Any, verb: str) -> bool:
@@ -162,7 +171,10 @@ class DetailPage(ResourcePage):
         return {"panels": [*panels, Panel(_("Details"), tuple(facts), icon="info-circle")]}
 
     def _activity(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        events = Event.objects.filter(resource_id=str(obj.pk)).order_by("-id")[:HISTORY]
+        events = list(Event.objects.filter(resource_id=str(obj.pk)).order_by("-id")[:HISTORY])
+        if not printed.readable(self.actor, obj):
+            for event in filter(printed.repeats, events):
+                event.message, event.detail = printed.sentence(event.code), {}
         trail = AuditRecord.objects.filter(
             resource_id=str(obj.pk), account_id=self.actor.account_id
         ).order_by("-id")[:HISTORY]
@@ -184,8 +196,10 @@ class DetailPage(ResourcePage):
             if v not in ("list", "create")
         }
         asked |= {verb.action: verb.label for verb in self.spec.verbs}
-        decisions = [
-            {"label": label, "decision": access.decide(self.actor, action, obj)}
-            for action, label in asked.items()
-        ]
+        own_only = {verb.action for verb in self.spec.verbs if verb.own_only}
+        decisions = []
+        for action, label in asked.items():
+            target = access.about(self.actor, obj, own_only=action in own_only)
+            decision = access.decide(self.actor, action, target)
+            decisions.append({"label": label, "decision": decision})
         return {"decisions": decisions}

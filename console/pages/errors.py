@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from console.malformed import malformed
 from core import audit, outage
@@ -29,10 +33,19 @@ def page(request: HttpRequest, error: AppError) -> HttpResponse:
     if isinstance(error, AccessDenied):
         audit.record_denial(getattr(request, "actor", ANONYMOUS), error.decision, error.target)
         context["decision"] = error.decision
+    context |= frame(request)
+    back = came_from(request)
+    context["back_url"] = "" if back == request.get_full_path() else back
     name = {401: "403", 428: "409"}.get(error.status, str(error.status))
     if int(name) not in TEMPLATES:
         name = "other"
     return render(request, f"errors/{name}.html", context, status=error.status)
+
+
+def frame(request: HttpRequest) -> dict[str, str]:
+    """Menu, search and account around an error, for who is signed in."""
+    actor = getattr(request, "actor", ANONYMOUS)
+    return {"error_frame": "base.html"} if actor.is_user and not actor.must_change_password else {}
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -64,7 +77,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error.status, error.code = 500, "INTERNAL"
     if request.path.startswith("/api/"):
         return answer(request, error)
-    return render(request, "errors/500.html", {"error": error, "status_code": 500}, status=500)
+    # Without the request's context processors: the menu and its badges would ask the database.
+    return HttpResponse(
+        render_to_string("errors/500.html", plain_context(request, error)), status=500
+    )
 
 
 def unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
@@ -73,29 +89,49 @@ def unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
         from console.api import errors as api
 
         return api.answer(request, error)
-    context = {
+    page = render_to_string("errors/503.html", plain_context(request, error))
+    response = HttpResponse(page, status=error.status)
+    response["Retry-After"] = str(error.extra.get("retry_after", outage.RETRY_AFTER))
+    return response
+
+
+def plain_context(request: HttpRequest, error: AppError) -> dict[str, Any]:
+    """What an error page needs that is drawn without asking anything."""
+    return {
         "error": error,
         "status_code": error.status,
         "request": request,
         "product_version": settings.VERSION,
     }
-    response = HttpResponse(render_to_string("errors/503.html", context), status=error.status)
-    response["Retry-After"] = str(error.extra.get("retry_after", outage.RETRY_AFTER))
-    return response
+
+
+def came_from(request: HttpRequest) -> str:
+    """Path of the page that sent this request, "" where it is not a page of this console."""
+    sent = request.headers.get("Referer", "")
+    try:
+        hosts = {request.get_host()}
+    except DisallowedHost:
+        return ""
+    if not sent.isprintable() or not url_has_allowed_host_and_scheme(
+        sent, hosts, require_https=request.is_secure()
+    ):
+        return ""
+    parts = urlsplit(sent)
+    path = urlunsplit(("", "", parts.path, parts.query, ""))
+    return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, None) else ""
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     error = AppError(
-        "This form is out of date, so nothing was changed.",
+        _("The form was sent with the proof of an earlier visit, so nothing was changed."),
         code="CSRF",
-        hint="Go back, reload the page and send it again. If you signed out in another tab, "
-        "sign in first.",
+        hint=_("Open the form again and send it once more; sign in first if you signed out."),
     )
     error.status = 403
     log.info("csrf: %s", reason)
     return render(
         request,
-        "errors/403.html",
-        {"error": error, "status_code": 403, "decision": None},
+        "errors/csrf.html",
+        {"error": error, "status_code": 403, "back_url": came_from(request), **frame(request)},
         status=403,
     )

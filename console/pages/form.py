@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from console import once
-from console.forms import form_context, may_create
+from console.forms import OWN_FIELDS, form_context, may_create
 from console.pages.base import ResourcePage, version_of
 from core import access
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
@@ -38,6 +38,7 @@ class CreatePage(ResourcePage):
         try:
             obj, url = once.run(
                 self.actor,
+                self.spec.slug,
                 form.cleaned_data.get("once") or "",
                 lambda: self.spec.load("services").create(self.actor, form.data_for_service()),
                 self.created_url,
@@ -59,7 +60,7 @@ class CreatePage(ResourcePage):
 
     def initial(self, request: HttpRequest) -> dict[str, Any]:
         """Prefill from the query string, e.g. a link "train with this dataset"."""
-        return {k: v for k, v in request.GET.items() if v}
+        return {k: v for k, v in request.GET.items() if v and k not in OWN_FIELDS}
 
     def form(self, **kwargs: Any) -> Any:
         return self.spec.load("form")(actor=self.actor, **kwargs)

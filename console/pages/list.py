@@ -66,17 +66,18 @@ class ListPage(ResourcePage):
         can_create = bool(spec.form) and may_create(self.actor, spec)
         given = {k: v for k, v in request.GET.items() if k not in ("page",) and v}
         objects = list(page.object_list)
+        filtered = bool(set(given) - {"scope", "sort"})
         return {
             "spec": spec,
             "title": spec.label_plural,
             "columns": [self._column(request, c, ordering) for c in spec.columns],
             "rows": [self._row(obj) for obj in objects],
             "live": any((s := status_of(o)) and s["live"] for o in objects),
-            "tabs_scope": self._scopes(request, which),
+            "tabs_scope": self._scopes(which, None if filtered else page.paginator.count),
             "scope": which,
             "filter_form": form,
             "search": request.GET.get("q", ""),
-            "is_filtered": bool(set(given) - {"scope", "sort"}),
+            "is_filtered": filtered,
             "page": self._page(request, page),
             "can_create": can_create and which == "own",
             "create_url": self.url("create") if can_create else "",
@@ -122,7 +123,8 @@ class ListPage(ResourcePage):
             "sorted": ("desc" if descending else "asc") if here else "",
         }
 
-    def _scopes(self, request: HttpRequest, which: str) -> list[dict[str, Any]]:
+    def _scopes(self, which: str, known: int | None) -> list[dict[str, Any]]:
+        """The tabs of own and shared rows; ``known``: the count of ``which``, where it is."""
         if not self.spec.shareable:
             return []
         from django.utils.translation import gettext as _
@@ -136,7 +138,7 @@ class ListPage(ResourcePage):
                 "label": label,
                 "url": f"{self.url('list')}?scope={name}" if name != "own" else self.url("list"),
                 "active": which == name,
-                "count": self.rows(name).count(),
+                "count": self.rows(name).count() if name != which or known is None else known,
             }
             for name, label in labels.items()
         ]

@@ -1,11 +1,15 @@
 """Server-sent events: tells an open page that its object moved; the page fetches the rest.
 
 A web thread serves one stream at a time, so streams are few and short: beyond the limit the answer
-is 503 and the page polls instead; after STREAM_SECONDS the browser reconnects with its last id.
+is 204 and the page polls instead (no error: nothing is wrong, and no log should say so); after
+STREAM_SECONDS the browser reconnects with its last id; a reader who went on gives the thread back
+at the next look, not when something is written to nobody.
 """
 
 from __future__ import annotations
 
+import select
+import socket
 import threading
 import time
 from collections.abc import Generator
@@ -19,11 +23,12 @@ from django.http.response import HttpResponseBase
 from console.pages.base import ResourcePage
 from core import actor as actors
 from core import services
-from core.errors import AppError
+from core.errors import AppError, NotAuthenticated
 from core.models import Event
 
 STREAM_SECONDS = 50
 LOOK_EVERY = 0.5  # seconds between looks at the database
+SETTLED_EVERY = 4  # of an object in which nothing goes on, only each such look is a real one
 KEEP_ALIVE = 10  # seconds of silence before a comment is sent
 
 _slots = threading.BoundedSemaphore(settings.MODELYARD_LIVE_STREAMS)
@@ -66,9 +71,7 @@ class LivePage(ResourcePage):
     def get(self, request: HttpRequest, pk: Any) -> HttpResponseBase:
         self.object(pk)
         if not _slots.acquire(blocking=False):
-            response = HttpResponse("busy: poll instead", status=503, content_type="text/plain")
-            response["Retry-After"] = "5"
-            return response
+            return HttpResponse(status=204)
         seen = request.headers.get("Last-Event-ID", "")
         stream = StreamingHttpResponse(
             Stream(self.messages(pk, seen)), content_type="text/event-stream; charset=utf-8"
@@ -77,16 +80,19 @@ class LivePage(ResourcePage):
         return stream
 
     def messages(self, pk: Any, seen: str) -> Generator[bytes, None, None]:
-        """Messages while the object may be seen; rights are asked again at every look."""
+        """Messages while the object may be seen; every look asks for session and rights anew."""
         with actors.acting(self.actor):
             yield b"retry: 1500\n\n"
             until, spoke = time.monotonic() + STREAM_SECONDS, time.monotonic()
-            while time.monotonic() < until:
-                try:
-                    token = self.token(pk)
-                except AppError:
-                    yield b"event: gone\ndata: {}\n\n"
-                    return
+            turn, pause, token = 0, 1, ""
+            while time.monotonic() < until and not self.reader_left():
+                if turn % pause == 0:
+                    try:
+                        token, pause = self.look(pk)
+                    except AppError:
+                        yield b"event: gone\ndata: {}\n\n"
+                        return
+                turn += 1
                 if token != seen:
                     seen, spoke = token, time.monotonic()
                     yield f"id: {token}\nevent: changed\ndata: {{}}\n\n".encode()
@@ -95,10 +101,33 @@ class LivePage(ResourcePage):
                     yield b": still here\n\n"
                 time.sleep(LOOK_EVERY)
 
-    def token(self, pk: Any) -> str:
+    def still_signed_in(self) -> None:
+        """A stream outlives the request that opened it, but not its session: signing out, ending it
+        from another browser and a new password all delete it. Raises NotAuthenticated."""
+        key = self.request.session.session_key
+        if key is None or not self.request.session.exists(key):
+            raise NotAuthenticated("Sign in first.")
+
+    def reader_left(self) -> bool:
+        """Whether the browser closed its end. Only the web server knows the connection; under any
+        other one this is found out when something is written."""
+        wire = self.request.META.get("gunicorn.socket")
+        if wire is None:
+            return False
+        try:
+            news = select.poll()  # select.select cannot look at descriptors above 1023
+            news.register(wire, select.POLLIN)
+            return bool(news.poll(0)) and wire.recv(1, socket.MSG_PEEK) == b""
+        except (OSError, ValueError):
+            return True
+
+    def look(self, pk: Any) -> tuple[str, int]:
+        """What the page would show, as a token; and after how many turns to look again."""
+        self.still_signed_in()
         obj = services.visible(self.spec.model, self.actor, pk=pk)
         last = (
             Event.objects.filter(resource_id=str(pk)).order_by("-id").values_list("id", flat=True)
         ).first()
         extra = self.spec.live_token(obj) if self.spec.live_token else ""
-        return f"{obj.version}.{last or 0}.{extra}"
+        pause = SETTLED_EVERY if getattr(obj, "is_settled", False) else 1
+        return f"{obj.version}.{last or 0}.{extra}", pause

@@ -31,13 +31,19 @@ class DashboardPage(Page):
             {
                 "title": _("Overview"),
                 "recent": self._recent(),
-                "quotas": quotas.all_usage(self.actor.account_id or ""),
+                "quotas": self._quotas(),
                 "widgets": shell.widgets(self.actor),
                 "tiles": shell.tiles(self.actor),
                 "getting_started": shell.first_steps(self.actor),
                 "banners": shell.banners(self.actor, ""),
             },
         )
+
+    def _quotas(self) -> list[quotas.Usage]:
+        """Limits, for who may read them on their own page."""
+        if not access.decide(self.actor, "iam:quotas:listQuotas").allowed:
+            return []
+        return quotas.all_usage(self.actor.account_id or "")
 
     def _recent(self) -> list[dict[str, Any]]:
         found = []

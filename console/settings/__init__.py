@@ -121,7 +121,10 @@ TEMPLATES: list[dict[str, Any]] = [
                     ],
                 )
             ],
-            "libraries": {"ui": "console.ui.templatetags.ui"},
+            "libraries": {
+                "trail": "console.ui.templatetags.trail",
+                "ui": "console.ui.templatetags.ui",
+            },
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",
@@ -142,7 +145,7 @@ MODELYARD_ACCOUNT_MODEL = "accounts.Account"
 MODELYARD_ACCESS_ENGINE = "accounts.access.Engine"
 AUTHENTICATION_BACKENDS = ["accounts.backends.AccountBackend"]
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "accounts.signin.hasher.BoundedArgon2PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
 ]
 LOGIN_URL = "/sign-in"
@@ -213,6 +216,14 @@ MODELYARD_LIVE_STREAMS = env.integer(
     default=max(1, env.integer("MODELYARD_WEB_THREADS", default=16, minimum=1) // 2),
     minimum=1,
 )
+#: calls of services from pages per web process: with the streams they leave threads for requests
+MODELYARD_PREDICT_CALLS = env.integer(
+    "MODELYARD_PREDICT_CALLS",
+    default=max(1, env.integer("MODELYARD_WEB_THREADS", default=16, minimum=1) // 4),
+    minimum=1,
+)
+PREDICT_CALLS_PER_USER = 2
+PREDICT_SECONDS = 75  # of one in all; above the gateway's 60 s for the beginning of an answer
 
 # -- work that takes time
 REDIS_URL = env.text("REDIS_URL") or _broker_url()
@@ -223,7 +234,13 @@ CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SOFT_TIME_LIMIT = 50
 CELERY_TASK_TIME_LIMIT = 58
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,
+    # Without these every request that changes something waits 6 s for a broker that is away; the
+    # outbox keeps its message, and the sweep sends it.
+    "max_retries": 0,
+    "socket_connect_timeout": 2,
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -233,6 +250,7 @@ CELERY_BEAT_SCHEDULE = {
     # machines may differ by a minute.
     "sweep": {"task": "core.sweep", "schedule": Every(1.0), "options": {"expires": 75}},
     "forget": {"task": "core.forget", "schedule": Every(3600.0)},
+    "analyze": {"task": "core.analyze", "schedule": Every(600.0), "options": {"expires": 600}},
     "forget-sign-ins": {"task": "accounts.forget", "schedule": Every(3600.0)},
     "storage-sweep": {"task": "storage.sweep", "schedule": Every(3600.0)},
     "compute-sweep": {
@@ -307,3 +325,7 @@ MODELYARD_KEEP_WORK_SECONDS = env.duration("MODELYARD_KEEP_WORK", timedelta(days
 
 #: engines of this host; the tests share one directory so that they are built once
 MODELYARD_ENGINES = env.path("MODELYARD_ENGINES", VAR_DIR / "engines")
+
+#: what the public pool gives away in all; 0: two per core, and three quarters of the memory
+MODELYARD_POOL_CPUS = env.integer("MODELYARD_POOL_CPUS", default=0, minimum=0)
+MODELYARD_POOL_MEMORY = env.size("MODELYARD_POOL_MEMORY", 0)

@@ -49,12 +49,13 @@ def find_server() -> Path:
     )
 
 
-def prepare(folder: Path, *, persistent: bool = True) -> Broker:
+def prepare(folder: Path) -> Broker:
     """Write the configuration below `folder` and return what to start.
 
     Port and password are chosen once and kept. The password matters although the server listens on
     loopback only: every user of the machine reaches loopback, and who can write to the broker can
-    make the worker look at objects. `persistent=False` (tests) keeps nothing on disk.
+    make the worker look at objects. Nothing is kept on disk: messages only point at rows that the
+    next sweep finds again, and a full disk must not make the broker refuse them.
     """
     password = _password(folder / "password")
     port = ports.remembered(folder / "port")
@@ -68,8 +69,7 @@ def prepare(folder: Path, *, persistent: bool = True) -> Broker:
         # Messages are pointers to rows of the database; dropping some silently to make room would
         # delay work until the next sweep, so a full server refuses writes instead.
         "maxmemory-policy noeviction",
-        "appendonly " + ("yes" if persistent else "no"),
-        "appendfsync everysec",
+        "appendonly no",
         'save ""',
     ]
     config = folder / "valkey.conf"

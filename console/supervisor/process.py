@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +25,7 @@ class Program:
     `ready` answers whether the running copy serves; a program that cannot be asked counts as ready
     when it has lived `settle` seconds. `grace` is how many seconds it has between SIGTERM and
     SIGKILL. `parent_death` is the signal the kernel sends it when the supervisor is killed.
+    `variables` are for it alone; what the operator set himself wins.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Program:
     grace: float = 10.0
     parent_death: signal.Signals = signal.SIGTERM
     ready_within: float = 90.0
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class Life:
@@ -68,7 +70,7 @@ class Life:
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT if stream else None,
-                env=dict(environment),
+                env={**program.variables, **environment},
                 cwd=folder,
                 start_new_session=True,
             )

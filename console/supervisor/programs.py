@@ -16,6 +16,9 @@ PYTHON = sys.executable
 # Memory-backed, so that gunicorn's heartbeat never waits for a disk
 # (https://docs.gunicorn.org/en/stable/faq.html#blocking-os-fchmod).
 HEARTBEAT_FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp"  # noqa: S108
+# glibc gives threads heaps of their own, up to eight per core, and each of them keeps the largest
+# page it ever drew. Two serve threads that share one interpreter lock as well: benchmarks/README.md
+FEW_HEAPS = {"MALLOC_ARENA_MAX": "2"}
 WORKER_NAME = f"worker@{socket.gethostname()}"
 
 
@@ -55,19 +58,24 @@ def web(host: str, port: int, size: Size) -> Program:
     argv = (
         PYTHON, "-m", "gunicorn", "console.wsgi:application",
         "--bind", bind,
-        "--worker-class", "gthread",
+        # Bounds what a caller may take to send a request.
+        "--worker-class", "console.patience.PatientWorker",
+        # Fewer than the 1024 descriptors that a process usually may have.
+        "--worker-connections", "500",
         "--workers", str(size.web_processes),
         "--threads", str(size.web_threads),
         "--worker-tmp-dir", HEARTBEAT_FOLDER,
         # Uploads and event streams are long; a thread that works does not count as silent.
         "--timeout", "60",
         "--graceful-timeout", "5",
-        "--keep-alive", "15",
+        # Longer than clients and proxies keep a connection that is idle (nginx: 60 s): who closes
+        # first must not be the side that may be asked again at that moment.
+        "--keep-alive", "75",
         "--access-logfile", "-",
         "--no-control-socket",
     )  # fmt: skip
     ready = probes.http_ok(f"http://{reachable(host)}:{port}/healthz")
-    return Program("web", argv, ready=ready, grace=8)
+    return Program("web", argv, ready=ready, grace=8, variables=FEW_HEAPS)
 
 
 def gateway(host: str, port: int) -> Program:
@@ -81,6 +89,10 @@ def gateway(host: str, port: int) -> Program:
         # Its counters are started and written there; "auto" would hide a failure of it.
         "--lifespan", "on",
         "--no-server-header",
+        # The application reads X-Forwarded-For itself, and only behind a proxy that it was told of.
+        "--no-proxy-headers",
+        # As for the console: a POST that meets a connection being closed cannot be sent again.
+        "--timeout-keep-alive", "75",
         "--timeout-graceful-shutdown", "5",
     )  # fmt: skip
     ready = probes.http_ok(f"http://{reachable(host)}:{port}/healthz")

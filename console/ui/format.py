@@ -26,6 +26,35 @@ def bytes_text(count: int | None) -> str:
     return f"{formats.number_format(value, digits)}{_NBSP}{unit}"
 
 
+#: word in the header -> name; Edge and Opera name Chrome too, Chrome names Safari too
+_BROWSERS = {
+    "Edg": "Edge",
+    "OPR": "Opera",
+    "Firefox": "Firefox",
+    "HeadlessChrome": "Chromium",
+    "Chromium": "Chromium",
+    "Chrome": "Chrome",
+    "Safari": "Safari",
+}
+_SYSTEMS = {
+    "Android": "Android",
+    "iPhone": "iOS",
+    "iPad": "iPadOS",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "Linux": "Linux",
+}
+
+
+def browser_text(agent: str) -> str:
+    """A browser's own header as `Chromium on Linux`; what is not known is shown as it came."""
+    browser = next((name for word, name in _BROWSERS.items() if word in agent), "")
+    system = next((name for word, name in _SYSTEMS.items() if word in agent), "")
+    if browser and system:
+        return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    return browser or (agent[:60] if agent else DASH)
+
+
 def number_text(value: float | int | None) -> str:
     """Number with separators; fractions keep four significant digits; None -> a dash."""
     if value is None:

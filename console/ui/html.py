@@ -8,8 +8,10 @@ templates look alike. No piece carries a style attribute: the content security p
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.templatetags.static import static
@@ -31,6 +33,7 @@ _TONE_ICONS = {
     "purple": "clock-hour-4",
 }
 _AVATAR_TONES = 6
+_TICKED = re.compile(r"`([^`\n]+)`")
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +45,32 @@ def pick(source: Any, name: str, default: Any = None) -> Any:
     return getattr(source, name, default)
 
 
+def ticked(text: Any) -> SafeString:
+    """Text whose `names` in backticks are set as code; everything else is escaped."""
+    if isinstance(text, SafeString):
+        return text
+    parts = _TICKED.split(str(text))  # every second one stood in backticks
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html("<code>{}</code>", part) if at % 2 else part,)
+            for at, part in enumerate(parts)
+        ),
+    )
+
+
 def icon(name: str, label: str = "", css: str = "") -> SafeString:
     """Icon of the sprite. Decoration unless `label` names it for a screen reader."""
     if name not in ICONS:
         log.warning("Icon `%s` is not in the sprite; add it to console/ui/icons.txt.", name)
         name = FALLBACK
+    return _icon(name, str(label), css)
+
+
+@lru_cache(maxsize=1024)
+def _icon(name: str, label: str, css: str) -> SafeString:
+    """A page draws some fifty icons, a few different ones: each is built once per process."""
     speech = (
         format_html('role="img" aria-label="{}"', label)
         if label
@@ -144,7 +168,7 @@ def status_chip(status: Any, *, full: bool = False) -> SafeString:
     return format_html(
         '<div class="status-full">{}<div class="status-lines">{}</div></div>',
         chip,
-        format_html_join("", "<div>{}</div>", ((line,) for line in lines)),
+        format_html_join("", "<div>{}</div>", ((ticked(line),) for line in lines)),
     )
 
 

@@ -19,3 +19,14 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):
         _extension, rules = self._js_module_import_aggregation_patterns
         self.patterns = (*self.patterns, ("console/*.js", rules))
         super().__init__(*args, **kwargs)
+        self._addresses: dict[str, str] = {}
+
+    def url(self, name: str | None, force: bool = False) -> str:
+        """The hashed address. Names come from templates and the manifest does not change while a
+        process lives, so each is looked up once."""
+        if force or name is None:
+            return str(super().url(name, force))
+        known = self._addresses.get(name)
+        if known is None:
+            known = self._addresses[name] = str(super().url(name, force))
+        return known

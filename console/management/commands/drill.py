@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
+import signal
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from console.drill import client, scenarios, work
+from console.celery import app
+from console.drill import client, matrix, report, scenarios, work
+from console.drill.held import Consumer
+from console.drill.own import Own
 from console.drill.processes import Host
 from demo.client import StoryFailed
 
@@ -18,12 +24,13 @@ WARNING = (
     "file system of its own, and stops its database where it is told how. Requests of people who\n"
     "work there now fail meanwhile. Type yes to go on: "
 )
+MINUTES = 150.0
 
 
 class Command(BaseCommand):
-    """See docs/operations.md, "Drills"."""
+    """See docs/mechanisms/faults.md, "Hold it"."""
 
-    help = "Break parts of this installation on purpose and prove that nothing is lost."
+    help = "Break parts of an installation on purpose and prove that nothing is lost."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -35,91 +42,124 @@ class Command(BaseCommand):
         )
         parser.add_argument("--list", action="store_true", help="name the scenarios and end")
         parser.add_argument("--yes", action="store_true", help="do not ask before breaking things")
+        parser.add_argument(
+            "--own",
+            choices=("sqlite", "postgresql"),
+            help="make an installation for it on this database and take it away afterwards",
+        )
+        parser.add_argument(
+            "--write", type=Path, metavar="FILE", help="the table as .json or .csv, too"
+        )
+        parser.add_argument(
+            "--minutes",
+            type=float,
+            default=MINUTES,
+            help="begin no further blow after so many minutes (%(default)s)",
+        )
         parser.add_argument("--database-stop", default="", help="command that stops PostgreSQL")
         parser.add_argument("--database-start", default="", help="command that starts it again")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["list"]:
-            for name, (text, phases) in scenarios.SCENARIOS.items():
-                shown = ", ".join(f"{kind} {phase}" for kind, phase in phases)
-                self.stdout.write(f"{name:9} {text}: {shown}")
+            self._list()
             return
         chosen = self._chosen(options["scenario"])
+        if options["own"]:
+            self._own(options)
+            return
         host = Host(settings.VAR_DIR)
         if not host.supervisor.alive:
             raise CommandError(f"No ./run holds {host.var}: start it first, or set MODELYARD_VAR.")
         if not options["yes"] and input(WARNING.format(var=host.var)).strip() != "yes":
             raise CommandError("Nothing was done.")
+        began = dt.datetime.now(dt.UTC)
+        rows: list[matrix.Row] = []
         try:
-            rows = self._hold(host, chosen, options)
+            self._hold(host, chosen, options, rows)
         except (client.DrillFailed, StoryFailed) as failure:
             raise CommandError(str(failure)) from failure
-        self._table(rows)
-        bad = sum(row.verdict in ("LOST", "missed") for row in rows)
+        finally:
+            if rows:
+                self._table(rows, began, options["write"])
+        bad = sum(row.verdict in report.BAD for row in rows)
         if bad:
-            raise CommandError(f"{bad} of {len(rows)} lost something or could not be hit.")
+            raise CommandError(f"{bad} of {len(rows)} lost something or could not be held.")
 
-    def _chosen(self, names: list[str]) -> list[scenarios.Cell]:
+    def _list(self) -> None:
+        for name, text in matrix.FAULTS.items():
+            shown = ", ".join(f"{cell.kind} {cell.phase}" for cell in matrix.cells(name))
+            self.stdout.write(f"{name:9} {text}: {shown}")
+        self.stdout.write("\nWithout a meaning:")
+        for cell in matrix.matrix():
+            if reason := matrix.reason_against(cell):
+                self.stdout.write(f"{cell.fault:9} {cell.kind} {cell.phase}: {reason}")
+
+    def _chosen(self, names: list[str]) -> list[matrix.Cell]:
         wanted = []
         for text in names:
-            name, _colon, phase = text.partition(":")
-            found = [
-                cell
-                for cell in (scenarios.cells([name]) if name in scenarios.SCENARIOS else ())
-                if phase in ("", cell.phase, f"{cell.kind}.{cell.phase}")
-            ]
+            found = matrix.cells(text) if text.partition(":")[0] in matrix.FAULTS else []
             if not found:
                 raise CommandError(f"There is no scenario {text}. See manage.py drill --list.")
             wanted += found
-        return scenarios.in_turn(wanted or list(scenarios.cells([])))
+        return matrix.in_turn(wanted or matrix.cells())
+
+    def _own(self, options: dict[str, Any]) -> None:
+        arguments = [word for name in options["scenario"] for word in ("--scenario", name)]
+        arguments += ["--minutes", str(options["minutes"])]
+        if options["write"]:
+            arguments += ["--write", str(options["write"].absolute())]
+        # Also where it was started in the background, nothing of it may stay.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+        try:
+            with Own(options["own"], self._tell) as own:
+                code = own.hold(arguments)
+        except client.DrillFailed as failure:
+            raise CommandError(str(failure)) from failure
+        if code:
+            raise CommandError("Something was lost or could not be held; see above.")
 
     def _hold(
-        self, host: Host, chosen: list[scenarios.Cell], options: dict[str, Any]
-    ) -> list[scenarios.Row]:
+        self,
+        host: Host,
+        chosen: list[matrix.Cell],
+        options: dict[str, Any],
+        rows: list[matrix.Row],
+    ) -> None:
         user = client.Client(host.address("web"), host.var)
         database = settings.DATABASES["default"]
         is_file = database["ENGINE"].endswith("sqlite3")
         drill = scenarios.Drill(
             user,
             host,
+            Consumer(host, app),
             sqlite=str(database["NAME"]) if is_file else "",
             database_stop=options["database_stop"],
             database_start=options["database_start"],
             tell=self._tell,
         )
-        rows = []
+        until = time.monotonic() + options["minutes"] * 60
         try:
             client.prepare(user)
             work.upload_code(user)
             for cell in chosen:
-                rows.append(drill.hold(cell))
-                self._tell(_line(rows[-1]))
+                late = time.monotonic() > until
+                rows.append(matrix.Row(cell, "not held") if late else drill.hold(cell))
+                self._tell(report.line(rows[-1]))
             drill.close()
         finally:
             client.tidy(user)
             user.sign_out()
-        return rows
 
     def _tell(self, text: str) -> None:
         self.stdout.write(f"{dt.datetime.now():%H:%M:%S} {text}")
         self.stdout.flush()
 
-    def _table(self, rows: list[scenarios.Row]) -> None:
-        cores = os.cpu_count() or 0
-        self.stdout.write(f"\n{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {cores} cores\n")
-        self.stdout.write("| broken | while | ended | lost | seconds | verdict |")
-        self.stdout.write("|---|---|---|---|---|---|")
+    def _table(self, rows: list[matrix.Row], began: dt.datetime, path: Path | None) -> None:
+        about = report.summary(rows, began)
+        self.stdout.write(f"\n{about}\n")
+        self.stdout.write(report.HEAD)
         for row in rows:
-            self.stdout.write(_line(row))
-
-
-def _line(row: scenarios.Row) -> str:
-    seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
-    lost = "; ".join(row.lost).replace("\n", " ").replace("|", "/")[:300] or "nothing"
-    if row.verdict in ("skipped", "missed"):
-        lost = ""
-    cell = row.cell
-    return (
-        f"| {cell.fault} | {cell.kind} {cell.phase} | {row.end} | {lost} | {seconds} "
-        f"| {row.verdict} |"
-    )
+            self.stdout.write(report.line(row))
+        if path is not None:
+            report.write(rows, path, about)

@@ -35,6 +35,9 @@ register.simple_tag(html.progress, name="progress")
 register.simple_tag(html.tags, name="tag_list")
 register.filter("number", fmt.number_text)
 register.filter("value", html.value)
+register.filter("bytes", fmt.bytes_text)
+register.filter("browser", fmt.browser_text)
+register.filter("ticked", html.ticked)
 
 _CHART_HEIGHTS = range(120, 481, 40)
 
@@ -113,6 +116,12 @@ def entries(source: Any) -> list[Any]:
 def get(source: Any, name: str) -> Any:
     """Key or attribute; unlike `source.copy` it never finds a method of a dict."""
     return html.pick(source, name)
+
+
+@register.filter
+def some(rows: Any, name: str) -> bool:
+    """Whether at least one of the rows has something under that name."""
+    return any(html.pick(row, name) for row in rows)
 
 
 @register.filter
@@ -214,9 +223,10 @@ def predict(
     accept: str = "image/*",
     sample: str = "",
     method: str = "POST",
+    max_bytes: int | None = None,
 ) -> dict[str, Any]:
     """Try-it form: a file or a JSON body is sent to `url`, the JSON answer is shown. A page that
-    passes the body on as it came takes PUT."""
+    passes the body on as it came takes PUT. What is larger than `max_bytes` is not sent."""
     return {
         "id": name,
         "url": url,
@@ -224,6 +234,7 @@ def predict(
         "field": field,
         "accept": accept,
         "sample": sample,
+        "max_bytes": max_bytes,
         "csrf_token": context.get("csrf_token", ""),
     }
 
@@ -270,7 +281,7 @@ def failure(card: dict[str, Any]) -> dict[str, Any]:
 def quota(label: str, used: float, limit: float | None, *, unit: str = "") -> dict[str, Any]:
     """Bar of what is used of a limit; `unit` "bytes" formats both. No limit: no bar."""
     text = fmt.bytes_text if unit == "bytes" else fmt.number_text
-    share = fmt.percent(used, limit)
+    share = 100 if limit == 0 else fmt.percent(used, limit)  # none allowed: full from the start
     return {
         "label": label,
         "share": share,
