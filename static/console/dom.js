@@ -29,6 +29,12 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Parts of a sentence whose `names` in backticks are set as code, as console/ui/html.py does. */
+export const ticked = (text) =>
+  String(text)
+    .split(/`([^`\n]+)`/)
+    .map((part, at) => (at % 2 ? make("code", {}, part) : part));
+
 /** Icon of the sprite. */
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
@@ -50,7 +56,7 @@ export function toast(text, tone = "blue") {
   node.classList.add(`notice-${tone}`);
   node.dataset.toast = tone;
   node.querySelector("svg").replaceWith(icon(TOAST_ICONS[tone] || "info-circle"));
-  node.querySelector(".notice-body").textContent = text;
+  node.querySelector(".notice-body").replaceChildren(...ticked(text));
   area.append(node);
   return node;
 }

@@ -1,5 +1,5 @@
 // Try a service: choose a file or write JSON, send it, read the answer.
-import { csrf, make } from "./dom.js";
+import { csrf, make, ticked } from "./dom.js";
 import { paint } from "./json.js";
 import { dropArea } from "./upload.js";
 
@@ -54,6 +54,8 @@ export function startPredict(form) {
     send.disabled = mode === "file" ? !file : !json.value.trim();
   };
   json.addEventListener("input", ready);
+  // A model that takes JSON begins there, with its example.
+  if (json.value.trim()) form.querySelector('[data-predict-mode="json"]').click();
   const choose = ([chosen]) => {
     file = chosen;
     const picture = file.type.startsWith("image/");
@@ -79,8 +81,29 @@ export function startPredict(form) {
     } else {
       headers["Content-Type"] = "application/json";
     }
-    send.disabled = true;
     const top = find("top");
+    const refuse = (...lines) => {
+      find("idle").hidden = true;
+      find("answer").hidden = false;
+      find("meta").textContent = "";
+      find("raw").replaceChildren();
+      top.classList.add("is-failed");
+      top.replaceChildren(...ticked(lines.join("\n")));
+    };
+    const limit = Number(form.dataset.maxBytes || Infinity);
+    if ((mode === "file" ? file.size : new Blob([json.value]).size) > limit) {
+      refuse(form.dataset.wordLimit);
+      return;
+    }
+    if (mode === "json") {
+      try {
+        JSON.parse(json.value);
+      } catch (error) {
+        refuse(form.dataset.wordJson, error.message);
+        return;
+      }
+    }
+    send.disabled = true;
     const started = performance.now();
     find("idle").hidden = true;
     find("answer").hidden = false;
@@ -97,7 +120,7 @@ export function startPredict(form) {
       paint(find("raw"), answer === null ? text : JSON.stringify(answer, null, 2));
       top.classList.toggle("is-failed", !response.ok || answer === null);
       if (!response.ok || answer === null) {
-        top.textContent = answer?.error_msg || form.dataset.wordFailed;
+        top.replaceChildren(...ticked([answer?.error_msg || form.dataset.wordFailed, answer?.hint].filter(Boolean).join(" ")));
         return;
       }
       const { top: line, bars } = headline(answer);

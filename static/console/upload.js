@@ -1,5 +1,5 @@
 // Uploads: every file goes raw by PUT, with progress, its digest and a second try.
-import { bytes, csrf, explain, lookAgain, make } from "./dom.js";
+import { bytes, csrf, explain, lookAgain, make, ticked } from "./dom.js";
 
 const PARALLEL = 2;
 const HASH_LIMIT = 256 * 1024 * 1024; // bytes; the browser can only hash what fits into memory
@@ -129,7 +129,7 @@ export function startUpload(root) {
     const button = make("button", { type: "button", class: "btn btn-sm" }, words.wordCancel);
     const bar = make("progress", { max: "1", value: "0", "aria-label": file.name });
     const row = make("li", { class: "upload-item" }, make("span", { class: "upload-name" }, pathOf(file)), state, button, bar);
-    const item = { file, row, bar, button, say: (text) => { state.textContent = text; } };
+    const item = { file, row, bar, button, say: (text) => { state.replaceChildren(...ticked(text)); } };
     item.fail = (text) => {
       row.classList.add("is-failed");
       item.say(text);
