@@ -1,21 +1,22 @@
 """How fast the product answers "may he?": decide() with its database, warm and after a change.
 
-    .venv/bin/python -m benchmarks.access [--seconds 2]
+    .venv/bin/python -m benchmarks.access [--quick] [--database-url postgres:///postgres]
 
-Makes its own account in a temporary SQLite file. Every figure is taken in one run, side by side
+Makes its own account in a temporary SQLite file, or in a database of its own on that PostgreSQL
+server. Every figure is taken in one run, side by side
 with the naive evaluator of the tests, which also checks every answer.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks.installation import installation, load_now
 
 STATEMENTS = 20
 USERS_POLICIES = 4
@@ -38,18 +39,14 @@ ACTIONS = [
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=2.0, help="length of each measurement")
+    parser.add_argument("--quick", action="store_true", help="half a second each")
+    parser.add_argument("--database-url", default="", help="a PostgreSQL server; default SQLite")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="modelyard-bench-") as folder:
-        os.environ.update(
-            MODELYARD_VAR=folder, DJANGO_SETTINGS_MODULE="console.settings", DATABASE_URL=""
-        )
-        import django
+    with installation(options.database_url):
+        from django.db import connection
 
-        django.setup()
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
-        run(options.seconds)
+        print(f"{connection.vendor}; {load_now()}")
+        run(0.5 if options.quick else options.seconds)
 
 
 def run(seconds: float) -> None:

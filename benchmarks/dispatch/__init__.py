@@ -1,0 +1,1 @@
+"""From submission to the first line: see ``__main__``."""
