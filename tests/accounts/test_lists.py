@@ -51,6 +51,9 @@ class Shares:
     def operations(self, actor, target):
         return self.rows.get((actor.account_id, target.pk), {})
 
+    def shared_walk(self, actor, action, model):
+        return None  # no index gives the order
+
     def shared_filter(self, actor, action, model):
         keys = [
             row

@@ -40,6 +40,7 @@ PATHS = {
     "bucket": "data",
     "key": "in/a.txt",
     "name": "python_3.11-sklearn-cpu",
+    "kind": "services",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -99,6 +100,34 @@ def test_a_user_form_sent_twice_shows_its_password_once(world: World) -> None:
     user = User.objects.unscoped("test").get(name="twice")
     assert first.status_code == 201
     assert (second.status_code, second["Location"]) == (302, f"/users/{user.pk}")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("url", "form", "made"),
+    [
+        ("/security", {"name": "twice", "days": "7"}, "made one token"),
+        ("/accounts", {"name": "twice"}, "made one account"),
+        ("/users/new", {"name": "twice-too"}, "made one user"),
+    ],
+)
+def test_a_form_with_a_secret_sent_twice_says_so(
+    world: World, url: str, form: dict[str, str], made: str
+) -> None:
+    """The second answer has no secret and leads to where the made thing is listed."""
+    client = world.client("operator" if url == "/accounts" else "root", api=False)
+    once = re.search(r'name="once" value="([^"]+)"', client.get(url).content.decode())
+    assert once
+    body = {**form, "once": once[1]}
+    first, second = client.post(url, body), client.post(url, body, follow=True)
+    assert first.status_code == 201 and "data-secret" in first.content.decode()
+    text = second.content.decode()
+    assert (
+        second.status_code == 200
+        and made in text
+        and form["name"] in text
+        and "data-secret" not in text
+    )
 
 
 @pytest.mark.django_db

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.cast import Cast
+from tests.browser.cast import SAMPLES, Cast, make_digits
 from tests.browser.installation import Installation, running
 from tests.browser.people import CHROMIUM, launch
 from tests.engines import SKLEARN, engine_python
@@ -43,5 +44,26 @@ def cast(installation: Installation, browser: Browser) -> Iterator[Cast]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The story comes first: the other tests look at what it made."""
-    items.sort(key=lambda item: item.path.parent == HERE and item.path.name != "test_story.py")
+    """The chapters of the story come first: the other tests look at what they made."""
+    items.sort(
+        key=lambda item: item.path.parent == HERE and not item.path.name.startswith("test_story")
+    )
+
+
+@pytest.fixture(scope="package")
+def files(cast: Cast, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``mnist-data``, ``mnist-code`` and ``heldout`` as a person would have them on disk."""
+    folder = tmp_path_factory.mktemp("files")
+    make_digits(cast.installation.engines, folder)
+    (folder / "data").rename(folder / "mnist-data")
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(SAMPLES / "sklearn", folder / "mnist-code", ignore=ignore)
+    return folder
+
+
+@pytest.fixture
+def quiet(cast: Cast) -> Iterator[None]:
+    """No step may leave an error in a console, a blocked resource or a failed request behind."""
+    yield
+    for name, person in cast.people.items():
+        assert person.complaints == [], name

@@ -143,6 +143,10 @@ def things(studio: Studio) -> None:
     studio.take(owner, "model")
     owner.open("/audit?q=digits")  # without the many times this script signed in
     studio.take(owner, "audit")
+    owner.open("/quotas")
+    studio.take(owner, "quotas")
+    owner.open("/pools")
+    studio.take(owner, "pools")
     owner.close()
     phone = studio.sit_down("owner", phone=True)
     phone.open("/models")

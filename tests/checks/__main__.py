@@ -18,7 +18,7 @@ from tests.checks import services
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 NO_TESTS = 5  # pytest.ExitCode.NO_TESTS_COLLECTED
-SERIAL = "story or browser"
+WHOLE = "story or browser"  # tests of whole installations
 CLOSING = re.compile(r"\b(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|warnings?)\b")
 RULER = "=" * 78
 
@@ -171,18 +171,19 @@ def static_checks(run: Run) -> None:
 
 
 def tests(run: Run, stack: ExitStack, chosen: list[str], *, fast: bool) -> None:
-    """pytest on SQLite, then what needs the machine for itself, then on PostgreSQL."""
+    """pytest on SQLite, then whole installations, then on PostgreSQL."""
     parallel = ["-n", "2", "--dist", "loadfile"]
     empty = bool(chosen)
     slow = " and not slow" if fast else ""
     run.pytest(
         "pytest, SQLite",
-        [*parallel, "-m", f"not ({SERIAL}){slow}", *chosen],
+        [*parallel, "-m", f"not ({WHOLE}){slow}", *chosen],
         may_be_empty=empty,
     )
     if fast:
         return
-    run.pytest("pytest, story and browser", ["-m", SERIAL, *chosen], may_be_empty=empty)
+    # In one process: the files of the browser's story go on with what the one before has made.
+    run.pytest("pytest, story and browser", ["-m", WHOLE, *chosen], may_be_empty=empty)
     title = "pytest, PostgreSQL"
     try:
         url = stack.enter_context(services.postgres(run.folder / "postgres"))
@@ -195,7 +196,7 @@ def tests(run: Run, stack: ExitStack, chosen: list[str], *, fast: bool) -> None:
         return
     run.pytest(
         title,
-        [*parallel, "-m", f"not ({SERIAL}) and not slow", *chosen],
+        [*parallel, "-m", f"not ({WHOLE}) and not slow", *chosen],
         may_be_empty=empty,
         DATABASE_URL=url,
     )

@@ -39,7 +39,7 @@ def redis(folder: Path) -> Iterator[str]:
         yield given
         return
     folder.mkdir()
-    own = broker.prepare(folder, persistent=False)
+    own = broker.prepare(folder)
     program = Program("redis", own.argv, ready=probes.redis_answers(own.url))
     life = Life(program, log=folder / "log", environment=os.environ, folder=folder)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from compute.backends import (
     UnknownAttempt,
 )
 from compute.backends.local import is_process, kill_process
+from compute.engines.hold import claim
 from compute.runner.state import process_start
 from compute.sandbox import capabilities
 from tests.compute.helpers import Lab, until
@@ -56,6 +58,18 @@ def test_second_launch_adopts_and_a_different_one_is_refused(lab: Lab) -> None:
         lab.backend.launch(replace(spec, env={"A": "1"}))
 
 
+def test_an_engine_is_held_as_long_as_something_runs_from_it(lab: Lab) -> None:
+    attempt = lab.launch(lab.spec(HOLD))
+    until(lambda: lab.backend.observe(attempt).phase == "running")
+    assert claim(lab.engine) is None
+    lab.backend.stop(attempt, 0.0)
+    lab.wait(attempt)
+    descriptor = until(lambda: claim(lab.engine))
+    refused = lab.run("print('never')")
+    os.close(descriptor)
+    assert refused.state["reason_code"] == "ENGINE_MISSING", "it is being removed"
+
+
 def test_finished_attempt_is_not_started_again(lab: Lab) -> None:
     spec = lab.spec("print('once')")
     seen = lab.wait(lab.launch(spec))
@@ -90,6 +104,25 @@ def test_killed_runner_is_seen_as_lost_and_swept(lab: Lab) -> None:
     assert lab.backend.sweep() == []
     for path in state["cgroup"].get("directories", {}).values():
         assert not Path(path).exists()
+
+
+@pytest.mark.skipif("memory" not in REPORT.controllers, reason="no control groups here")
+def test_what_a_runner_left_that_died_while_it_made_the_sandbox_is_ended(lab: Lab) -> None:
+    """Its groups are known before anything runs in them, so even a helper that carries no other
+    mark of the attempt is found."""
+    attempt = lab.launch(lab.spec(HOLD))
+    state = until(lambda: (found := lab.backend.observe(attempt).state).get("cgroup") and found)
+    os.kill(state["pid"], signal.SIGKILL)
+    until(lambda: lab.backend.observe(attempt).phase == "lost")
+    groups = [Path(path) for path in state["cgroup"]["directories"].values()]
+    left = subprocess.Popen(["/bin/sleep", "60"])  # as a half-made sandbox would be
+    for group in groups:
+        (group / "cgroup.procs").write_text(str(left.pid))
+    assert left.pid in lab.backend.processes(attempt)
+    lab.backend.kill(attempt)
+    assert left.wait(5) == -signal.SIGKILL
+    lab.backend.kill(attempt)  # the groups were not empty before their last process was collected
+    assert not [group for group in groups if group.exists()]
 
 
 def test_kill_ends_everything_now(lab: Lab) -> None:

@@ -7,11 +7,14 @@ import os
 import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from compute import environment
 from compute.engines import build, manage
 from compute.engines.catalogue import ENGINES, Engine, engine_types
+from compute.engines.hold import claim, hold
 from tests.compute.helpers import until
 
 TINY = Engine("tiny", "Tiny", "Nothing but Python.", "3.11", (), (), ("json",), 1)
@@ -35,6 +38,7 @@ def test_every_engine_is_pinned_and_named_after_what_it_holds() -> None:
     assert engine_types() == {
         "Scikit_Learn": ("python_3.11-sklearn-cpu",),
         "PyTorch": ("pytorch_2.13-cpu-py_3.11",),
+        "Custom": tuple(ENGINES),
     }
 
 
@@ -46,7 +50,7 @@ def test_digest_changes_with_the_packages_only() -> None:
 
 
 def test_build_is_complete_readable_and_atomic(
-    tiny: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     root = tmp_path / "engines"
     assert manage.status(root, "tiny").phase == "absent"
@@ -75,9 +79,25 @@ def test_build_is_complete_readable_and_atomic(
     assert build.main(["tiny", str(root / "tiny")]) == 0
     assert status.path.exists()
     assert manage.status(root, "tiny").path != status.path
+    assert manage.prune(root) == [], "somebody may have read the link a moment ago"
+    monkeypatch.setattr(manage, "YOUNG_SECONDS", 0.0)
     assert manage.prune(root, in_use=[status.path]) == []
-    assert manage.prune(root) == [status.path]
+    runner = hold(status.path)
+    assert runner is not None
+    assert manage.prune(root) == [], "a runner holds it, of whichever installation"
+    os.close(runner)
+    remover = claim(status.path)
+    assert remover is not None
+    assert hold(status.path) is None, "nobody starts from what is being removed"
+    os.close(remover)
+    settings.MODELYARD_ENGINES = root
+    monkeypatch.delitem(ENGINES, "tiny")  # an engine of another version that shares the directory
+    assert environment.prune() == 1
+    assert not status.path.exists()
+    assert hold(status.path) is None
+    monkeypatch.setitem(ENGINES, "tiny", newer)
     assert manage.status(root, "tiny").phase == "ready"
+    assert environment.prune() == 0
 
 
 def test_failed_build_says_why_and_leaves_nothing(

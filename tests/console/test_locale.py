@@ -244,7 +244,7 @@ def test_a_status_is_told_in_words_on_both_levels() -> None:
     left = Invitation(phase="ACCEPTED", secondary="LEFT")
     with translation.override("zh-hans"):
         assert (str(status_of(job)["label"]), status_of(job)["secondary"]) == ("运行中", "准备中")
-        assert (str(status_of(left)["label"]), status_of(left)["secondary"]) == ("已关联", "已退出")
+        assert (str(status_of(left)["label"]), status_of(left)["secondary"]) == ("已退出", "")
     with translation.override("en"):
         assert status_of(job)["secondary"] == "Preparing"
         assert status_of(TrainingJob(phase="Running", secondary="New"))["secondary"] == "New"

@@ -127,7 +127,7 @@ def test_a_program_that_dies_is_started_again_and_the_terminal_says_so(supervise
     running.says("all ready")
     first = running.pids()["web"]
     os.kill(first, signal.SIGKILL)
-    running.says(f"web (process {first}) ended, killed by SIGKILL; starting it again in 0.5 s")
+    running.says(f"web (process {first}) ended, killed by SIGKILL; starting it again in 0.25 s")
     running.says("web is ready again")
     second = running.pids()["web"]
     assert second != first and not gone(second)

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from console.supervisor import (
     supervisor,
 )
 from console.supervisor.process import Life, Program
-from console.supervisor.programs import Size
+from console.supervisor.programs import Size, web
 
 
 def mode(path: Path) -> int:
@@ -159,7 +160,7 @@ def test_a_port_is_remembered_while_it_is_free(tmp_path):
 # -- broker --------------------------------------------------------------------------------------
 
 
-def test_the_broker_serves_with_its_password_only_and_keeps_messages_over_kill_9(tmp_path):
+def test_the_broker_serves_with_its_password_only_and_keeps_nothing_on_disk(tmp_path):
     import redis
 
     folder = tmp_path / 'a "quoted" folder'
@@ -191,7 +192,9 @@ def test_the_broker_serves_with_its_password_only_and_keeps_messages_over_kill_9
         client.close()
         life.reap()
         life, client = run()
-        assert client.lrange("queue", 0, -1) == [b"look at 1"]
+        assert client.lrange("queue", 0, -1) == [], "a message only points at a row"
+        kept = {path.name for path in folder.iterdir()} - {"log"}
+        assert kept == {"password", "port", "url", "valkey.conf"}, "a full disk stops nothing"
         client.close()
     finally:
         life.reap()
@@ -351,3 +354,18 @@ def test_stamps_change_with_content_names_and_boundaries(tmp_path):
     assert not stamps.current(stamp, first)
     stamps.keep(stamp, first)
     assert stamps.current(stamp, first)
+
+
+@pytest.mark.parametrize(
+    ("set_by_operator", "heaps"), [({}, "2"), ({"MALLOC_ARENA_MAX": "7"}, "7")]
+)
+def test_the_web_process_gets_few_heaps_unless_the_operator_says_otherwise(
+    tmp_path, set_by_operator, heaps
+):
+    shown = (sys.executable, "-c", "import os; print(os.environ['MALLOC_ARENA_MAX'])")
+    program = replace(web("127.0.0.1", 81, Size()), argv=shown)
+    base = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
+    life = Life(program, log=tmp_path / "log", environment=base | set_by_operator, folder=tmp_path)
+    os.waitid(os.P_PID, life.pid, os.WEXITED | os.WNOWAIT)
+    assert life.last_words() == [heaps]
+    assert life.reap() == 0

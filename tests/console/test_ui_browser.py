@@ -143,6 +143,8 @@ def test_predict_previews_sends_and_ranks(page: Page) -> None:
     picture = Path(__file__).parent.parent.parent / "static" / "console" / "mark.svg"
     page.goto("/open-patterns")
     form = page.locator("#try")
+    expect(form.locator("[data-predict-json]")).to_be_visible()  # there is an example: it begins so
+    form.get_by_role("button", name="File").click()
     expect(form.get_by_role("button", name="Predict")).to_be_disabled()
     form.locator("input[type=file]").set_input_files(picture)
     expect(form.locator("[data-predict-preview]")).to_be_visible()
@@ -151,6 +153,45 @@ def test_predict_previews_sends_and_ranks(page: Page) -> None:
     expect(form.locator(".predict-bars progress")).to_have_count(3)
     received = ui_urls.RECEIVED
     assert received == [{"field": "images", "size": picture.stat().st_size}]
+
+
+def test_predict_sends_no_json_that_cannot_be_read(page: Page) -> None:
+    page.goto("/open-patterns")
+    form = page.locator("#try")
+    form.locator("[data-predict-json]").fill('{"x": }')
+    form.get_by_role("button", name="Predict").click()
+    expect(form.locator("[data-predict-top]")).to_contain_text("nothing was sent")
+    expect(form.locator("[data-predict-raw]")).not_to_be_visible()
+    assert ui_urls.RECEIVED == []
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 800, 360])
+def test_no_table_is_wider_than_its_card(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/open-patterns")
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll(".table-wrap")]
+          .filter((one) => one.scrollWidth > one.clientWidth + 1)
+          .map((one) => `${one.scrollWidth} in ${one.clientWidth}`)"""
+    )
+    assert wide == []
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll(".stages")]
+          .filter((one) => one.scrollWidth > one.clientWidth + 1).length"""
+    )
+    assert cut == 0
+
+
+def test_a_region_shows_that_it_has_the_focus(page: Page) -> None:
+    page.goto("/open-patterns")
+    region = page.locator("#region-top")
+    region.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    outline = page.locator(".topbar .region-switch").evaluate(
+        "(one) => getComputedStyle(one).outlineStyle"
+    )
+    assert outline == "solid"
 
 
 def test_bulk_bar_counts_and_clears(page: Page) -> None:

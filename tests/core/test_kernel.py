@@ -176,7 +176,7 @@ class TestReconcile:
             assert fresh(obj).phase == "Creating"
         reconcile.look("training.trainingjob", str(obj.pk))
         parked = fresh(obj)
-        assert (parked.phase, parked.reason) == ("Abnormal", "RECONCILE_ERROR")
+        assert (parked.phase, parked.reason) == ("Failed", "RECONCILE_ERROR")
         assert "ZeroDivisionError" in parked.detail["trace"]
 
     def test_due_lists_what_must_be_looked_at(self, account: Any) -> None:
@@ -186,6 +186,96 @@ class TestReconcile:
         job(account, phase="Completed", next_look_at=now - dt.timedelta(seconds=1))
         assert ("training.trainingjob", str(due.pk)) in list(reconcile.due())
         assert len([1 for label, _id in reconcile.due() if label == "training.trainingjob"]) == 1
+
+
+class TestRounds:
+    """A move during a look is followed up by that look; nobody writes himself a letter."""
+
+    def look(self, monkeypatch: pytest.MonkeyPatch, obj: Any, *steps: Any) -> list[str]:
+        """Look once, with a reconciler that takes one step a round; the phases it found."""
+        seen: list[str] = []
+        left = list(steps)
+
+        def reconciler(found: Any) -> float | None:
+            seen.append(found.phase)
+            return left.pop(0)(found) if left else None  # type: ignore[no-any-return]
+
+        monkeypatch.setitem(reconcile._reconcilers, "training.trainingjob", reconciler)
+        reconcile.look("training.trainingjob", str(obj.pk))
+        return seen
+
+    @staticmethod
+    def to(phase: str, wait: float | None = None) -> Any:
+        def step(found: Any) -> float | None:
+            states.transition(found, phase, actor=PLATFORM)
+            return wait
+
+        return step
+
+    def test_a_move_brings_another_round_and_no_message(
+        self, account: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        obj = job(account)
+        assert self.look(monkeypatch, obj, self.to("Pending", 5.0)) == ["Creating", "Pending"]
+        assert not OutboxMessage.objects.filter(resource_id=str(obj.pk)).exists()
+        assert fresh(obj).next_look_at > timezone.now() + dt.timedelta(seconds=1)
+
+    def test_nothing_to_see_yet_ends_the_look(
+        self, account: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        obj = job(account)
+        step = self.to("Pending", reconcile.NotBefore(30.0))
+        assert self.look(monkeypatch, obj, step) == ["Creating"]
+        assert fresh(obj).next_look_at > timezone.now() + dt.timedelta(seconds=20)
+
+    def test_somebody_who_asks_meanwhile_is_heard_all_the_same(
+        self, account: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        obj = job(account)
+
+        def asked(found: Any) -> float | None:
+            Lease.objects.update(again=True)  # as a second look does that finds this one going on
+            return self.to("Pending", reconcile.NotBefore(30.0))(found)  # type: ignore[no-any-return]
+
+        assert self.look(monkeypatch, obj, asked) == ["Creating", "Pending"]
+
+    def test_the_end_is_the_end(self, account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        obj = job(account)
+        assert self.look(monkeypatch, obj, self.to("Failed")) == ["Creating"]
+        assert fresh(obj).next_look_at is None
+
+    def test_what_never_rests_makes_room_for_others(
+        self, account: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        obj = job(account)
+
+        def restless(found: Any) -> float | None:
+            outbox.poke(found)
+            return 60.0
+
+        seen = self.look(monkeypatch, obj, *[restless] * 10)
+        assert len(seen) == reconcile.ROUNDS
+        assert ("training.trainingjob", str(obj.pk)) in list(reconcile.due())
+
+    def test_another_object_gets_its_message(
+        self, account: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        obj, other = job(account), job(account)
+
+        def step(found: Any) -> float | None:
+            states.transition(other, "Pending", actor=PLATFORM)
+            return None
+
+        assert self.look(monkeypatch, obj, step) == ["Creating"]
+        assert OutboxMessage.objects.filter(resource_id=str(other.pk)).count() == 1
+
+    def test_after_the_look_moves_are_told_again(
+        self, account: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        obj = job(account)
+        self.look(monkeypatch, obj)
+        states.transition(fresh(obj), "Pending", actor=PLATFORM)
+        assert OutboxMessage.objects.filter(resource_id=str(obj.pk)).count() == 1
 
 
 class TestOutbox:
@@ -218,6 +308,40 @@ class TestOutbox:
         assert outbox.sweep() == 1
         assert sent == [str(obj.pk)]
         assert outbox.sweep() == 0, "published once"
+
+    def test_a_broker_that_is_away_is_not_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whoever submits something must not wait for the broker's library to try again."""
+        from celery import Celery
+        from kombu.exceptions import OperationalError
+        from kombu.utils import functional
+
+        from console.celery import app
+
+        def refuse(seconds: float) -> None:
+            raise AssertionError(f"waits {seconds} s")
+
+        monkeypatch.setattr(functional, "sleep", refuse)
+        away = Celery(broker="redis://127.0.0.1:9/0", set_as_current=False)
+        away.conf.broker_transport_options = app.conf.broker_transport_options
+        with pytest.raises(OperationalError):
+            away.send_task("core.look", retry=False)
+
+    def test_one_message_that_cannot_go_keeps_the_rest(
+        self, account: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+
+        def send(kind: str, pk: str) -> None:
+            asked.append(pk)
+            raise ConnectionError("no broker")
+
+        monkeypatch.setattr(outbox, "publish_nowhere", send)
+        for _number in range(3):
+            OutboxMessage.objects.create(resource_type="t", resource_id="1")
+        OutboxMessage.objects.update(created_at=timezone.now() - dt.timedelta(seconds=10))
+        assert outbox.sweep() == 0
+        assert len(asked) == 1, "the others would wait for the same broker"
+        assert OutboxMessage.objects.filter(published_at=None).count() == 3
 
     def test_nothing_leaves_before_the_commit(
         self, account: Any, django_capture_on_commit_callbacks: Any

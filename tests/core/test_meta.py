@@ -120,6 +120,7 @@ def test_every_task_is_known() -> None:
         "core.look": "type and id",
         "core.sweep": "nothing",
         "core.forget": "nothing",
+        "core.analyze": "nothing",
         "storage.sweep": "nothing",
         "compute.sweep": "nothing",
         "accounts.forget": "nothing",

@@ -86,6 +86,9 @@ class Open:
     def operations(self, actor: Any, target: Any) -> dict[str, str]:
         return dict(self.actions) if target == self.dataset else {}
 
+    def shared_walk(self, actor: Any, action: str, model: Any) -> None:
+        return None  # no index gives the order
+
     def shared_filter(self, actor: Any, action: str, model: Any) -> Any:
         from django.db.models import Q
 

@@ -20,12 +20,15 @@ SPECIAL = {  # parameters that name no object of the slug
     "api/v1/accounts/<str:pk>": "account",
     "accounts/<str:pk>": "account",
     "api/v1/tokens/<uuid:pk>": "token",
+    "api/v1/dirty-slots/<uuid:pk>": "token",  # no slot: what a stranger learns is the same
+    "slots/<uuid:pk>": "token",
     "security/tokens/<uuid:pk>": "token",
     "security/sessions/<uuid:pk>": "session",
     "api/v1/policy-attachments/<int:pk>": "attachment",
 }
 #: bodies that a caller with every right would get through; the rest sends {}
 BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
+    "put api/v1/accounts/<str:pk>/quotas/<str:kind>": lambda w: {"limit": 5},
     "post api/v1/buckets": lambda w: {"name": "another"},
     "post api/v1/datasets": lambda w: {"name": "another", "format": "files"},
     "post api/v1/datasets/<uuid:pk>/add-version": lambda w: {"bucket": "data", "prefix": "in"},
@@ -127,6 +130,7 @@ def _filled(world: World, route: str, slug: str) -> str:
         "bucket": "data",
         "key": "in/a.txt",
         "path": "model/config.json" if slug == "models" else "a.txt",
+        "kind": "groups",
         "name": "python_3.11-sklearn-cpu",
     }
     return re.sub(r"<\w+:(\w+)>", lambda match: values[match[1]], route)

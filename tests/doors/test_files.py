@@ -45,6 +45,9 @@ def assert_inert(response: Any, where: str) -> None:
     assert "X-Evil" not in response.headers, where
     assert response["Cache-Control"] == "private, no-cache", where
     assert not response.has_header("Access-Control-Allow-Origin"), where
+    assert response["Cross-Origin-Resource-Policy"] == "same-origin", where
+    kind = response["Content-Type"].partition(";")[0]
+    assert "script" not in kind and "css" not in kind, where  # some browsers go by the type alone
     b"".join(response.streaming_content)
 
 
@@ -63,6 +66,47 @@ def test_every_kind_of_upload_comes_back_inert(world: World, name: str) -> None:
             assert answer.status_code == 201, answer.content
         for client in (root, world.client("root", api=False)):
             assert_inert(client.get(path), name)
+        transaction.set_rollback(True)
+
+
+EMBEDDED = (
+    "script", "style", "worker", "sharedworker", "serviceworker", "audioworklet", "paintworklet",
+    "iframe", "frame", "embed", "object", "font", "manifest", "xslt", "json", "report", "track",
+    "Script", "something-new", "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wanted", EMBEDDED)
+def test_uploads_are_nothing_to_run_or_embed(world: World, wanted: str) -> None:
+    """The policy of our pages allows scripts of our origin, and uploads lie in it too. Also not
+    from the browser's cache, which asks whether what it has is still the same."""
+    with transaction.atomic():
+        path = "/api/v1/buckets/data/objects/up/code.js"
+        root = world.client("root", api=True)
+        put = root.generic("PUT", path, b"alert(1)", content_type="text/javascript")
+        for address in (
+            path,
+            f"/api/v1/dataset-versions/{world.ids['dataset-versions']}/files/a.txt",
+            f"/api/v1/models/{world.ids['models']}/files/model/config.json",
+        ):
+            for known in ({}, {"If-None-Match": put["ETag"]}, {"If-None-Match": "*"}):
+                page = world.client("root", api=False)
+                answer = page.get(address, headers={"Sec-Fetch-Dest": wanted, **known})
+                assert answer.status_code == 403, (address, known)
+                assert answer.json()["error_code"] == "NOT_FOR_EMBEDDING"
+                assert answer["X-Content-Type-Options"] == "nosniff"
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("wanted", ["empty", "document", "image", "audio", "video"])
+def test_downloads_and_previews_still_work(world: World, wanted: str) -> None:
+    with transaction.atomic():
+        path = "/api/v1/buckets/data/objects/up/picture.png"
+        root = world.client("root", api=True)
+        root.generic("PUT", path, b"\x89PNG", content_type="image/png")
+        answer = world.client("root", api=False).get(path, headers={"Sec-Fetch-Dest": wanted})
+        assert answer["Content-Type"] == "image/png"
+        assert_inert(answer, wanted)
         transaction.set_rollback(True)
 
 
@@ -92,6 +136,20 @@ def test_files_of_datasets_and_models_are_inert_too(world: World) -> None:
         f"/api/v1/models/{world.ids['models']}/files/model/config.json",
     ):
         assert_inert(client.get(path), path)
+
+
+@pytest.mark.parametrize("sign", ["%0A", "%0D%0A", "%0a", "%E2%80%A8", "%00", "%7F"])
+@pytest.mark.parametrize("where", ["{}a", "a{}b", "a/{}", "a{}"])
+def test_a_key_with_a_control_character_is_told_the_rule(
+    world: World, sign: str, where: str
+) -> None:
+    """Not “not found”, which would be said of a key that could exist."""
+    for method in ("GET", "HEAD", "PUT", "DELETE"):
+        path = f"/api/v1/buckets/data/objects/{where.format(sign)}"
+        answer = world.client("root", api=True).generic(method, path, b"x")
+        assert answer.status_code == 400, (method, answer.status_code)
+        if method != "HEAD":
+            assert answer.json()["error_code"] in ("BAD_KEY", "UNSTORABLE_TEXT")
 
 
 @pytest.mark.parametrize(

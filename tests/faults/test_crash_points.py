@@ -87,7 +87,9 @@ class Host(Seen):
         self.ends(attempt, outcome="stopped", reason_code="STOPPED_BY_USER", message="Stopped.")
 
     def kill(self, attempt: str) -> None:
-        raise AttemptConflict(f"nothing needed to be killed: {attempt}")
+        if not self.observe(attempt).final:
+            raise AttemptConflict(f"nothing needed to be killed: {attempt}")
+        self._hit()
 
     def _hit(self) -> None:
         if self.countdown is not None:
@@ -251,19 +253,20 @@ class TestJob:
         assert every_kill(host, make, check) >= 3
 
 
-class TestService:
-    def made(self) -> Service:
-        service = Service(
-            **own(people.root(f"crash-{next(_numbers)}")),
-            model_label="digits V001",
-            model_account_id="1234567890",
-            engine="python_3.11-sklearn-cpu",
-            flavor=FLAVOR,
-        )
-        states.start(service, Service.Phase.PENDING)
-        service.save()
-        return service
+def made_service() -> Service:
+    service = Service(
+        **own(people.root(f"crash-{next(_numbers)}")),
+        model_label="digits V001",
+        model_account_id="1234567890",
+        engine="python_3.11-sklearn-cpu",
+        flavor=FLAVOR,
+    )
+    states.start(service, Service.Phase.PENDING)
+    service.save()
+    return service
 
+
+class TestService:
     def test_starting(self, host: Host) -> None:
         def check(service: Service) -> None:
             rows = Instance.objects.filter(service=service)
@@ -275,11 +278,11 @@ class TestService:
             assert [str(slot.attempt) for slot in held] == ids
 
         host.socket_path = lambda attempt: Path("/nowhere/server.sock")  # type: ignore[method-assign]
-        assert every_kill(host, self.made, check) >= 4
+        assert every_kill(host, made_service, check) >= 4
 
     def test_stopping(self, host: Host) -> None:
         def make() -> Service:
-            service = self.made()
+            service = made_service()
             Service.objects.unscoped("test").filter(pk=service.pk).update(
                 phase="Running", desired="stopped"
             )

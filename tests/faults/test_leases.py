@@ -99,14 +99,14 @@ class TestLease:
     ) -> None:
         obj = job(accounts.account())
         away = [True]
-        delete = type(Lease.objects.all()).delete
+        delete = type(Lease.objects.all())._raw_delete
 
-        def unreliable(rows: Any) -> Any:
+        def unreliable(rows: Any, using: str) -> Any:
             if rows.model is Lease and away[0]:
                 raise OperationalError("server closed the connection unexpectedly")
-            return delete(rows)
+            return delete(rows, using)
 
-        monkeypatch.setattr("django.db.models.query.QuerySet.delete", unreliable)
+        monkeypatch.setattr("django.db.models.query.QuerySet._raw_delete", unreliable)
         assert reconcile.look(KIND, str(obj.pk)) == "done"
         assert Lease.objects.count() == 1
         with pytest.raises(DatabaseError):

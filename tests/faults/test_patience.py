@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import http.server
+import os
 import socket
 import threading
 import time
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.signals import worker_ready
 
+from compute import local, tasks
 from compute.runner import state as states
+from compute.runner.log import WAITING, LogWriter, end_offset, read_log
 from compute.runner.state import State, StateFile, read_state, write_atomic
-from compute.runner.storage import Client, StorageError
+from compute.runner.storage import ADDRESS, Client, StorageError
 
 PAUSES = (0.05, 0.1)
 
@@ -157,6 +161,104 @@ class TestAbsence:
         client.close()
         back.join()
         assert len(Handler.stored) == 1
+
+
+class TestAddress:
+    """The platform was started again on another port while an attempt ran."""
+
+    def test_the_address_beside_the_credential_is_followed(
+        self, place: Place, output: Path
+    ) -> None:
+        place.open()
+        elsewhere = Place()
+        elsewhere.open()
+        client = client_of(place, output, [], patience=30)
+        put(client, output, "before.bin")
+        place.close()
+        Handler.stored.clear()
+        told = output.with_name(ADDRESS)
+        threading.Timer(0.3, lambda: told.write_text(elsewhere.url)).start()
+        try:
+            put(client, output, "after.bin")
+        finally:
+            client.close()
+            elsewhere.close()
+        assert [path.rpartition("/")[2] for path in Handler.stored] == ["after.bin"]
+
+    @pytest.mark.parametrize("text", ["", "ftp://elsewhere", "no address", "\xfc"])
+    def test_what_is_no_address_changes_nothing(
+        self, place: Place, output: Path, text: str
+    ) -> None:
+        place.open()
+        output.with_name(ADDRESS).write_text(text, encoding="latin-1")
+        client = client_of(place, output, [], patience=30)
+        put(client, output)
+        client.close()
+        assert len(Handler.stored) == 1
+
+    def test_every_worker_that_starts_tells_it(self, settings: Any, tmp_path: Path) -> None:
+        settings.VAR_DIR = tmp_path / "var"
+        settings.WEB_URL = "http://127.0.0.1:4242"
+        assert tasks.tell_address in [told() for _key, told in worker_ready.receivers]
+        worker_ready.send(sender=None)
+        told = local.credential_file(ADDRESS)
+        assert told.read_text() == "http://127.0.0.1:4242/api/v1"
+        assert told.stat().st_mode & 0o777 == 0o600
+        settings.WEB_URL = "http://127.0.0.1:4343"
+        worker_ready.send(sender=None)
+        assert told.read_text() == "http://127.0.0.1:4343/api/v1"
+
+
+class TestFullDiskLog:
+    """Lines that a program prints while the disk is full."""
+
+    @pytest.fixture
+    def room(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+        there = [True]
+        write = os.write
+
+        def limited(descriptor: int, data: Any) -> int:
+            if not there[0]:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(descriptor, data)
+
+        monkeypatch.setattr("compute.runner.log.os.write", limited)
+        return there
+
+    def test_they_are_kept_in_order(self, room: list[bool], tmp_path: Path) -> None:
+        log = LogWriter(tmp_path / "log", 1 << 20)
+        log.write(b"one\n")
+        room[0] = False
+        log.write(b"two\n")
+        log.note("three")
+        assert log.flush() is False
+        assert log.tail(100).endswith(b"one\ntwo\n[modelyard] three\n"), "classified by it"
+        assert read_log(tmp_path / "log", 0, 100)[0] == b"one\n"
+        room[0] = True
+        log.write(b"four\n")
+        assert log.flush() is True
+        assert read_log(tmp_path / "log", 0, 100)[0] == b"one\ntwo\n[modelyard] three\nfour\n"
+
+    def test_memory_is_bounded(self, room: list[bool], tmp_path: Path) -> None:
+        log = LogWriter(tmp_path / "log", 64 << 20)
+        room[0] = False
+        for _piece in range(40):
+            log.write(b"x" * 65536)
+        room[0] = True
+        assert log.flush() is True
+        assert end_offset(tmp_path / "log") == WAITING
+
+    def test_the_end_of_the_attempt_waits_for_them(self, room: list[bool], tmp_path: Path) -> None:
+        log = LogWriter(tmp_path / "log", 1 << 20)
+        file = StateFile(tmp_path / "state.json", State("a", 1, "job"))
+        room[0] = False
+        log.note("the last words")
+        freed = threading.Timer(0.7, lambda: room.__setitem__(0, True))
+        freed.start()
+        file.finish(log.flush)
+        freed.join()
+        assert read_state(file.path)["phase"] == "exited"
+        assert read_log(tmp_path / "log", 0, 100)[0].endswith(b"the last words\n")
 
 
 class TestFullDisk:

@@ -9,13 +9,23 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
 
 from compute.catalog.flavors import Pool
+from tests.engines import SKLEARN, engine_python
 from tests.hostile.house import TURN, House, tiny_engines
+from tests.hostile.shop import Shop
 
 
 @pytest.fixture
-def engines(tmp_path: Path) -> Path:
-    """Where engines lie; tests of services take the real ones instead."""
+def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where engines lie: the real scikit-learn engine for services, whose model servers need its
+    packages, and a tiny one for jobs."""
+    if "shop" in request.fixturenames:
+        return engine_python(SKLEARN).parents[2]
     return tiny_engines(tmp_path / "engines")
+
+
+@pytest.fixture
+def shop(house: House, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    return Shop(house, monkeypatch)
 
 
 @pytest.fixture

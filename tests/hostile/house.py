@@ -283,9 +283,10 @@ def ended(
 
 
 def escaped(text: str) -> str:
-    from django.utils.html import escape
+    """A sentence as pages show it."""
+    from console.ui.html import ticked
 
-    return str(escape(text))
+    return str(ticked(text))
 
 
 def agency_of(owner: people.Person, *actions: str) -> Agency:

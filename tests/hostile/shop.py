@@ -36,12 +36,22 @@ APIS = [
         "response": {"Content-type": "application/json", "data": {"type": "object"}},
     }
 ]
+SERVE = ["python", "serve.py"]
 CONFIG = {
     "model_algorithm": "test",
     "model_type": "Scikit_Learn",
     "runtime": "python_3.11-sklearn-cpu",
     "apis": APIS,
 }
+
+
+# Waits until the server in front answers. Taken away earlier, it could not start at all.
+ANSWERS = (
+    "path, peer = '/run/modelyard/server.sock', socket.socket(socket.AF_UNIX)\n"
+    "while not os.path.exists(path) or peer.connect_ex(path): time.sleep(0.05)\n"
+    "peer.sendall(b'GET /health HTTP/1.1\\r\\nHost: instance\\r\\n\\r\\n')\n"
+    "assert peer.recv(64).startswith(b'HTTP/1.1 503')\n"
+)
 
 
 @dataclass
@@ -78,6 +88,7 @@ class Shop:
         def short(*arguments: Any) -> Any:
             spec = made(*arguments)
             options = ("--timeout", str(timeout), "--drain", "1", "--linger", "0.1")
+            options += ("--settle", "0.3")
             return replace(spec, argv=(*spec.argv, *options), grace_seconds=3.0)
 
         monkeypatch.setattr(instances, "run_spec", short)
@@ -102,7 +113,14 @@ class Shop:
 
     def deploy(self, code: str, *, replicas: int = 1, flavor: str = "", **more: Any) -> Service:
         """A service of a package that passed the check; nothing has looked at it yet."""
-        model = self.package(HEAD + code, **more)
+        return self.serve(self.package(HEAD + code, **more), replicas=replicas, flavor=flavor)
+
+    def command(self, program: str, *, flavor: str = "", **config: Any) -> Service:
+        """A service of a package with its own command, by default ``program`` as serve.py."""
+        made = {"model_algorithm": "test", "model_type": "Custom", "command": SERVE, **config}
+        return self.serve(self.package(None, made, **{"serve.py": program}), flavor=flavor)
+
+    def serve(self, model: Model, *, replicas: int = 1, flavor: str = "") -> Service:
         assert model.phase == "Published", model.problems
         spec = {
             "name": f"s{self.number}",
@@ -128,12 +146,14 @@ class Shop:
             serving.stop(self.house.owner.actor, service, {})
         return self.until(service, "Stopped")
 
-    def call(self, service: Service, body: Any = None, seconds: float = 30.0) -> Said:
+    def call(
+        self, service: Service, body: Any = None, seconds: float = 30.0, path: str = "/"
+    ) -> Said:
         """One prediction through the gateway's own application, as the owner."""
         with TURN:
             bearer = f"Bearer {people.token(self.house.owner, dt.timedelta(hours=1))}"
             decision = resolve(str(service.pk), bearer, "a-request-of-a-test")
-        return asyncio.run(asyncio.wait_for(_call(service, decision, body or {}), seconds))
+        return asyncio.run(asyncio.wait_for(_call(service, decision, body or {}, path), seconds))
 
 
 class _Resolver:
@@ -150,7 +170,7 @@ async def _sink(batch: Batch) -> None:
     assert batch.counts is not None
 
 
-async def _call(service: Service, decision: Target | Refusal, body: Any) -> Said:
+async def _call(service: Service, decision: Target | Refusal, body: Any, tail: str) -> Said:
     said, asked = Said(), asyncio.Event()
     app = create_app(_Resolver(decision), _sink, Settings(report_every=3600))
     raw = json.dumps(body).encode()
@@ -172,7 +192,7 @@ async def _call(service: Service, decision: Target | Refusal, body: Any) -> Said
         if len(said.body) < KEPT:
             said.body += piece
 
-    path = f"/v1/infers/{service.pk}/"
+    path = f"/v1/infers/{service.pk}{tail}"
     headers = {
         "content-type": "application/json",
         "content-length": str(len(raw)),

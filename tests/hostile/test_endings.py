@@ -7,8 +7,10 @@ from django.db import transaction
 
 from accounts.agency import services as agencies
 from core.errors import Conflict, ValidationFailed
+from core.services import perform
 from storage.object import services as objects
 from storage.object.models import StoredObject
+from tests.accounts import make
 from tests.hostile.house import HOLD, OUT, TURN, House, ended, without
 from tests.storage import people
 from training.job import services as jobs
@@ -173,6 +175,29 @@ def test_agency_revoked_while_running(house: House) -> None:
     assert "{" not in told["message"], "a person reads this"
     assert told["detail"]["exit_code"] == 0
     assert house.outputs(job) == {}
+
+
+def test_an_upload_that_failed_is_retried_and_completes(house: House) -> None:
+    """Nothing is trained again: the file that the program wrote the first time arrives."""
+    job = house.submit(
+        OUT + "import time\nprint('ready', flush=True)\n"
+        "while not os.path.exists(out + '/go'): time.sleep(0.05)\n"
+        "open(out + '/model', 'w').write('weights')\n"
+    )
+    job = house.ready(job)
+    without(house.agency)
+    go = house.backend.directory(house.attempts(job)[-1])
+    (go / "work/home/modelarts/outputs/train_url_0/go").write_text("")
+    ended(house, house.over(job), "Failed", "UPLOAD_FAILED", "PutObject")
+    assert house.outputs(job) == {}
+    with TURN:
+        make.attach(house.agency, make.statement("Allow", "obs:*:*"))
+        job = perform(house.owner.actor, job, "retry-upload", {})
+    assert (job.phase, job.secondary) == ("Running", "Uploading")
+    job = house.over(job)
+    assert (job.phase, job.reason) == ("Completed", ""), job.message
+    assert house.outputs(job)["model"] == b"weights"
+    assert house.log(job).count("ready") == 1 and len(house.attempts(job)) == 1
 
 
 def revoke(house: House) -> None:

@@ -9,13 +9,8 @@ import pytest
 from core.errors import AppError
 from registry.model.models import Model, ModelFile
 from registry.model.services import create
-from tests.hostile.house import TURN, House, escaped
+from tests.hostile.house import TURN, escaped
 from tests.hostile.shop import APIS, CONFIG, GOOD, HEAD, Shop
-
-
-@pytest.fixture
-def shop(house: House, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    return Shop(house, monkeypatch)
 
 
 def refused(shop: Shop, model: Model, code: str) -> dict[str, Any]:

@@ -10,22 +10,10 @@ import pytest
 from django.utils import timezone
 
 from serving.service.models import Service
-from tests.engines import SKLEARN, engine_python
-from tests.hostile.house import TURN, House, wait
-from tests.hostile.shop import GOOD, Shop, failed
+from tests.hostile.house import TURN, wait
+from tests.hostile.shop import ANSWERS, GOOD, Shop, failed
 
 FLOOD_MB = int(os.environ.get("MODELYARD_HOSTILE_ANSWER_MB", "128"))
-
-
-@pytest.fixture
-def engines() -> Path:
-    """The real scikit-learn engine: model servers need its packages."""
-    return engine_python(SKLEARN).parents[2]
-
-
-@pytest.fixture
-def shop(house: House, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    return Shop(house, monkeypatch)
 
 
 def test_raises_on_import(shop: Shop) -> None:
@@ -169,10 +157,7 @@ def test_load_that_never_ends(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_listens_on_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = shop.deploy(
-        "while not os.path.exists('/run/modelyard/server.sock'): time.sleep(0.05)\n"
-        "os.unlink('/run/modelyard/server.sock')\nprint('unlinked', flush=True)\n" + GOOD
-    )
+    service = shop.deploy(ANSWERS + "os.unlink(path)\nprint('unlinked', flush=True)\n" + GOOD)
     service = shop.house.until(service, lambda row: "unlinked" in shop.house.log(row))
     service = shop.house.until(service, lambda row: "No such" in shop.rows(row)[-1].message)
     too_late(service, monkeypatch)

@@ -132,10 +132,14 @@ class FakeResolver:
     def __init__(self):
         self.target = None
         self.asked = []
+        self.refusal = None
+        self.away = False
 
     async def authorize(self, service_id, authorization, method, request_id, source_ip):
         self.asked.append((service_id, authorization, method, request_id))
-        if service_id == "broken":
+        if self.refusal is not None:
+            return self.refusal
+        if self.away or service_id == "broken":
             raise RuntimeError("evaluator failed")
         if authorization != "Bearer my_good":
             return Refusal(
@@ -153,13 +157,13 @@ class FakeResolver:
 class House:
     """Everything a test needs: gateway url, resolver, instances, counted batches."""
 
-    def __init__(self, tmp_path):
+    def __init__(self, tmp_path, **settings):
         self.tmp_path = tmp_path
         self.resolver = FakeResolver()
         self.batches = []
         self.echoes, self.servers = {}, {}
         self.fail_sink = False
-        self.settings = Settings(report_every=0.05, cooldown=0.2)
+        self.settings = Settings(report_every=0.05, cooldown=0.2, **settings)
         self.app = create_app(self.resolver, self.sink, self.settings)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

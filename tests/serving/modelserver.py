@@ -19,7 +19,7 @@ HEAD = "from model_service.model_service import SingleNodeService\n"
 class ModelServer:
     """One server process; its output is in `output()`, its status lines in `stages()`."""
 
-    def __init__(self, model_dir, *options, engine=SKLEARN):
+    def __init__(self, model_dir, *options, engine=SKLEARN, before=()):
         # A unix socket's path is at most 107 bytes; pytest's own directories are longer.
         self.folder = tempfile.TemporaryDirectory(prefix="my-ms-")
         self.socket = Path(self.folder.name) / "s.sock"
@@ -27,6 +27,7 @@ class ModelServer:
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
                 [
+                    *before,
                     engine_python(engine),
                     "-u",
                     MAIN,

@@ -45,6 +45,26 @@ def test_any_method_is_forwarded(house, method):
     assert method == "HEAD" or json.loads(body)["method"] == method
 
 
+@pytest.mark.parametrize("method", ["CONNECT", "TRACE", "PROPFIND"])
+def test_a_tunnel_or_an_echo_is_not_asked_of_a_model(house, method):
+    house.route(house.instance("a"))
+    answer = raw(house, method)
+    assert answer.startswith(b"HTTP/1.1 405 ") and b"METHOD_NOT_ALLOWED" in answer
+    assert b"allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" in answer
+    assert house.echoes["a"].calls == 0 and house.resolver.asked == []
+
+
+def raw(house, method):
+    """One request byte by byte as it stands here, and everything that is answered to it."""
+    with socket.create_connection(("127.0.0.1", house.port)) as line:
+        line.sendall(
+            f"{method} /v1/infers/svc HTTP/1.1\r\nHost: g\r\n"
+            "Authorization: Bearer my_good\r\nConnection: close\r\n\r\n".encode()
+        )
+        line.settimeout(5)
+        return b"".join(iter(lambda: line.recv(65536), b""))
+
+
 def test_credentials_stay_outside_and_cookies_of_the_model_stay_inside(house):
     house.route(house.instance("a"), headers={"x-modelyard-revision": "7"})
     _, headers, body = call(

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from serving.service import pages, pass_on
+from serving.service import pass_on, relay
 from serving.service.models import Service
+from tests.serving.make import running
 from tests.storage import people
 from tests.storage.people import Person
 
@@ -22,12 +23,17 @@ class Gateway(BaseHTTPRequestHandler):
     """Answers like a hostile model: with a page."""
 
     seen: list[tuple[str, str, bytes]] = []
+    status = 200
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.seen.append((self.path, self.headers["Authorization"], body))
-        self.send_response(200)
+        self.send_response(self.status)
         self.send_header("Content-Type", "text/html")
+        self.send_header("X-Accel-Redirect", "/static/app.js")
+        self.send_header("Cache-Control", "public")
+        self.send_header("Set-Cookie", "sessionid=x")
+        self.send_header("Refresh", "0; url=/")
         self.end_headers()
         self.wfile.write(b"<script>steal()</script>")
 
@@ -54,16 +60,7 @@ def owner(db: None) -> Person:
 
 @pytest.fixture
 def service(owner: Person) -> Service:
-    return Service.objects.create(
-        account_id=owner.user.account_id,
-        region="cn-north-1",
-        name="svc",
-        phase="Running",
-        model_label="m",
-        engine="e",
-        model_account_id=owner.user.account_id,
-        flavor="modelyard.cpu.1u",
-    )
+    return running(owner.user.account_id)
 
 
 def send(who: Person, service: Service) -> Any:
@@ -82,6 +79,25 @@ def test_the_answer_is_data_whatever_it_says_it_is(
     assert answer["X-Content-Type-Options"] == "nosniff"
 
 
+def test_of_the_headers_only_the_type_is_passed_on(
+    owner: Person, service: Service, address: str
+) -> None:
+    answer = send(owner, service)
+    assert (answer["Content-Type"], answer["Cache-Control"]) == ("text/html", "private, no-store")
+    assert "X-Accel-Redirect" not in answer and "Refresh" not in answer
+    assert "x" not in [one.value for one in answer.cookies.values()]
+
+
+@pytest.mark.parametrize("status", [101, 199, 600, 999])
+def test_a_status_that_ends_no_request_is_502(
+    owner: Person, service: Service, address: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Gateway, "status", status)
+    answer = send(owner, service)
+    assert (answer.status_code, answer.json()["error_code"]) == (502, "BAD_ANSWER")
+    assert str(status) in answer.json()["error_msg"]
+
+
 def test_the_gateway_is_told_who_calls(owner: Person, service: Service, address: str) -> None:
     send(owner, service)
     [(path, bearer, body)] = Gateway.seen
@@ -89,6 +105,15 @@ def test_the_gateway_is_told_who_calls(owner: Person, service: Service, address:
     found = pass_on.read(bearer.removeprefix("Bearer "), str(service.pk))
     assert found is not None and found[0] == owner.user.pk
     assert pass_on.read(bearer.removeprefix("Bearer "), str(uuid.uuid4())) is None
+
+
+def test_a_package_with_its_own_server_is_asked_on_its_own_path(
+    owner: Person, service: Service, address: str
+) -> None:
+    service.config = {"model_type": "Custom", "apis": [{"method": "POST", "url": "/v1/sum"}]}
+    service.save(update_fields=["config"])
+    send(owner, service)
+    assert [path for path, _bearer, _body in Gateway.seen] == [f"/v1/infers/{service.pk}/v1/sum"]
 
 
 def test_without_the_right_nothing_is_sent(owner: Person, service: Service, address: str) -> None:
@@ -108,5 +133,5 @@ def test_without_the_right_nothing_is_sent(owner: Person, service: Service, addr
 def test_an_address_behind_tls_is_called_with_tls(
     url: str, kind: type[http.client.HTTPConnection], host: str, port: int
 ) -> None:
-    connection = pages.gateway(url)
+    connection = relay.gateway(url)
     assert (type(connection), connection.host, connection.port) == (kind, host, port)

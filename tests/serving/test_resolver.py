@@ -20,6 +20,7 @@ from serving.service import pass_on
 from serving.service.models import Instance, Service, Traffic
 from tests.accounts import make as accounts
 from tests.contract.base import bearer
+from tests.serving.make import running
 from tests.storage.people import Person, root, statement, user
 
 INFER = "modelarts:service:infer"
@@ -32,17 +33,7 @@ def owner(db: None) -> Person:
 
 @pytest.fixture
 def service(owner: Person) -> Service:
-    made = Service.objects.create(
-        account_id=owner.user.account_id,
-        region="cn-north-1",
-        name="digits",
-        phase="Running",
-        model_label="m",
-        engine="e",
-        model_account_id=owner.user.account_id,
-        flavor="f",
-    )
-    Instance.objects.create(service=made, number=1, state="Ready")
+    made = running(owner.user.account_id)
     Instance.objects.create(service=made, number=2, state="Starting")
     return made
 
@@ -136,7 +127,7 @@ def test_no_instance_says_so(owner: Person, service: Service) -> None:
 class TestPageBearer:
     """The word of the console for one call from a page."""
 
-    def test_it_stands_for_its_user_for_half_a_minute(
+    def test_it_stands_for_its_user_while_a_call_lasts(
         self, owner: Person, service: Service, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         text = pass_on.make(owner.actor, service.pk)

@@ -170,6 +170,27 @@ def test_shared_with_me_reads_before_it_accepts(owner, consumer: Tenant, model) 
     assert "digits" not in text_of(client.get(f"/share-invitations/{invitation.pk}"))
 
 
+def test_a_share_taken_back_does_not_read_as_healthy(owner, consumer: Tenant, model) -> None:
+    unit = share(owner, [model], [consumer])
+    url = f"/share-invitations/{invitation_of(unit, consumer).pk}"
+    client = browser(consumer)
+    assert "Answer until" in text_of(client.get(url))
+    accepted(unit, consumer)
+    html = text_of(client.get(url))
+    assert "Answer until" not in html and "do/accept" not in html and "do/reject" not in html
+    assert ">Accept<" not in html and "Associated" in html and "do/leave" in html
+    browser(owner).post(f"/share-units/{unit.pk}/delete", {"typed": unit.name})
+    html = text_of(client.get(url))
+    assert "The owner took this share back; what you made with it stays." in html
+    assert "do/leave" not in html and ">Leave<" not in html
+    for page in (html, text_of(client.get("/")), text_of(client.get("/share-invitations"))):
+        chip = re.search(
+            r'<span class="chip chip-([a-z]+)[^>]*data-phase="ACCEPTED"[^>]*>.*?</span>', page
+        )
+        assert chip is not None and chip[1] == "grey"
+        assert "Associated" not in chip[0] + page[chip.end() : chip.end() + 60]
+
+
 def test_reject_with_a_reason(owner, consumer: Tenant, model) -> None:
     unit = share(owner, [model], [consumer])
     client = browser(consumer)
@@ -205,3 +226,16 @@ def test_others_get_404(owner, consumer, stranger: Tenant, model) -> None:
         assert client.post(f"{url}/do/accept").status_code == 404
     assert Client().get(f"/share-units/{unit.pk}").status_code == 302
     assert Invitation.objects.unscoped("test").get().phase == "PENDING"
+
+
+def test_only_published_models_are_offered(owner: Tenant, model) -> None:
+    broken = model_of(owner, "broken")
+    type(broken).objects.unscoped("test").filter(pk=broken.pk).update(phase="Failed")
+    client = browser(owner)
+    html = text_of(client.get("/share-units/new"))
+    assert f"{KIND}:{model.pk}" in html and str(broken.pk) not in html
+    refused = client.post("/share-units/new", form_data(broken))
+    assert refused.status_code == 400 and not ShareUnit.objects.unscoped("test").exists()
+    page = text_of(client.get(f"/models/{broken.pk}"))
+    assert "Only a published model can be shared." in page and "/share-units/new" not in page
+    assert "/share-units/new" in text_of(client.get(f"/models/{model.pk}"))

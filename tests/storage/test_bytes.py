@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import shutil
@@ -17,7 +18,8 @@ import pytest
 from django.db import connection, connections
 
 from core.errors import AppError
-from storage.backends import DiskFull, ShortBody, filesystem
+from storage.backends import DiskFull, ShortBody, StoreError, Written, filesystem
+from storage.backends.base import CHUNK
 from storage.backends.filesystem import FileStore
 from storage.blob import services as blobs
 from storage.blob.models import Blob
@@ -52,6 +54,49 @@ def test_a_full_disk_says_so_and_leaves_nothing(
         store.put(NAME, io.BytesIO(b"x" * 5 * 1024 * 1024), None)
     assert (refused.value.status, refused.value.code) == (507, "DISK_FULL")
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "fsync"])
+def test_bytes_the_disk_did_not_take_are_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Early syncs run beside the upload; what one of them met is not lost with its thread."""
+    failed = threading.Event()
+
+    def fail_once(_descriptor: int) -> None:
+        if not failed.is_set():  # the system reports a failed write to one sync only
+            failed.set()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(filesystem, "SYNC_EVERY", 2 * CHUNK)
+    monkeypatch.setattr(os, call, fail_once)
+    with pytest.raises(StoreError):
+        FileStore(tmp_path).put(NAME, io.BytesIO(b"x" * 5 * CHUNK), None)
+    assert failed.is_set()
+    assert files(tmp_path) == []
+
+
+def test_pieces_of_any_size_are_hashed_in_their_order(tmp_path: Path) -> None:
+    """Whole chunks are hashed beside the reading, small pieces at once; also after a fork."""
+    sizes = [CHUNK, 1, CHUNK - 1, CHUNK, CHUNK, 70_000, CHUNK, 3]
+    pieces = [os.urandom(size) for size in sizes]
+
+    class Pieces:
+        def __init__(self) -> None:
+            self.left = list(pieces)
+
+        def read(self, size: int = -1, /) -> bytes:
+            return self.left.pop(0) if self.left else b""
+
+    whole = b"".join(pieces)
+    expected = Written(len(whole), hashlib.sha256(whole).hexdigest())
+    assert FileStore(tmp_path).put(NAME, Pieces(), None) == expected
+    assert (tmp_path / "00" / NAME).read_bytes() == whole
+    child = os.fork()
+    if not child:
+        other = FileStore(tmp_path).put("1" * 32, Pieces(), None)
+        os._exit(0 if other == expected else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_disk_known_to_be_too_small_is_refused_before_reading(

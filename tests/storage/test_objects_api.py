@@ -156,6 +156,15 @@ def test_length_is_required(alice: Person, api: Api) -> None:
     assert (response.status_code, response.json()["error_code"]) == (411, "LENGTH_REQUIRED")
 
 
+def test_a_piece_is_not_stored_as_the_whole(alice: Person, api: Api) -> None:
+    people.bucket(alice)
+    send(api(alice), "x", b"whole")
+    response = api(alice).generic("PUT", url("x"), b"ho", HTTP_CONTENT_RANGE="bytes 1-2/5")
+    assert (response.status_code, response.json()["error_code"]) == (400, "PARTIAL_UPLOAD")
+    kept = api(alice).get(url("x"))
+    assert b"".join(kept.streaming_content) == b"whole"
+
+
 def test_too_large_is_refused_before_a_byte_is_read(
     alice: Person, api: Api, settings: object, var_dir: Path
 ) -> None:

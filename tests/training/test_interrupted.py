@@ -22,6 +22,7 @@ from serving.service.models import Instance, Service
 from tests.contract.test_resources import own
 from tests.storage import people
 from training.job import reconcile as jobs
+from training.job.ending import system
 from training.job.models import Attempt, OutputClaim, TrainingJob
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +44,9 @@ class Seen:
 
     def fence(self, attempt: str, token: int) -> None:
         raise UnknownAttempt(f"No attempt {attempt} on this host.")
+
+    def kill(self, attempt: str) -> None:
+        assert self.observe(attempt).final, "only what a dead runner left may be ended here"
 
     def launch(self, spec: Any) -> None:
         self.launched.append(spec.attempt)
@@ -106,7 +110,7 @@ class TestJob:
             job.refresh_from_db()
             assert job.phase == "Pending"
             Attempt.objects.create(job=job, number=number)
-            states.transition(job, "Running", actor=jobs._system())
+            states.transition(job, "Running", actor=system())
         backend.ends(job.attempt.pk, "lost")
         jobs.reconcile(job)
         job.refresh_from_db()

@@ -1,0 +1,76 @@
+"""Output paths that unfinished jobs hold: the same, above and below are taken, others are free."""
+
+from __future__ import annotations
+
+import pytest
+
+from core import states
+from core.errors import Conflict
+from tests.storage import people
+from training.job.models import OutputClaim, TrainingJob
+from training.job.services import _claim_outputs
+
+pytestmark = pytest.mark.django_db
+
+
+def job(owner: people.Person, name: str, prefix: str, bucket: str = "data") -> TrainingJob:
+    made = TrainingJob(
+        account_id=owner.user.account_id,
+        created_by_id=owner.user.pk,
+        region="cn-north-1",
+        name=name,
+        code_bucket="data",
+        boot_file="train.py",
+        engine="python_3.11-sklearn-cpu",
+        outputs=[{"name": "out", "bucket": bucket, "prefix": prefix}],
+    )
+    states.start(made, TrainingJob.Phase.CREATING)
+    made.save()
+    return made
+
+
+@pytest.fixture
+def owner() -> people.Person:
+    owner = people.root("claimowner")
+    _claim_outputs(job(owner, "first", "runs/a_b/"))
+    return owner
+
+
+@pytest.mark.parametrize("prefix", ["runs/a_b/", "runs/a_b/deeper/", "runs/", ""])
+def test_paths_that_touch_a_held_one_are_busy(owner: people.Person, prefix: str) -> None:
+    with pytest.raises(Conflict) as refused:
+        _claim_outputs(job(owner, "second", prefix))
+    assert refused.value.code == "OUTPUT_BUSY" and "first" in refused.value.message
+    assert OutputClaim.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "prefix", ["runs/a_bc/", "runs/a/", "runs/aXb/", "Runs/A_B/", "RUNS/a_b/x/", "run/", "other/"]
+)
+def test_other_paths_are_free(owner: people.Person, prefix: str) -> None:
+    _claim_outputs(job(owner, "second", prefix))
+    assert OutputClaim.objects.count() == 2
+
+
+def test_another_bucket_and_another_account_are_free(owner: people.Person) -> None:
+    _claim_outputs(job(owner, "second", "runs/a_b/", bucket="other"))
+    _claim_outputs(job(people.root("claimother"), "third", "runs/a_b/"))
+    assert OutputClaim.objects.count() == 3
+
+
+def test_a_path_is_looked_for_by_the_database(owner: people.Person) -> None:
+    for number in range(30):
+        _claim_outputs(job(owner, f"more{number}", f"many/{number}/"))
+    last = job(owner, "last", "many/30/")
+    near = OutputClaim.objects.count()
+    loaded: list[OutputClaim] = []
+    original = OutputClaim.from_db.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[OutputClaim], *args: object) -> OutputClaim:
+        loaded.append(original(cls, *args))
+        return loaded[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OutputClaim, "from_db", classmethod(counted))
+        _claim_outputs(last)
+    assert near == 31 and loaded == []
