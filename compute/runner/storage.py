@@ -162,6 +162,9 @@ class Client:
                 view = memoryview(chunk)
                 while view:
                     view = view[handle.write(view) :]
+        if response.length:  # http.client says nothing of a body that ended early
+            self.close()
+            raise StorageError(what, explanation=f"it broke off after {size:,} bytes")
         if expected and digest.hexdigest() != expected.lower():
             raise DigestMismatch(
                 what,

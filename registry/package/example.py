@@ -127,15 +127,23 @@ def _without_body(api: dict[str, Any]) -> ExampleRequest:
     return ExampleRequest(api["method"], api["url"], "", b"", text)
 
 
-def judge_answer(config: dict[str, Any], status: int, content_type: str, body: bytes) -> list[str]:
-    """Return what is wrong with an answer, one sentence each; empty means well-formed."""
+def judge_answer(
+    config: dict[str, Any], status: int, content_type: str, body: bytes | None
+) -> list[str]:
+    """Return what is wrong with an answer, one sentence each; empty means well-formed.
+
+    ``body`` is None when it was too long to be read; then the rest is judged.
+    """
     own = config.get("model_type") == "Custom"
     if status != 200 and not (own and 200 <= status < 300):
-        return [f"The answer has status {status}: {body[:300].decode('utf-8', 'replace')}"]
+        words = (body or b"")[:300].decode("utf-8", "replace")
+        return [f"The answer has status {status}: {words}"]
     if own and not any("response" in api for api in (config.get("apis") or [])[:1]):
         return []  # it may be a picture: only the package could say
     if content_type.partition(";")[0].strip().lower() != JSON:
         return [f"The answer has the content type `{content_type}`; {JSON} is expected."]
+    if body is None:
+        return []
     apis = config.get("apis") or []
     schema = apis[0].get("response", {}).get("data", {}) if apis else {}
     found = _Findings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import logging
@@ -13,6 +14,7 @@ from typing import Any
 from compute import sockets
 from compute.runner.classify import readable
 from registry.package import build_example, judge_answer
+from serving.service import whole
 from serving.service.deadline import Deadline
 
 log = logging.getLogger("modelyard.serving")
@@ -95,7 +97,7 @@ def health(path: Path) -> Answer:
     except (OSError, http.client.HTTPException) as error:
         return Answer(False, "", plain(f"{type(error).__name__}: {error}"))
     try:
-        said = json.loads(body)
+        said = json.loads(body or b"")
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
@@ -140,23 +142,30 @@ def _inference(path: Path, config: dict[str, Any]) -> Answer:
             example.content_type,
             INFERENCE_SECONDS,
         )
+    except whole.CutOff as cut:
+        return Answer(False, text=plain(f"{example.description}: The answer is not whole. {cut}"))
     except (OSError, http.client.HTTPException) as error:
         return Answer(False, text=plain(f"{example.description}: {type(error).__name__}: {error}"))
     findings = judge_answer(config, status, kind, body)
     if findings and not example.guessed:
         return Answer(False, text=plain(f"{example.description}: {findings[0]}"))
-    return Answer(True, text=f"{example.description}: answered {status}.")
+    unread = "" if body is not None else f" with more than {MAX_ANSWER:,} bytes, not looked into"
+    return Answer(True, text=f"{example.description}: answered {status}{unread}.")
 
 
 def _ask(
     path: Path, method: str, target: str, body: bytes, kind: str, seconds: float
-) -> tuple[int, str, bytes]:
+) -> tuple[int, str, bytes | None]:
+    """Status, content type and body, None when that is longer than is read. Raises OSError,
+    HTTPException."""
     connection = UnixConnection(path, seconds)
     try:
         headers = {"Content-Type": kind} if kind else {}
         connection.request(method, target, body=body or None, headers=headers)
         response = connection.getresponse()
-        content = response.read(MAX_ANSWER)
+        content: bytes | None = None
+        with contextlib.suppress(whole.TooLong):
+            content = whole.read(response, MAX_ANSWER)
         if not connection.late:
             return response.status, response.headers.get("Content-Type", ""), content
     except (OSError, http.client.HTTPException):

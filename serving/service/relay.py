@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from core.actor import Actor
 from core.errors import AppError, TooManyRequests, Unavailable
 from serving.gateway.protocol import is_answer
-from serving.service import pass_on
+from serving.service import pass_on, whole
 from serving.service.calls import MAX_BODY, called
 from serving.service.deadline import Deadline
 from serving.service.models import Service
@@ -108,14 +108,10 @@ def ask(actor: Actor, service: Service, body: bytes, content_type: str) -> Answe
         )
         answer = connection.getresponse()
         kind = answer.headers.get("Content-Type", "application/json")
-        found = Answer(answer.status, kind, answer.read(MAX_BODY))
+        found = Answer(answer.status, kind, whole.read(answer, MAX_BODY))
     except (OSError, http.client.HTTPException) as broken:
         if deadline is None or not deadline.late:
-            raise Unavailable(
-                "The gateway does not answer.",
-                hint="Try again in a moment; if it stays so, the "
-                "operator looks at the gateway's log.",
-            ) from broken
+            raise _broken(broken) from broken
     finally:
         if deadline is not None:
             deadline.end()
@@ -134,6 +130,26 @@ def gateway(url: str) -> http.client.HTTPConnection:
     return kind(parts.hostname or "127.0.0.1", parts.port, timeout=CONNECT_SECONDS)
 
 
+def _broken(why: Exception) -> AppError:
+    if isinstance(why, whole.TooLong):
+        return _bad_gateway(
+            "ANSWER_TOO_LARGE",
+            _("The answer of the model has more than %(limit)s MiB, the most that a page shows.")
+            % {"limit": MAX_BODY >> 20},
+            _("Call the gateway from a script: it passes answers of any size on."),
+        )
+    if isinstance(why, whole.CutOff):
+        return _bad_gateway(
+            "ANSWER_CUT",
+            _("The answer of the model is not whole. %s") % why,
+            _("Its program ended or closed the connection half-way; its log may say why."),
+        )
+    return Unavailable(
+        "The gateway does not answer.",
+        hint="Try again in a moment; if it stays so, the operator looks at the gateway's log.",
+    )
+
+
 def _too_late(seconds: float) -> AppError:
     error = AppError(
         _("The answer of the model was not complete after %(seconds)g s, the limit of a page.")
@@ -146,10 +162,14 @@ def _too_late(seconds: float) -> AppError:
 
 
 def _no_answer(status: int) -> AppError:
-    error = AppError(
+    return _bad_gateway(
+        "BAD_ANSWER",
         f"The model's program answered with status {status}, which is no answer to a request.",
-        code="BAD_ANSWER",
-        hint="Its author has to mend it.",
+        "Its author has to mend it.",
     )
+
+
+def _bad_gateway(code: str, message: str, hint: str) -> AppError:
+    error = AppError(message, code=code, hint=hint)
     error.status = 502
     return error

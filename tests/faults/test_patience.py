@@ -41,6 +41,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
+    def do_GET(self) -> None:
+        """A file without a digest, broken off the first time."""
+        data = b"picture" * 10_000
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        broken = not self.stored
+        self.stored.setdefault(self.path, []).append(b"")
+        self.wfile.write(data[:1000] if broken else data)
+        self.close_connection = broken
+
     def log_message(self, *args: Any) -> None:
         """Silence."""
 
@@ -121,6 +132,15 @@ class TestAbsence:
         put(client, output)
         client.close()
         assert [len(bodies) for bodies in Handler.stored.values()] == [1]
+
+    def test_a_file_that_breaks_off_is_fetched_again(self, place: Place, output: Path) -> None:
+        place.open()
+        client = client_of(place, output, [], patience=30)
+        got = output.with_name("got")
+        assert client.get("b", "picture.bin", got)[1] == 70_000
+        client.close()
+        assert got.read_bytes() == b"picture" * 10_000
+        assert [len(asked) for asked in Handler.stored.values()] == [2]
 
     @pytest.mark.parametrize("status", [400, 403, 404])
     def test_a_refusal_is_final(self, place: Place, output: Path, status: int) -> None:

@@ -64,6 +64,7 @@ def test_answer_nested_without_end_is_a_first_inference_that_failed(shop: Shop) 
         "import http.server, os\n"
         "class Answer(http.server.BaseHTTPRequestHandler):\n"
         "    def do_POST(self):\n"
+        "        self.rfile.read(int(self.headers['Content-Length']))\n"
         "        body = b'[' * 200000\n"
         "        self.send_response(200)\n"
         "        self.send_header('Content-Type', 'application/json')\n"

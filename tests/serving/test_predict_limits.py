@@ -6,16 +6,15 @@ import contextlib
 import threading
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 from django.conf import settings as configured
-from django.test import Client
 
 from serving.service import pass_on, relay
 from serving.service.models import Service
-from tests.serving.make import running
+from tests.serving.make import in_place_of_the_gateway, running, send_picture
 from tests.storage import people
 from tests.storage.people import Person
 
@@ -52,13 +51,8 @@ class Trickle(BaseHTTPRequestHandler):
 def address(settings: Any) -> Iterator[None]:
     Trickle.under_way, Trickle.endless = [], True
     Trickle.cut.clear()
-    with HTTPServer(("127.0.0.1", 0), Trickle) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        settings.GATEWAY_URL = f"http://127.0.0.1:{server.server_port}"
+    with in_place_of_the_gateway(Trickle, settings):
         yield
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -71,16 +65,9 @@ def service(owner: Person) -> Service:
     return running(owner.user.account_id)
 
 
-def send(who: Person, service: Service) -> Any:
-    client = Client()
-    people.sign_in(client, who)
-    url = f"/services/{service.pk}/x/predict-call"
-    return client.put(url, b"picture", content_type="application/octet-stream")
-
-
 def test_an_answer_that_trickles_is_cut(owner: Person, service: Service, settings: Any) -> None:
     settings.PREDICT_SECONDS = 10 * EVERY
-    answer = send(owner, service)
+    answer = send_picture(owner, service)
     said = answer.json()
     assert (answer.status_code, said["error_code"]) == (504, "ANSWER_TOO_LATE")
     assert "0.2 s" in said["error_msg"] and "gateway" in said["hint"]
@@ -101,14 +88,14 @@ def test_beyond_the_limit_nothing_is_sent_and_the_page_says_why(
     with contextlib.ExitStack() as held:
         for user in users:
             held.enter_context(relay.calls.one(user))
-        answer = send(owner, service)
+        answer = send_picture(owner, service)
         assert answer.status_code == status
         if code:
             assert answer.json()["error_code"] == code and answer["Retry-After"]
             assert "what you entered is still here" in answer.json()["hint"]
     assert len(Trickle.under_way) == (0 if code else 1)
     assert relay.calls.under_way() == 0
-    assert send(owner, service).status_code == 200
+    assert send_picture(owner, service).status_code == 200
 
 
 def test_streams_and_calls_leave_threads_for_requests() -> None:

@@ -6,15 +6,15 @@ import http.client
 import threading
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from serving.service import pass_on, relay
+from serving.service.calls import MAX_BODY
 from serving.service.models import Service
-from tests.serving.make import running
+from tests.serving.make import in_place_of_the_gateway, running, send_picture
 from tests.storage import people
 from tests.storage.people import Person
 
@@ -24,6 +24,8 @@ class Gateway(BaseHTTPRequestHandler):
 
     seen: list[tuple[str, str, bytes]] = []
     status = 200
+    length: int | None = None
+    body = b"<script>steal()</script>"
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -34,8 +36,10 @@ class Gateway(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "public")
         self.send_header("Set-Cookie", "sessionid=x")
         self.send_header("Refresh", "0; url=/")
+        if self.length is not None:
+            self.send_header("Content-Length", str(self.length))
         self.end_headers()
-        self.wfile.write(b"<script>steal()</script>")
+        self.wfile.write(self.body)
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -44,13 +48,8 @@ class Gateway(BaseHTTPRequestHandler):
 @pytest.fixture
 def address(settings: Any) -> Iterator[str]:
     Gateway.seen = []
-    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        settings.GATEWAY_URL = f"http://127.0.0.1:{server.server_port}"
-        yield settings.GATEWAY_URL
-        server.shutdown()
-        thread.join()
+    with in_place_of_the_gateway(Gateway, settings) as where:
+        yield where
 
 
 @pytest.fixture
@@ -63,17 +62,10 @@ def service(owner: Person) -> Service:
     return running(owner.user.account_id)
 
 
-def send(who: Person, service: Service) -> Any:
-    client = Client()
-    people.sign_in(client, who)
-    url = f"/services/{service.pk}/x/predict-call"
-    return client.put(url, b"picture", content_type="application/octet-stream")
-
-
 def test_the_answer_is_data_whatever_it_says_it_is(
     owner: Person, service: Service, address: str
 ) -> None:
-    answer = send(owner, service)
+    answer = send_picture(owner, service)
     assert (answer.status_code, answer.content) == (200, b"<script>steal()</script>")
     assert answer["Content-Security-Policy"] == "sandbox; default-src 'none'"
     assert answer["X-Content-Type-Options"] == "nosniff"
@@ -82,7 +74,7 @@ def test_the_answer_is_data_whatever_it_says_it_is(
 def test_of_the_headers_only_the_type_is_passed_on(
     owner: Person, service: Service, address: str
 ) -> None:
-    answer = send(owner, service)
+    answer = send_picture(owner, service)
     assert (answer["Content-Type"], answer["Cache-Control"]) == ("text/html", "private, no-store")
     assert "X-Accel-Redirect" not in answer and "Refresh" not in answer
     assert "x" not in [one.value for one in answer.cookies.values()]
@@ -93,13 +85,41 @@ def test_a_status_that_ends_no_request_is_502(
     owner: Person, service: Service, address: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Gateway, "status", status)
-    answer = send(owner, service)
+    answer = send_picture(owner, service)
     assert (answer.status_code, answer.json()["error_code"]) == (502, "BAD_ANSWER")
     assert str(status) in answer.json()["error_msg"]
 
 
+def test_an_answer_that_breaks_off_is_not_passed_on_as_whole(
+    owner: Person, service: Service, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Gateway, "length", 4000)
+    answer = send_picture(owner, service)
+    assert (answer.status_code, answer.json()["error_code"]) == (502, "ANSWER_CUT")
+    assert "after 24 of 4,000 bytes" in answer.json()["error_msg"]
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 502)])
+def test_an_answer_larger_than_a_page_shows_is_refused(
+    owner: Person,
+    service: Service,
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+    more: int,
+    status: int,
+) -> None:
+    monkeypatch.setattr(Gateway, "body", bytes(MAX_BODY + more))
+    answer = send_picture(owner, service)
+    assert answer.status_code == status
+    if more:
+        assert answer.json()["error_code"] == "ANSWER_TOO_LARGE"
+        assert "12 MiB" in answer.json()["error_msg"] and "script" in answer.json()["hint"]
+    else:
+        assert len(answer.content) == MAX_BODY
+
+
 def test_the_gateway_is_told_who_calls(owner: Person, service: Service, address: str) -> None:
-    send(owner, service)
+    send_picture(owner, service)
     [(path, bearer, body)] = Gateway.seen
     assert (path, body) == (f"/v1/infers/{service.pk}/", b"picture")
     found = pass_on.read(bearer.removeprefix("Bearer "), str(service.pk))
@@ -112,13 +132,13 @@ def test_a_package_with_its_own_server_is_asked_on_its_own_path(
 ) -> None:
     service.config = {"model_type": "Custom", "apis": [{"method": "POST", "url": "/v1/sum"}]}
     service.save(update_fields=["config"])
-    send(owner, service)
+    send_picture(owner, service)
     assert [path for path, _bearer, _body in Gateway.seen] == [f"/v1/infers/{service.pk}/v1/sum"]
 
 
 def test_without_the_right_nothing_is_sent(owner: Person, service: Service, address: str) -> None:
     reader = people.user(owner, "reader", [people.statement("Allow", "modelarts:service:get")])
-    assert send(reader, service).status_code == 403
+    assert send_picture(reader, service).status_code == 403
     assert Gateway.seen == []
 
 
