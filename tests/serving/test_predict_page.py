@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import threading
 import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
