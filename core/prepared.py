@@ -7,15 +7,65 @@ so that columns, joins and both databases stay its business, and pays for it onc
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.models import QuerySet
 
 Row = tuple[Any, ...]
+
+
+class NotAnswered(BaseException):
+    """Inside ``answered`` something was asked that nobody had asked beforehand.
+
+    No Exception: whatever turns errors into an answer (a deny, a 500) must not make one of this.
+    """
+
+
+class Question(NamedTuple):
+    """A prepared query with its values, in the order of its fields."""
+
+    query: Prepared
+    values: tuple[Any, ...]
+
+
+_answers: ContextVar[Mapping[Question, list[Row]] | None] = ContextVar(
+    "modelyard_answers", default=None
+)
+
+
+@contextlib.contextmanager
+def answered(answers: Mapping[Question, list[Row]]) -> Iterator[None]:
+    """Until the block ends the database is not asked: these are its answers. Whatever else is asked
+    raises NotAnswered."""
+    token = _answers.set(answers)
+    try:
+        yield
+    finally:
+        _answers.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A query as one database reads it: the SQL, which value or constant each parameter is, and
+    what the columns become."""
+
+    sql: str
+    slots: list[tuple[int | None, Any]]
+    compiler: Any
+    converters: Any
+
+    def rows(self, found: list[Row]) -> list[Row]:
+        """What the driver read, as the model's fields hold it."""
+        if self.converters and found:
+            return [tuple(row) for row in self.compiler.apply_converters(found, self.converters)]
+        return found
 
 
 class Prepared:
@@ -33,51 +83,65 @@ class Prepared:
         self._fields = fields
         self._local = threading.local()
 
+    def ask(self, **values: Any) -> Question:
+        """The question for these values, to be asked in advance (``answered``)."""
+        return Question(self, tuple(values[name] for name in self._fields))
+
     def rows(self, **values: Any) -> list[Row]:
-        """All rows for these values."""
+        """All rows for these values. Raises NotAnswered."""
+        question = self.ask(**values)
+        answers = _answers.get()
+        if answers is not None:
+            found = answers.get(question)
+            if found is None:
+                raise NotAnswered
+            return found
         connection = connections[DEFAULT_DB_ALIAS]
         known = getattr(self._local, "known", None)
         if known is None or known[0] is not connection:
-            known = self._local.known = (connection, *self._compile(connection))
-        _connection, sql, slots, compiler, converters = known
-        parameters = [
-            constant
-            if name is None
-            else self._fields[name].get_db_prep_value(values[name], connection, prepared=False)
-            for name, constant in slots
-        ]
+            known = self._local.known = (connection, self.statement(connection))
+        statement: Statement = known[1]
         with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            found = cursor.fetchall()
-        if converters and found:
-            return [tuple(row) for row in compiler.apply_converters(found, converters)]
-        return list(found)
+            cursor.execute(statement.sql, self.written(statement, question, connection))
+            return statement.rows(list(cursor.fetchall()))
 
     def row(self, **values: Any) -> Row | None:
         """The first row, or None."""
         found = self.rows(**values)
         return found[0] if found else None
 
-    def _compile(self, connection: Any) -> tuple[str, list[tuple[str | None, Any]], Any, Any]:
+    def written(self, statement: Statement, question: Question, connection: Any) -> list[Any]:
+        """The parameters of the SQL for this question."""
+        fields, values = tuple(self._fields.values()), question.values
+        return [
+            constant
+            if place is None
+            else fields[place].get_db_prep_value(values[place], connection, prepared=False)
+            for place, constant in statement.slots
+        ]
+
+    def statement(self, connection: Any) -> Statement:
+        """The query compiled for the database of ``connection``, which is not asked."""
         marks = {name: _mark(field) for name, field in self._fields.items()}
-        written = {
-            name: field.get_db_prep_value(marks[name], connection, prepared=False)
+        written = [
+            field.get_db_prep_value(marks[name], connection, prepared=False)
             for name, field in self._fields.items()
-        }
+        ]
         compiler = self._build(**marks).query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
-        slots: list[tuple[str | None, Any]] = []
+        slots: list[tuple[int | None, Any]] = []
         for parameter in parameters:
-            name = next(
-                (n for n, w in written.items() if type(w) is type(parameter) and w == parameter),
+            place = next(
+                (i for i, w in enumerate(written) if type(w) is type(parameter) and w == parameter),
                 None,
             )
-            slots.append((name, None if name else parameter))
-        missing = set(self._fields) - {name for name, _constant in slots}
+            slots.append((place, parameter if place is None else None))
+        used = {place for place, _constant in slots}
+        missing = [name for place, name in enumerate(self._fields) if place not in used]
         if missing:
             raise TypeError(f"{', '.join(sorted(missing))} does not appear in the query: {sql}")
         converters = compiler.get_converters([part[0] for part in compiler.select])
-        return sql, slots, compiler, converters
+        return Statement(sql, slots, compiler, converters)
 
 
 def _mark(field: models.Field[Any, Any]) -> Any:

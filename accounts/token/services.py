@@ -34,7 +34,7 @@ from core.errors import (
     QuotaExceeded,
     ValidationFailed,
 )
-from core.prepared import Prepared
+from core.prepared import Prepared, Question
 
 PREFIX_LENGTH = 12
 TOKEN_LENGTH = len("my_") + PREFIX_LENGTH + 1 + 43
@@ -206,12 +206,11 @@ def authenticate_bearer(
     Raises:
         NotAuthenticated: whatever is wrong with it, in the same words.
     """
-    scheme, _space, text = header.strip().partition(" ")
-    text = text.strip()
-    if scheme.lower() != "bearer" or len(text) != TOKEN_LENGTH or not text.startswith("my_"):
+    parts = _parts(header)
+    if parts is None:
         raise _refused()
-    prefix, secret = text[3 : 3 + PREFIX_LENGTH], text[4 + PREFIX_LENGTH :]
-    row = _BY_PREFIX.row(prefix=prefix)
+    prefix, secret = parts
+    row = BY_PREFIX.row(prefix=prefix)
     given = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
     if row is None:
         raise _refused()
@@ -247,7 +246,23 @@ def authenticate_bearer(
     )
 
 
-_BY_PREFIX = Prepared(
+def token_question(header: str) -> Question | None:
+    """What ``authenticate_bearer`` will ask about this header; None where it refuses unasked."""
+    parts = _parts(header)
+    return BY_PREFIX.ask(prefix=parts[0]) if parts is not None else None
+
+
+def _parts(header: str) -> tuple[str, str] | None:
+    """Prefix and secret of a header that has the form of one."""
+    scheme, _space, text = header.strip().partition(" ")
+    text = text.strip()
+    if scheme.lower() != "bearer" or len(text) != TOKEN_LENGTH or not text.startswith("my_"):
+        return None
+    prefix, secret = text[3 : 3 + PREFIX_LENGTH], text[4 + PREFIX_LENGTH :]
+    return (prefix, secret) if prefix.isascii() and prefix.isalnum() else None
+
+
+BY_PREFIX = Prepared(
     lambda prefix: ApiToken.objects.filter(prefix=prefix).values_list(
         "digest", "pk", "kind", "agency_id", "bound_to", "expires_at", "revoked_at",
         "last_used_at", "user_id", "user__name", "user__is_root", "user__is_active",

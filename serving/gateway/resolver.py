@@ -15,14 +15,15 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, tran
 
 from accounts.actors import actor_of
 from accounts.facts import remembered
-from accounts.token.services import authenticate_bearer
+from accounts.token.services import BY_PREFIX, authenticate_bearer, token_question
 from accounts.user.models import User
 from compute import local
 from compute.backends import Backend
 from core import access, audit, outage, printed
 from core.actor import Actor, acting
 from core.errors import NotAuthenticated
-from core.prepared import Prepared
+from core.prepared import Prepared, Question
+from serving.gateway.pipeline import Pipeline
 from serving.gateway.protocol import Batch, Instance, Refusal, Target
 from serving.gateway.reader import Reader
 from serving.service import pass_on
@@ -42,8 +43,9 @@ _objects: dict[uuid.UUID, tuple[tuple[Any, ...], Service]] = {}
 class DjangoResolver:
     """Implements ``Resolver``: token, service, decision and ready instances, asked per request."""
 
-    def __init__(self, reader: Reader | None = None) -> None:
+    def __init__(self, reader: Reader | None = None, pipeline: Pipeline | None = None) -> None:
         self._reader = reader
+        self._pipeline = pipeline
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolver")
 
     async def authorize(
@@ -58,8 +60,10 @@ class DjangoResolver:
             return resolve(service_id, authorization or "", request_id, source_ip)
 
         try:
-            answer = self._reader.ask(work) if self._reader is not None else None
-            return answer if answer is not None else await self._run(work)
+            answer = await self._in_loop(service_id, authorization or "", work)
+            # An error on the way to a decision is a no: only a thread's no is final.
+            again = answer is None or answer is NOT_FOUND
+            return await self._run(work) if again else answer
         except (DatabaseError, InterfaceError, OSError) as error:
             away = outage.of(error)
             if away is None:
@@ -73,6 +77,17 @@ class DjangoResolver:
                 headers={"retry-after": str(outage.RETRY_AFTER)},
             )
 
+    async def _in_loop(
+        self, service_id: str, authorization: str, work: Callable[[], Target | Refusal]
+    ) -> Target | Refusal | None:
+        """The answer that needs no thread, or None."""
+        if self._reader is not None:
+            return self._reader.ask(work)
+        if self._pipeline is not None:
+            questions = _questions(service_id, authorization)
+            return await self._pipeline.ask(questions, work) if questions else None
+        return None
+
     async def store(self, batch: Batch) -> None:
         """Sink of the counters."""
         await self._run(lambda: store(batch))
@@ -84,6 +99,16 @@ class DjangoResolver:
 def _fresh(work: Callable[[], T]) -> T:
     close_old_connections()
     return work()
+
+
+def _questions(service_id: str, authorization: str) -> tuple[Question, ...]:
+    """What ``resolve`` will ask first, where that can be said in advance; none otherwise."""
+    token = token_question(authorization)
+    try:
+        pk = uuid.UUID(service_id)
+    except ValueError:
+        return ()
+    return (token, _SERVICE.ask(pk=pk), _READY.ask(service=pk)) if token is not None else ()
 
 
 def resolve(
@@ -201,6 +226,9 @@ _READY = Prepared(
     ).values_list("pk"),
     service=Service._meta.get_field("id"),
 )
+
+#: the queries of a request whose user, service and rights are as they were
+ASKED = (BY_PREFIX, _SERVICE, _READY)
 
 
 def store(batch: Batch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,19 +12,20 @@ from django.db import DatabaseError, connection, connections, transaction
 from django.utils import timezone
 
 from accounts.token.models import ApiToken
+from core import access
 from core.models import AuditRecord
+from serving.gateway.pipeline import Pipeline, pipeline
 from serving.gateway.protocol import Refusal, Target
 from serving.gateway.reader import Reader, reader
-from serving.gateway.resolver import DjangoResolver
+from serving.gateway.resolver import ASKED, DjangoResolver
 from serving.service.models import Instance, Service
 from tests.contract.base import bearer
 from tests.serving.make import running
 from tests.storage.people import Person, root, statement, user
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="another database may be waited for"),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
+on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="a pipeline on PostgreSQL")
+on_postgresql = pytest.mark.skipif(connection.vendor == "sqlite", reason="a reader on SQLite")
 
 
 @pytest.fixture
@@ -38,18 +40,21 @@ def service(owner: Person) -> Service:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    if connection.vendor == "sqlite":
+        monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     found = Asked()
     yield found
     found.close()
 
 
 class Asked:
-    """A resolver with a reader, and which requests needed a thread."""
+    """A resolver that asks in its loop, and which requests needed a thread."""
 
     def __init__(self) -> None:
-        self.reader = Reader()
-        self.resolver = DjangoResolver(self.reader)
+        self.loop = asyncio.Runner()
+        self.reader, self.pipeline = reader(), pipeline(*ASKED)
+        self.resolver = DjangoResolver(self.reader, self.pipeline)
+        self.resolver._threads = ThreadPoolExecutor(1)  # whose one connection can be closed
         self.in_threads = 0
         run = self.resolver._run
 
@@ -58,24 +63,44 @@ class Asked:
             return await run(work)
 
         self.resolver._run = counted  # type: ignore[method-assign]
+        self.loop.run(self.connected())
+
+    async def connected(self) -> None:
+        """Until a connection stands, where one is made in a thread."""
+        if self.pipeline is not None and self.pipeline._link is None:
+            self.pipeline._not_before = 0
+            self.pipeline._open()
+            assert self.pipeline._opening is not None
+            await self.pipeline._opening
+            assert self.pipeline._link is not None
 
     def __call__(self, service: Service, *texts: str) -> list[Target | Refusal]:
         """One answer per token, asked one after the other in a task each, as requests are."""
 
         async def ask() -> list[Target | Refusal]:
-            return [
-                await asyncio.create_task(
-                    self.resolver.authorize(str(service.pk), f"Bearer {text}", "POST", "r", "::1")
-                )
-                for text in texts
-            ]
+            return [await asyncio.create_task(self.one(service, text)) for text in texts]
 
-        return asyncio.run(ask())
+        return self.loop.run(ask())
+
+    async def one(self, service: Service, text: str) -> Target | Refusal:
+        """One answer."""
+        return await self.resolver.authorize(str(service.pk), f"Bearer {text}", "POST", "r", "::1")
+
+    def warm(self, service: Service, owner: Person) -> str:
+        """A token in use, of a user whose rights this process has read."""
+        text = in_use(owner)
+        self(service, text)
+        self.in_threads = 0
+        return text
 
     def close(self) -> None:
         self.resolver._threads.submit(connections.close_all).result()
         self.resolver._threads.shutdown()
-        self.reader._context.run(connections.close_all)
+        if self.reader is not None:
+            self.reader._context.run(connections.close_all)
+        if self.pipeline is not None:
+            self.pipeline.close()
+        self.loop.close()
 
 
 def in_use(owner: Person) -> str:
@@ -86,23 +111,26 @@ def in_use(owner: Person) -> str:
 
 
 def test_what_only_reads_needs_no_thread(asked: Asked, owner: Person, service: Service) -> None:
-    text = in_use(owner)
+    text = asked.warm(service, owner)
     answers = asked(service, text, text, text)
     assert all(isinstance(answer, Target) for answer in answers)
     assert asked.in_threads == 0
 
 
 def test_all_requests_share_one_connection(asked: Asked, owner: Person, service: Service) -> None:
-    text = in_use(owner)
-    asked(service, text)
-    first = asked.reader._bound
+    def bound() -> Any:
+        return asked.reader._bound if asked.reader is not None else asked.pipeline._link
+
+    text = asked.warm(service, owner)
+    first = bound()
     asked(service, text, text)
-    assert asked.reader._bound is first is not None
+    assert bound() is first is not None
 
 
 def test_the_use_of_a_token_is_noted_in_a_thread(
     asked: Asked, owner: Person, service: Service
 ) -> None:
+    asked.warm(service, owner)
     text = bearer(owner)
     assert isinstance(asked(service, text)[0], Target)
     assert asked.in_threads == 1
@@ -136,6 +164,7 @@ def test_what_changed_meanwhile_holds_for_the_next_request(
     assert answer.status == 401
 
 
+@on_sqlite
 def test_the_loop_cannot_write(asked: Asked, owner: Person, service: Service) -> None:
     def rename() -> bool:
         with transaction.atomic():
@@ -143,13 +172,15 @@ def test_the_loop_cannot_write(asked: Asked, owner: Person, service: Service) ->
         return True
 
     async def ask() -> bool | None:
+        assert asked.reader is not None
         return asked.reader.ask(rename)
 
-    assert asyncio.run(ask()) is None
+    assert asked.loop.run(ask()) is None
     service.refresh_from_db()
     assert service.name == "digits"
 
 
+@on_sqlite
 def test_a_failing_database_is_asked_again_in_a_thread(
     asked: Asked, owner: Person, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,7 +193,29 @@ def test_a_failing_database_is_asked_again_in_a_thread(
     assert asked.in_threads == 1
 
 
-def test_a_reader_is_for_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(reader(), Reader)
-    monkeypatch.setattr(type(connection._connections[connection._alias]), "vendor", "postgresql")
-    assert reader() is None
+def test_an_error_on_the_way_to_a_decision_is_no_refusal(
+    asked: Asked, owner: Person, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decision that fails is a no; in the loop it fails where a thread would have waited."""
+    text = asked.warm(service, owner)
+    decide, failed = access.decide, []
+
+    def broken_once(actor: Any, action: str, target: Any = None, context: Any = None) -> Any:
+        if len(failed) < 2:
+            failed.append(action)
+            return access.Decision(False, action, "error", "it broke")
+        return decide(actor, action, target, context)
+
+    monkeypatch.setattr(access, "decide", broken_once)
+    assert isinstance(asked(service, text)[0], Target)
+    assert (asked.in_threads, len(failed)) == (1, 2)
+
+
+def test_which_database_is_asked_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = type(connection._connections[connection._alias])
+    for vendor, classes in (
+        ("sqlite", (Reader, type(None))),
+        ("postgresql", (type(None), Pipeline)),
+    ):
+        monkeypatch.setattr(real, "vendor", vendor)
+        assert (type(reader()), type(pipeline(*ASKED))) == classes

@@ -1,0 +1,274 @@
+"""PostgreSQL is asked in the event loop, all questions of a request in one round trip.
+
+A thread that waits for three answers one after the other costs several times what the database
+takes to find them. Here they are written together, over one connection in libpq's pipeline mode,
+behind those of the requests before; the loop goes on and is told when something can be read
+(https://www.postgresql.org/docs/current/libpq-pipeline-mode.html). What is asked beyond them, or
+written, is asked in a thread, from the beginning; so is everything while the connection is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections
+from psycopg import Connection, pq
+from psycopg import Error as DriverError
+
+from core.prepared import NotAnswered, Prepared, Question, Row, Statement, answered
+
+log = logging.getLogger("modelyard.gateway")
+
+T = TypeVar("T")
+AGAIN_SECONDS = 1.0  # between two attempts to connect
+_DONE = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.PIPELINE_SYNC})
+
+
+class Pipeline:
+    """Asks ``queries`` over one connection, which is made in a thread when it is first needed."""
+
+    def __init__(self, *queries: Prepared) -> None:
+        self._queries = queries
+        self._link: _Link | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._not_before = 0.0
+        self._context: contextvars.Context | None = None
+
+    async def ask(self, questions: Sequence[Question], work: Callable[[], T]) -> T | None:
+        """What ``work`` returns, given the answers to ``questions``; None where it needs more than
+        them, or there is no connection: a thread has to be asked."""
+        link = self._link
+        if link is None:
+            self._open()
+            return None
+        try:
+            answers = await link.ask(questions)
+        except (DriverError, OSError) as error:
+            self._drop(link, error)
+            return None
+        if self._context is None:
+            self._context = contextvars.copy_context()
+            self._context.run(_without_database)
+        return self._context.run(_answered, answers, work)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._link is not None:
+            self._drop(self._link, None)
+
+    def _drop(self, link: _Link, error: Exception | None) -> None:
+        link.close()
+        if self._link is link:
+            self._link = None
+            self._not_before = time.monotonic() + AGAIN_SECONDS
+            if error is not None:
+                log.warning("the database is asked in threads for now: %s", error)
+
+    def _open(self) -> None:
+        if self._opening is None and time.monotonic() >= self._not_before:
+            self._opening = asyncio.get_running_loop().create_task(self._opened())
+
+    async def _opened(self) -> None:
+        try:
+            link = await asyncio.to_thread(_connect, self._queries)
+            link.listen(asyncio.get_running_loop())
+            self._link = link
+        except (DriverError, DatabaseError, InterfaceError, OSError) as error:
+            self._not_before = time.monotonic() + AGAIN_SECONDS
+            log.warning("the database is asked in threads for now: %s", error)
+        finally:
+            self._opening = None
+
+
+def pipeline(*queries: Prepared) -> Pipeline | None:
+    """A pipeline where the database is PostgreSQL."""
+    return Pipeline(*queries) if connection.vendor == "postgresql" else None
+
+
+def _answered(answers: dict[Question, list[Row]], work: Callable[[], T]) -> T | None:
+    try:
+        with answered(answers):
+            return work()
+    except NotAnswered:
+        return None
+
+
+def _without_database() -> None:
+    """Let nothing in this context ask a database: it would hold the loop. To be called in one:
+    Django keeps a thread's connection apart from those of its tasks."""
+
+    def refuse(*_given: Any) -> None:
+        raise NotAnswered
+
+    nobody = connections.create_connection(DEFAULT_DB_ALIAS)
+    nobody.cursor = refuse
+    nobody.ensure_connection = refuse
+    connections[DEFAULT_DB_ALIAS] = nobody
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """A query as the server knows it; ``loads`` reads its columns, once a first row has come."""
+
+    name: bytes
+    statement: Statement
+    loads: list[Callable[[bytes], Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Asked:
+    questions: Sequence[Question]
+    future: asyncio.Future[dict[Question, list[Row]]]
+    answers: dict[Question, list[Row]] = field(default_factory=dict)
+    error: Exception | None = None
+
+
+class _Link:
+    """One connection in pipeline mode, read by the loop; answers come in the order of questions."""
+
+    def __init__(
+        self, wrapper: Any, driver: Connection[Any], known: dict[Prepared, _Prepared]
+    ) -> None:
+        self._wrapper, self._driver, self._known = wrapper, driver, known
+        self._pg = driver.pgconn
+        self._socket = self._pg.socket
+        self._asked: deque[_Asked] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin, in the loop that will ask."""
+        self._pg.nonblocking = 1
+        self._pg.enter_pipeline_mode()
+        loop.add_reader(self._socket, self._read)
+        self._loop = loop
+
+    async def ask(self, questions: Sequence[Question]) -> dict[Question, list[Row]]:
+        """The rows of each question. Raises psycopg's errors."""
+        if self._loop is None:
+            raise InterfaceClosed("the connection is closed")
+        # Nothing is sent before all of it is known: a half of it would have no end.
+        for name, values in [self._written_out(question) for question in questions]:
+            self._pg.send_query_prepared(name, values)
+        self._pg.pipeline_sync()
+        self._flush()
+        asked = _Asked(questions, self._loop.create_future())
+        self._asked.append(asked)
+        return await asked.future
+
+    def _written_out(self, question: Question) -> tuple[bytes, list[bytes]]:
+        known = self._known[question.query]
+        values = question.query.written(known.statement, question, self._wrapper)
+        return known.name, [str(value).encode() for value in values]
+
+    def close(self) -> None:
+        """Forget the connection; whoever still waits is told."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+            self._loop = None
+        self._driver.close()
+        while self._asked:
+            self._tell(self._asked.popleft(), InterfaceClosed("the connection was closed"))
+
+    def _flush(self) -> None:
+        assert self._loop is not None
+        if self._pg.flush():
+            self._loop.add_writer(self._socket, self._written)
+
+    def _written(self) -> None:
+        try:
+            if not self._pg.flush() and self._loop is not None:
+                self._loop.remove_writer(self._socket)
+        except DriverError as error:
+            self._broken(error)
+
+    def _read(self) -> None:
+        try:
+            self._pg.consume_input()
+            while self._asked and not self._pg.is_busy():
+                result = self._pg.get_result()
+                if result is not None:  # None ends the answer to one question
+                    self._take(result)
+        except DriverError as error:
+            self._broken(error)
+
+    def _take(self, result: pq.abc.PGresult) -> None:
+        asked = self._asked[0]
+        if result.status not in _DONE:
+            asked.error = asked.error or DriverError(result.error_message.decode(errors="replace"))
+        elif result.status == pq.ExecStatus.PIPELINE_SYNC:
+            self._tell(self._asked.popleft(), asked.error)
+        elif asked.error is None:
+            question = asked.questions[len(asked.answers)]
+            asked.answers[question] = self._rows(self._known[question.query], result)
+
+    def _rows(self, known: _Prepared, result: pq.abc.PGresult) -> list[Row]:
+        columns = range(result.nfields)
+        if not known.loads:
+            known.loads = [self._load(result.ftype(column)) for column in columns]
+        found: list[Row] = []
+        for row in range(result.ntuples):
+            values = ((load, result.get_value(row, i)) for i, load in enumerate(known.loads))
+            found.append(tuple(None if raw is None else load(raw) for load, raw in values))
+        return known.statement.rows(found)
+
+    def _load(self, oid: int) -> Callable[[bytes], Any]:
+        adapters = self._driver.adapters
+        loader = adapters.get_loader(oid, pq.Format.TEXT) or adapters.get_loader(0, pq.Format.TEXT)
+        assert loader is not None  # the one of type 0 reads text
+        return loader(oid, self._driver).load
+
+    def _broken(self, error: Exception) -> None:
+        while self._asked:
+            self._tell(self._asked.popleft(), error)
+        self.close()
+
+    @staticmethod
+    def _tell(asked: _Asked, error: Exception | None) -> None:
+        if asked.future.done():  # its caller has left
+            return
+        if error is not None:
+            asked.future.set_exception(error)
+        else:
+            asked.future.set_result(asked.answers)
+
+
+class InterfaceClosed(DriverError):
+    """The connection went while an answer was waited for, or before."""
+
+
+def _connect(queries: Sequence[Prepared]) -> _Link:
+    """A connection as Django makes its own, which knows the queries. To be called in a thread."""
+    wrapper = connections.create_connection(DEFAULT_DB_ALIAS)
+    driver = wrapper.get_new_connection(wrapper.get_connection_params())
+    with contextlib.ExitStack() as undo:
+        undo.callback(driver.close)
+        driver.autocommit = True
+        known = {}
+        for number, query in enumerate(queries):
+            statement = query.statement(wrapper)
+            name = f"modelyard_{number}".encode()
+            result = driver.pgconn.prepare(name, _numbered(statement).encode())
+            if result.status != pq.ExecStatus.COMMAND_OK:
+                raise DriverError(result.error_message.decode(errors="replace"))
+            known[query] = _Prepared(name, statement)
+        undo.pop_all()
+    return _Link(wrapper, driver, known)
+
+
+def _numbered(statement: Statement) -> str:
+    """The SQL with $1, $2 ... for %s, as the protocol writes parameters."""
+    parts = statement.sql.split("%s")
+    if len(parts) != len(statement.slots) + 1 or any("%" in part for part in parts):
+        raise TypeError(f"parameters cannot be numbered in: {statement.sql}")
+    return "".join(f"{part}${n}" for n, part in enumerate(parts[:-1], 1)) + parts[-1]
