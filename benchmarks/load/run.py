@@ -32,7 +32,7 @@ async def measure(house: House, world: World, chosen: argparse.Namespace) -> Rec
     working: list[asyncio.Future[None]] = []
     try:
         began = time.perf_counter()
-        # Before the jobs: what is submitted while fifty passwords are checked is no usual submission.
+        # Before the jobs: what is submitted while fifty passwords are checked is not usual.
         signed_in = await _sign_in(people, record)
         print(f"{len(signed_in)} signed in, {time.perf_counter() - began:.0f} s", flush=True)
         working.append(asyncio.ensure_future(jobs.run()))
