@@ -129,7 +129,7 @@ class _Prepared:
 class _Asked:
     questions: Sequence[Question]
     future: asyncio.Future[dict[Question, list[Row]]]
-    answers: dict[Question, list[Row]] = field(default_factory=dict)
+    found: list[list[Row]] = field(default_factory=list)
     error: Exception | None = None
 
 
@@ -170,7 +170,7 @@ class _Link:
         values = question.query.written(known.statement, question, self._wrapper)
         return known.name, [str(value).encode() for value in values]
 
-    def close(self) -> None:
+    def close(self, why: str = "the connection was closed") -> None:
         """Forget the connection; whoever still waits is told."""
         if self._loop is not None:
             self._loop.remove_reader(self._socket)
@@ -178,7 +178,7 @@ class _Link:
             self._loop = None
         self._driver.close()
         while self._asked:
-            self._tell(self._asked.popleft(), InterfaceClosed("the connection was closed"))
+            self._tell(self._asked.popleft(), InterfaceClosed(why))
 
     def _flush(self) -> None:
         assert self._loop is not None
@@ -201,6 +201,10 @@ class _Link:
                     self._take(result)
         except DriverError as error:
             self._broken(error)
+        except Exception as error:
+            # Whatever it is: whose answer comes next is not known any more.
+            log.exception("an answer of the database cannot be read")
+            self._broken(error)
 
     def _take(self, result: pq.abc.PGresult) -> None:
         asked = self._asked[0]
@@ -209,8 +213,8 @@ class _Link:
         elif result.status == pq.ExecStatus.PIPELINE_SYNC:
             self._tell(self._asked.popleft(), asked.error)
         elif asked.error is None:
-            question = asked.questions[len(asked.answers)]
-            asked.answers[question] = self._rows(self._known[question.query], result)
+            query = asked.questions[len(asked.found)].query
+            asked.found.append(self._rows(self._known[query], result))
 
     def _rows(self, known: _Prepared, result: pq.abc.PGresult) -> list[Row]:
         columns = range(result.nfields)
@@ -229,9 +233,7 @@ class _Link:
         return loader(oid, self._driver).load
 
     def _broken(self, error: Exception) -> None:
-        while self._asked:
-            self._tell(self._asked.popleft(), error)
-        self.close()
+        self.close(f"{type(error).__name__}: {error}")
 
     @staticmethod
     def _tell(asked: _Asked, error: Exception | None) -> None:
@@ -240,7 +242,7 @@ class _Link:
         if error is not None:
             asked.future.set_exception(error)
         else:
-            asked.future.set_result(asked.answers)
+            asked.future.set_result(dict(zip(asked.questions, asked.found, strict=True)))
 
 
 class InterfaceClosed(DriverError):

@@ -153,6 +153,25 @@ def test_a_question_that_fails_does_not_mix_up_the_others(
     assert "division by zero" in str(failed)
 
 
+def test_an_answer_that_cannot_be_read_costs_no_request(
+    asked: Asked, owner: Person, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever happens while it is read, nobody waits for ever and nobody gets another's rows."""
+
+    def unreadable(self: Any, known: Any, result: Any) -> Any:
+        raise ValueError("year is out of range")
+
+    text = asked.warm(service, owner)
+    monkeypatch.setattr(module._Link, "_rows", unreadable)
+
+    async def ask() -> list[Any]:
+        return await asyncio.gather(*(asked.one(service, text) for _number in range(3)))
+
+    answers = asked.loop.run(asyncio.wait_for(ask(), 30))
+    assert all(isinstance(answer, Target) for answer in answers)
+    assert asked.in_threads == 3
+
+
 def test_a_question_that_cannot_be_written_sends_nothing(asked: Asked, service: Service) -> None:
     one = link(asked)
     well, bad = _SERVICE.ask(pk=service.pk), _SERVICE.ask(pk="no id")
