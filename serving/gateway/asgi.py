@@ -15,11 +15,7 @@ from serving.gateway.protocol import Settings  # noqa: E402
 from serving.gateway.reader import reader  # noqa: E402
 from serving.gateway.resolver import ASKED, DjangoResolver  # noqa: E402
 
-_reader = reader()
-if _reader is not None:
-    # Django refuses its connections to an event loop, because they may wait. This one does not.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-_resolver = DjangoResolver(_reader, pipeline(*ASKED))
+_resolver = DjangoResolver(reader(*ASKED) or pipeline(*ASKED))
 app = create_app(
     _resolver,
     _resolver.store,

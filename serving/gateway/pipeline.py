@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 import time
 from collections import deque
@@ -23,7 +22,8 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connectio
 from psycopg import Connection, pq
 from psycopg import Error as DriverError
 
-from core.prepared import NotAnswered, Prepared, Question, Row, Statement, answered
+from core.prepared import Prepared, Question, Row, Statement
+from serving.gateway.inside import Inside, marked
 
 log = logging.getLogger("modelyard.gateway")
 
@@ -40,11 +40,13 @@ class Pipeline:
         self._link: _Link | None = None
         self._opening: asyncio.Task[None] | None = None
         self._not_before = 0.0
-        self._context: contextvars.Context | None = None
+        self._inside = Inside()
 
     async def ask(self, questions: Sequence[Question], work: Callable[[], T]) -> T | None:
         """What ``work`` returns, given the answers to ``questions``; None where it needs more than
         them, or there is no connection: a thread has to be asked."""
+        if not questions:
+            return self._inside.run({}, work)
         link = self._link
         if link is None:
             self._open()
@@ -54,10 +56,7 @@ class Pipeline:
         except (DriverError, OSError) as error:
             self._drop(link, error)
             return None
-        if self._context is None:
-            self._context = contextvars.copy_context()
-            self._context.run(_without_database)
-        return self._context.run(_answered, answers, work)
+        return self._inside.run(answers, work)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -93,27 +92,6 @@ class Pipeline:
 def pipeline(*queries: Prepared) -> Pipeline | None:
     """A pipeline where the database is PostgreSQL."""
     return Pipeline(*queries) if connection.vendor == "postgresql" else None
-
-
-def _answered(answers: dict[Question, list[Row]], work: Callable[[], T]) -> T | None:
-    try:
-        with answered(answers):
-            return work()
-    except NotAnswered:
-        return None
-
-
-def _without_database() -> None:
-    """Let nothing in this context ask a database: it would hold the loop. To be called in one:
-    Django keeps a thread's connection apart from those of its tasks."""
-
-    def refuse(*_given: Any) -> None:
-        raise NotAnswered
-
-    nobody = connections.create_connection(DEFAULT_DB_ALIAS)
-    nobody.cursor = refuse
-    nobody.ensure_connection = refuse
-    connections[DEFAULT_DB_ALIAS] = nobody
 
 
 @dataclass(slots=True)
@@ -260,17 +238,11 @@ def _connect(queries: Sequence[Prepared]) -> _Link:
         for number, query in enumerate(queries):
             statement = query.statement(wrapper)
             name = f"modelyard_{number}".encode()
-            result = driver.pgconn.prepare(name, _numbered(statement).encode())
+            result = driver.pgconn.prepare(
+                name, marked(statement, lambda number: f"${number}").encode()
+            )
             if result.status != pq.ExecStatus.COMMAND_OK:
                 raise DriverError(result.error_message.decode(errors="replace"))
             known[query] = _Prepared(name, statement)
         undo.pop_all()
     return _Link(wrapper, driver, known)
-
-
-def _numbered(statement: Statement) -> str:
-    """The SQL with $1, $2 ... for %s, as the protocol writes parameters."""
-    parts = statement.sql.split("%s")
-    if len(parts) != len(statement.slots) + 1 or any("%" in part for part in parts):
-        raise TypeError(f"parameters cannot be numbered in: {statement.sql}")
-    return "".join(f"{part}${n}" for n, part in enumerate(parts[:-1], 1)) + parts[-1]

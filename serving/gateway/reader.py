@@ -1,54 +1,79 @@
 """SQLite answers a look-up sooner than a thread can be woken: it is asked in the event loop itself.
 
 Only to read, and never to wait: the connection refuses to write and gives up at once where another
-would be waited for. What needs either (a denial is put on record, the use of a token is noted)
-fails here and is asked again in a thread, from the beginning.
+would be waited for. What needs either (a denial is put on record, the use of a token is noted), or
+more than the questions known beforehand, is asked again in a thread, from the beginning.
 """
 
 from __future__ import annotations
 
-import contextvars
-from collections.abc import Callable
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
+
+from core.prepared import Prepared, Question, Row, Statement
+from serving.gateway.inside import Inside, marked
 
 T = TypeVar("T")
-PRAGMAS = ("PRAGMA query_only=ON", "PRAGMA busy_timeout=0")
 
 
 class Reader:
-    """Asks in the thread that calls, over a connection of its own.
+    """Asks ``queries`` in the thread that calls, over a connection of its own."""
 
-    Django keeps a connection per task of an event loop. So that it is one for all requests, they
-    are asked in one context.
-    """
+    def __init__(self, *queries: Prepared) -> None:
+        self._inside = Inside()
+        self._wrapper: Any = connections.create_connection(DEFAULT_DB_ALIAS)
+        self._known: dict[Prepared, tuple[str, Statement]] = {}
+        for query in queries:
+            statement = query.statement(self._wrapper)
+            self._known[query] = (marked(statement, lambda _number: "?"), statement)
+        self._driver: sqlite3.Connection | None = None
+        self._until = 0.0
 
-    def __init__(self) -> None:
-        self._context = contextvars.copy_context()
-        self._bound: Any = None
-
-    def ask(self, work: Callable[[], T]) -> T | None:
-        """What ``work`` returns; None where it has to write or wait, or the database fails. To be
-        called in an event loop: outside one the connection would be the thread's."""
-        return self._context.run(self._ask, work)
-
-    def _ask(self, work: Callable[[], T]) -> T | None:
+    async def ask(self, questions: Sequence[Question], work: Callable[[], T]) -> T | None:
+        """What ``work`` returns, given the answers to ``questions``; None where it needs more than
+        them, or the database fails: a thread has to be asked."""
         try:
-            self._bind()
-            return work()
-        except (DatabaseError, InterfaceError):
+            driver = self._open()
+            answers = {question: self._rows(driver, question) for question in questions}
+        except (sqlite3.Error, DatabaseError):
+            self.close()
             return None
+        return self._inside.run(answers, work)
 
-    def _bind(self) -> None:
-        connection.close_if_unusable_or_obsolete()
-        connection.ensure_connection()
-        if connection.connection is not self._bound:
-            for pragma in PRAGMAS:
-                connection.connection.execute(pragma)
-            self._bound = connection.connection
+    def close(self) -> None:
+        """Let go of the connection; the next question makes a new one."""
+        if self._driver is not None:
+            self._driver.close()
+            self._driver = None
+
+    def _open(self) -> sqlite3.Connection:
+        """The connection, made anew now and then as all are: its file may have been replaced."""
+        now = time.monotonic()
+        if self._driver is None or now >= self._until:
+            self.close()
+            given = self._wrapper.get_connection_params()
+            self._driver = sqlite3.connect(
+                given["database"],
+                uri=given["uri"],
+                detect_types=given["detect_types"],
+                timeout=0,
+                isolation_level=None,
+            )
+            self._driver.execute("PRAGMA query_only=ON")
+            self._until = now + settings.DATABASES[DEFAULT_DB_ALIAS]["CONN_MAX_AGE"]
+        return self._driver
+
+    def _rows(self, driver: sqlite3.Connection, question: Question) -> list[Row]:
+        sql, statement = self._known[question.query]
+        values = question.query.written(statement, question, self._wrapper)
+        return statement.rows(driver.execute(sql, values).fetchall())
 
 
-def reader() -> Reader | None:
-    """A reader where the database is a file of this machine; others are waited for in threads."""
-    return Reader() if connection.vendor == "sqlite" else None
+def reader(*queries: Prepared) -> Reader | None:
+    """A reader where the database is a file of this machine."""
+    return Reader(*queries) if connection.vendor == "sqlite" else None

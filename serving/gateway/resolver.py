@@ -7,9 +7,9 @@ import datetime as dt
 import functools
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
 
@@ -23,9 +23,7 @@ from core import access, audit, outage, printed
 from core.actor import Actor, acting
 from core.errors import NotAuthenticated
 from core.prepared import Prepared, Question
-from serving.gateway.pipeline import Pipeline
 from serving.gateway.protocol import Batch, Instance, Refusal, Target
-from serving.gateway.reader import Reader
 from serving.service import pass_on
 from serving.service.models import Instance as InstanceRow
 from serving.service.models import Service, Traffic
@@ -40,12 +38,19 @@ T = TypeVar("T")
 _objects: dict[uuid.UUID, tuple[tuple[Any, ...], Service]] = {}
 
 
+class InLoop(Protocol):
+    """A way to ask the database that holds no event loop."""
+
+    async def ask(self, questions: Sequence[Question], work: Callable[[], T]) -> T | None:
+        """What ``work`` returns, given the answers to ``questions``; None where a thread has to be
+        asked instead."""
+
+
 class DjangoResolver:
     """Implements ``Resolver``: token, service, decision and ready instances, asked per request."""
 
-    def __init__(self, reader: Reader | None = None, pipeline: Pipeline | None = None) -> None:
-        self._reader = reader
-        self._pipeline = pipeline
+    def __init__(self, in_loop: InLoop | None = None) -> None:
+        self._in_loop = in_loop
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolver")
 
     async def authorize(
@@ -60,10 +65,13 @@ class DjangoResolver:
             return resolve(service_id, authorization or "", request_id, source_ip)
 
         try:
-            answer = await self._in_loop(service_id, authorization or "", work)
-            # An error on the way to a decision is a no: only a thread's no is final.
-            again = answer is None or answer is NOT_FOUND
-            return await self._run(work) if again else answer
+            if self._in_loop is not None:
+                questions = _questions(service_id, authorization or "")
+                answer = await self._in_loop.ask(questions, work)
+                # An error on the way to a decision is a no: only a thread's no is final.
+                if answer is not None and answer is not NOT_FOUND:
+                    return answer
+            return await self._run(work)
         except (DatabaseError, InterfaceError, OSError) as error:
             away = outage.of(error)
             if away is None:
@@ -76,17 +84,6 @@ class DjangoResolver:
                 extra={"hint": away.hint},
                 headers={"retry-after": str(outage.RETRY_AFTER)},
             )
-
-    async def _in_loop(
-        self, service_id: str, authorization: str, work: Callable[[], Target | Refusal]
-    ) -> Target | Refusal | None:
-        """The answer that needs no thread, or None."""
-        if self._reader is not None:
-            return self._reader.ask(work)
-        if self._pipeline is not None:
-            questions = _questions(service_id, authorization)
-            return await self._pipeline.ask(questions, work) if questions else None
-        return None
 
     async def store(self, batch: Batch) -> None:
         """Sink of the counters."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from accounts.token.models import ApiToken
 from core import access
 from core.models import AuditRecord
-from serving.gateway.pipeline import Pipeline, pipeline
+from serving.gateway.pipeline import pipeline
 from serving.gateway.protocol import Refusal, Target
-from serving.gateway.reader import Reader, reader
+from serving.gateway.reader import reader
 from serving.gateway.resolver import ASKED, DjangoResolver
 from serving.service.models import Instance, Service
 from tests.contract.base import bearer
@@ -39,9 +40,7 @@ def service(owner: Person) -> Service:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
-    if connection.vendor == "sqlite":
-        monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+def asked() -> Iterator[Asked]:
     found = Asked()
     yield found
     found.close()
@@ -52,8 +51,8 @@ class Asked:
 
     def __init__(self) -> None:
         self.loop = asyncio.Runner()
-        self.reader, self.pipeline = reader(), pipeline(*ASKED)
-        self.resolver = DjangoResolver(self.reader, self.pipeline)
+        self.reader, self.pipeline = reader(*ASKED), pipeline(*ASKED)
+        self.resolver = DjangoResolver(self.reader or self.pipeline)
         self.resolver._threads = ThreadPoolExecutor(1)  # whose one connection can be closed
         self.in_threads = 0
         run = self.resolver._run
@@ -97,7 +96,7 @@ class Asked:
         self.resolver._threads.submit(connections.close_all).result()
         self.resolver._threads.shutdown()
         if self.reader is not None:
-            self.reader._context.run(connections.close_all)
+            self.reader.close()
         if self.pipeline is not None:
             self.pipeline.close()
         self.loop.close()
@@ -119,7 +118,7 @@ def test_what_only_reads_needs_no_thread(asked: Asked, owner: Person, service: S
 
 def test_all_requests_share_one_connection(asked: Asked, owner: Person, service: Service) -> None:
     def bound() -> Any:
-        return asked.reader._bound if asked.reader is not None else asked.pipeline._link
+        return asked.reader._driver if asked.reader is not None else asked.pipeline._link
 
     text = asked.warm(service, owner)
     first = bound()
@@ -164,20 +163,32 @@ def test_what_changed_meanwhile_holds_for_the_next_request(
     assert answer.status == 401
 
 
-@on_sqlite
 def test_the_loop_cannot_write(asked: Asked, owner: Person, service: Service) -> None:
     def rename() -> bool:
         with transaction.atomic():
             Service.objects.unscoped("test").filter(pk=service.pk).update(name="written")
         return True
 
-    async def ask() -> bool | None:
-        assert asked.reader is not None
-        return asked.reader.ask(rename)
-
-    assert asked.loop.run(ask()) is None
+    way = asked.reader or asked.pipeline
+    assert way is not None
+    assert asked.loop.run(way.ask((), rename)) is None
     service.refresh_from_db()
     assert service.name == "digits"
+
+
+def test_what_is_no_token_needs_no_thread(asked: Asked, service: Service) -> None:
+    for text in ("", "no token", "my_" + "ä" * 12 + "_" + "x" * 43):
+        answer = asked(service, text)[0]
+        assert isinstance(answer, Refusal)
+        assert answer.status == 401
+    assert asked.in_threads == 0
+
+
+@on_sqlite
+def test_the_connection_of_a_reader_cannot_write(asked: Asked, service: Service) -> None:
+    assert asked.reader is not None
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        asked.reader._open().execute("DELETE FROM serving_service")
 
 
 @on_sqlite
@@ -185,12 +196,28 @@ def test_a_failing_database_is_asked_again_in_a_thread(
     asked: Asked, owner: Person, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken() -> None:
-        raise DatabaseError("locked")
+        raise sqlite3.OperationalError("database is locked")
 
-    text = in_use(owner)
-    monkeypatch.setattr(asked.reader, "_bind", broken)
+    text = asked.warm(service, owner)
+    monkeypatch.setattr(asked.reader, "_open", broken)
     assert isinstance(asked(service, text)[0], Target)
     assert asked.in_threads == 1
+    monkeypatch.undo()
+    assert isinstance(asked(service, text)[0], Target)
+    assert asked.in_threads == 1
+
+
+@on_sqlite
+def test_a_reader_reads_a_file_that_was_replaced(
+    asked: Asked, owner: Person, service: Service
+) -> None:
+    """Its connection is made anew as often as others are."""
+    assert asked.reader is not None
+    asked.warm(service, owner)
+    first = asked.reader._driver
+    asked.reader._until = 0
+    asked.warm(service, owner)
+    assert asked.reader._driver is not first
 
 
 def test_an_error_on_the_way_to_a_decision_is_no_refusal(
@@ -213,9 +240,7 @@ def test_an_error_on_the_way_to_a_decision_is_no_refusal(
 
 def test_which_database_is_asked_how(monkeypatch: pytest.MonkeyPatch) -> None:
     real = type(connection._connections[connection._alias])
-    for vendor, classes in (
-        ("sqlite", (Reader, type(None))),
-        ("postgresql", (type(None), Pipeline)),
-    ):
-        monkeypatch.setattr(real, "vendor", vendor)
-        assert (type(reader()), type(pipeline(*ASKED))) == classes
+    mine, other = (reader, pipeline) if connection.vendor == "sqlite" else (pipeline, reader)
+    assert type(mine(*ASKED)).__name__.lower() == mine.__name__ and other(*ASKED) is None
+    monkeypatch.setattr(real, "vendor", "another")
+    assert mine(*ASKED) is other(*ASKED) is None
