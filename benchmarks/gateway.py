@@ -5,7 +5,7 @@
 A real model server (a JSON service in the scikit-learn engine) on a unix socket, a real gateway
 process with the real resolver: token, rights and ready instances are asked on every
 request. The client, the gateway and the server share this machine's cores. Direct runs bracket each
-gateway run; the ratio is against their mean.
+gateway run; the ratio is against their mean. *processor* is the gateway's own time for one request.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import statistics
 import time
 from collections.abc import Iterator
@@ -53,8 +54,8 @@ def main() -> None:
 
         service, bearer, path = prepare(folder)
         stack.enter_context(model_server(folder, path))
-        port = stack.enter_context(gateway(folder))
-        target = (f"/v1/infers/{service}/", f"Authorization: Bearer {bearer}\r\n", port)
+        port, pid = stack.enter_context(gateway(folder))
+        target = (f"/v1/infers/{service}/", f"Authorization: Bearer {bearer}\r\n", port, pid)
         print(f"{connection.vendor}; {load_now()}")
         asyncio.run(measure(str(path), target, seconds, rounds))
 
@@ -100,19 +101,28 @@ def model_server(folder: Path, path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path) -> Iterator[int]:
+def gateway(folder: Path) -> Iterator[tuple[int, int]]:
+    """Its port and its process."""
     from console.supervisor.programs import gateway as program
 
     port = free_port()
     ready = answers(f"http://127.0.0.1:{port}/healthz")
     # As ./run starts it, but for the access log, which ./run writes to a file.
     argv = (*program("127.0.0.1", port).argv, "--no-access-log", "--log-level", "warning")
-    with running(argv, ready, folder / "gateway.log"):
-        yield port
+    with running(argv, ready, folder / "gateway.log") as pid:
+        yield port, pid
 
 
-async def measure(path: str, target: tuple[str, str, int], seconds: float, rounds: int) -> None:
-    url, header, port = target
+def processor(pid: int) -> float:
+    """Processor seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure(
+    path: str, target: tuple[str, str, int, int], seconds: float, rounds: int
+) -> None:
+    url, header, port, pid = target
 
     def direct(clients: int) -> Any:
         return load(lambda: asyncio.open_unix_connection(path), "/", "", clients, seconds)
@@ -124,16 +134,16 @@ async def measure(path: str, target: tuple[str, str, int], seconds: float, round
 
     print(
         f"{'':<10}{'direct /s':>11}{'gateway /s':>12}{'ratio':>8}"
-        f"{'direct p50':>13}{'p99':>9}{'gateway p50':>13}{'p99':>9}{'added':>10}"
+        f"{'direct p50':>13}{'p99':>9}{'gateway p50':>13}{'p99':>9}{'added':>10}{'processor':>12}"
     )
     for clients in (1, 16):
         ratios, added = [], []
         for number in range(rounds):
-            before, between, after = (
-                await direct(clients),
-                await through(clients),
-                await direct(clients),
-            )
+            before = await direct(clients)
+            used = processor(pid)
+            between = await through(clients)
+            each = (processor(pid) - used) / (between[0] * seconds)
+            after = await direct(clients)
             own = (before[0] + after[0]) / 2
             p50, p99 = (before[1] + after[1]) / 2, (before[2] + after[2]) / 2
             ratios.append(between[0] / own)
@@ -142,6 +152,7 @@ async def measure(path: str, target: tuple[str, str, int], seconds: float, round
                 f"c{clients:<3} run {number + 1}{own:>10,.0f}{between[0]:>12,.0f}"
                 f"{ratios[-1]:>8.2f}{p50 * 1e3:>10.2f} ms{p99 * 1e3:>9.2f}"
                 f"{between[1] * 1e3:>10.2f} ms{between[2] * 1e3:>9.2f}{added[-1] * 1e3:>7.2f} ms"
+                f"{each * 1e3:>9.2f} ms"
             )
         ratio, extra = statistics.median(ratios), statistics.median(added) * 1e3
         judged = extra <= GOAL_ADDED if clients == 1 else ratio >= GOAL_RATIO

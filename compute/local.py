@@ -22,7 +22,7 @@ def _local(root: str) -> LocalBackend:
 
 def backend() -> Backend:
     """Processes in a sandbox on this host."""
-    return _local(str(settings.VAR_DIR / "work"))
+    return _local(f"{settings.VAR_DIR}/work")
 
 
 def current() -> Backend:
