@@ -1,6 +1,7 @@
-"""gunicorn's threads, with a bound on how long a caller may take to send a request.
+"""gunicorn's threads, with a bound on how long a caller may take to send a request or to take its
+answer.
 
-The class of gunicorn reads a request in a thread, blocking and without end: as many silent sockets
+The class of gunicorn reads and writes in a thread, blocking and without end: as many silent sockets
 as there are threads would stop console and API. docs/mechanisms/processes.md says what is bounded.
 """
 
@@ -21,10 +22,12 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 #: bytes read and thrown away from a caller who was answered and still sends
 MOST_THROWN_AWAY = 1024 * 1024
+#: bytes sent at once, so that a caller who takes them is told from one who does not
+PIECE = 64 * 1024
 
 
 class CallerSocket(socket.socket):
-    """The socket of one caller; knows how long he kept a reading thread waiting."""
+    """The socket of one caller; knows how long he kept a thread waiting."""
 
     def __init__(self, accepted: socket.socket, rate: float) -> None:
         super().__init__(fileno=accepted.detach())
@@ -32,9 +35,9 @@ class CallerSocket(socket.socket):
         self.cut = False
         self.behind = 0.0
         self.thrown_away = 0
-        #: while a thread waits in recv: since when, and `behind` at that moment. One attribute, so
-        #: that another thread never sees half of a change.
-        self.waiting: tuple[float, float] | None = None
+        #: while a thread waits for the caller: since when, `behind` at that moment, and whether he
+        #: is the one to read. One attribute, so that another thread never sees half of a change.
+        self.waiting: tuple[float, float, bool] | None = None
 
     def begin(self) -> None:
         """A request begins: what the one before took does not count."""
@@ -43,20 +46,49 @@ class CallerSocket(socket.socket):
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """As ever, but counted. Raises ConnectionResetError once the caller has been cut: half a
         body must not be taken for a whole one."""
-        began = monotonic()
-        self.waiting = (began, self.behind)
+        began = self._wait(he_reads=False)
+        data = b""
         try:
             data = super().recv(size, flags)
         finally:
-            self.waiting = None
-        self.behind += monotonic() - began - len(data) / self.rate
+            self._over(began, len(data))
         if self.cut:
             raise ConnectionResetError(errno.ECONNRESET, "The caller sent too slowly.")
         return data
 
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """As ever, but counted."""
+        began = self._wait(he_reads=True)
+        size = 0
+        try:
+            size = super().send(data, flags)
+        finally:
+            self._over(began, size)
+        return size
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """All of it, in pieces that are counted."""
+        with memoryview(data) as whole, whole.cast("B") as left:
+            sent = 0
+            while sent < len(left):
+                sent += self.send(left[sent : sent + PIECE], flags)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """``count`` bytes of a file, or the rest of it, in pieces that are counted. Returns the
+        number sent."""
+        file.seek(offset)
+        sent = 0
+        while count is None or sent < count:
+            data = file.read(PIECE if count is None else min(PIECE, count - sent))
+            if not data:
+                break
+            self.sendall(data)
+            sent += len(data)
+        return sent
+
     def lag(self, now: float) -> tuple[float, float]:
-        """Seconds waited in this recv; seconds waited in this request beyond what its bytes earn.
-        Zeros where no thread waits."""
+        """Seconds waited for these bytes; seconds waited in this request beyond what its bytes
+        earn. Zeros where no thread waits."""
         waiting = self.waiting
         if waiting is None:
             return 0.0, 0.0
@@ -64,20 +96,32 @@ class CallerSocket(socket.socket):
         return here, waiting[1] + here
 
     def cut_off(self) -> None:
-        """Wake the thread that waits. It may still answer."""
+        """Wake the thread that waits. Where it reads it may still answer."""
+        waiting = self.waiting
         self.cut = True
         with contextlib.suppress(OSError):  # he has gone by himself
-            self.shutdown(socket.SHUT_RD)
+            self.shutdown(socket.SHUT_RDWR if waiting and waiting[2] else socket.SHUT_RD)
+
+    def _wait(self, *, he_reads: bool) -> float:
+        began = monotonic()
+        self.waiting = (began, self.behind, he_reads)
+        return began
+
+    def _over(self, began: float, size: int) -> None:
+        self.waiting = None
+        self.behind += monotonic() - began - size / self.rate
 
 
 class PatientWorker(ThreadWorker):
-    """No thread waits for a first byte; whoever sends too slowly is cut; while requests queue for
-    threads, the slowest is cut first."""
+    """No thread waits for a first byte; whoever sends or reads too slowly is cut; while requests
+    queue for threads, the slowest is cut first."""
 
-    #: seconds that a thread waits in recv during one request, beyond what the bytes earn
+    #: seconds that a thread waits for the caller during one request, beyond what the bytes earn
     PATIENCE = 15.0
-    #: bytes per second that a caller sends at least
+    #: bytes per second that a caller sends, or takes, at least
     RATE = 16 * 1024.0
+    #: seconds that it waits for a single byte, whatever the bytes before have earned
+    STALLED = 60.0
     #: the same patience while requests queue for a thread
     PATIENCE_PRESSED = 1.0
     #: seconds between two looks while requests queue
@@ -152,7 +196,9 @@ class PatientWorker(ThreadWorker):
     def _slow(self, now: float) -> Iterator[CallerSocket]:
         """Who is cut now: all past their time, and one for each queued request, slowest first."""
         read = [(conn.sock.lag(now), conn.sock) for conn in tuple(self.handled)]
-        yield from (sock for (_, behind), sock in read if behind > self.PATIENCE)
+        for (here, behind), sock in read:
+            if here > self.STALLED or behind > self.PATIENCE:
+                yield sock
         if len(read) < self.cfg.threads:
             return  # a queued request is taken by the next free thread
         free_soon = sum(sock.cut for _, sock in read)

@@ -4,16 +4,21 @@ application."""
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from console.patience import PatientWorker
+
+#: more than the kernel keeps for a connection
+LARGE = 48 << 20
 
 
 class Hasty(PatientWorker):
     """Cuts within a fraction of a second, under pressure and without."""
 
     PATIENCE = 0.6
+    STALLED = 1.2
     PATIENCE_PRESSED = 0.3
     LOOK = 0.05
 
@@ -33,7 +38,15 @@ class Lingering(Pressed):
 
 
 def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-    """Says how many bytes came, or that they did not."""
+    """Says how many bytes came, or that they did not. `/large` answers with LARGE bytes, `/file`
+    with a file of so many."""
+    if environ["PATH_INFO"] in ("/large", "/file"):
+        start("200 OK", [("Content-Length", str(LARGE))])
+        if environ["PATH_INFO"] == "/large":
+            return (bytes(1 << 20) for _piece in range(LARGE >> 20))
+        file = tempfile.TemporaryFile()  # noqa: SIM115 the server closes it
+        file.truncate(LARGE)
+        return environ["wsgi.file_wrapper"](file, 8192)  # type: ignore[no-any-return]
     wanted, found = int(environ.get("CONTENT_LENGTH") or 0), 0
     status = "200 OK"
     try:

@@ -24,6 +24,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from console import patience
 from console.supervisor.programs import Size, web
+from tests.console import hasty
 
 ROOT = Path(__file__).resolve().parents[2]
 THREADS = 4
@@ -114,6 +115,18 @@ def gone(caller: socket.socket) -> bool:
     return True
 
 
+def size_of(caller: socket.socket) -> int:
+    """Bytes of the answer's body that came before the server closed, taken with pauses."""
+    size = 0
+    with caller.makefile("rb") as answer, contextlib.suppress(ConnectionResetError):
+        while answer.readline().strip():
+            pass
+        while data := answer.read1(1 << 20):
+            size += len(data)
+            time.sleep(0.002)
+    return size
+
+
 @contextlib.contextmanager
 def many(address: tuple[str, int], said: bytes, number: int = 60) -> Iterator[list[socket.socket]]:
     with contextlib.ExitStack() as stack:
@@ -166,6 +179,36 @@ def test_callers_who_do_not_close_keep_nobody_waiting(serve: Serve) -> None:
         for caller in staying:
             assert answer(caller)[0] == 200
         assert ask(address) == 0
+
+
+@pytest.mark.parametrize("path", [b"/large", b"/file"])
+def test_callers_who_do_not_read_keep_nobody_waiting(serve: Serve, path: bytes) -> None:
+    """As many as there are threads ask for much and take nothing."""
+    address = serve("Pressed")
+    with many(address, b"GET %s HTTP/1.0\r\n\r\n" % path, THREADS) as deaf:
+        assert ask(address) == 0
+        assert min(map(size_of, deaf)) < hasty.LARGE
+
+
+@pytest.mark.parametrize("path", [b"/large", b"/file"])
+def test_who_takes_nothing_is_cut_without_pressure_too(serve: Serve, path: bytes) -> None:
+    """Whatever the bytes have earned that the kernel took for him."""
+    address = serve("Hasty")
+    with connect(address, b"GET %s HTTP/1.0\r\n\r\n" % path) as deaf:
+        for _round in range(5):  # each is cut after PATIENCE; together they outlast STALLED
+            with connect(address, NO_END) as slower:
+                assert gone(slower)
+        assert size_of(deaf) < hasty.LARGE
+
+
+@pytest.mark.parametrize("path", [b"/large", b"/file"])
+def test_a_large_answer_arrives_whole(serve: Serve, path: bytes) -> None:
+    """Read slowly, and with more callers than threads."""
+    address = serve("Hasty")
+    asked = many(address, b"GET %s HTTP/1.0\r\n\r\n" % path, THREADS)
+    with asked as callers, ThreadPoolExecutor(THREADS) as readers:
+        found = list(readers.map(size_of, callers))
+    assert found == [hasty.LARGE] * THREADS
 
 
 def test_the_oldest_silent_connection_makes_room(serve: Serve) -> None:
