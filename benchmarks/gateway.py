@@ -108,7 +108,7 @@ def gateway(folder: Path) -> Iterator[tuple[int, int]]:
     port = free_port()
     ready = answers(f"http://127.0.0.1:{port}/healthz")
     # As ./run starts it, but for the access log, which ./run writes to a file.
-    argv = (*program("127.0.0.1", port).argv, "--no-access-log", "--log-level", "warning")
+    argv = (*program("127.0.0.1", port).argv, "--quiet")
     with running(argv, ready, folder / "gateway.log") as pid:
         yield port, pid
 

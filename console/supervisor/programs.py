@@ -80,21 +80,7 @@ def web(host: str, port: int, size: Size) -> Program:
 
 def gateway(host: str, port: int) -> Program:
     """The gateway in front of the model servers: an ASGI application outside Django's handler."""
-    argv = (
-        PYTHON, "-m", "uvicorn", "serving.gateway.asgi:app",
-        "--host", host,
-        "--port", str(port),
-        "--loop", "uvloop",
-        "--http", "httptools",
-        # Its counters are started and written there; "auto" would hide a failure of it.
-        "--lifespan", "on",
-        "--no-server-header",
-        # The application reads X-Forwarded-For itself, and only behind a proxy that it was told of.
-        "--no-proxy-headers",
-        # As for the console: a POST that meets a connection being closed cannot be sent again.
-        "--timeout-keep-alive", "75",
-        "--timeout-graceful-shutdown", "5",
-    )  # fmt: skip
+    argv = (PYTHON, "-m", "serving.gateway", "--host", host, "--port", str(port))
     ready = probes.http_ok(f"http://{reachable(host)}:{port}/healthz")
     return Program("gateway", argv, ready=ready, grace=8)
 

@@ -1,4 +1,4 @@
-"""Entry of the gateway process: ``uvicorn serving.gateway.asgi:app --lifespan on``."""
+"""The application of the gateway process, which ``__main__`` serves."""
 
 import os
 
