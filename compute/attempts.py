@@ -11,6 +11,7 @@ import logging
 import uuid
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from django.conf import settings
 from django.utils import timezone
@@ -26,7 +27,7 @@ PLATFORM_STOPPED = "PLATFORM_STOPPED"
 """Reason code of an attempt that ended because the installation was stopped."""
 
 YOUNG = dt.timedelta(minutes=2)  # below this a row may not be visible yet
-CHUNK = 500  # ids per question: databases bound the parameters of one statement
+CHUNK = 200  # attempts at a time: databases bound the parameters of one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +103,14 @@ def sweep() -> Swept:
     goes after the same time.
     """
     backend, done = local.current(), Swept()
-    found = backend.sweep()
-    answer = ask([seen.attempt for seen in found])
-    for seen in found:
-        try:
-            _look(backend, seen, answer, done)
-        except BackendError as problem:
-            log.warning("attempt %s could not be swept: %s", seen.attempt, problem)
+    every = iter(backend.sweep())
+    while found := list(islice(every, CHUNK)):
+        answer = ask([seen.attempt for seen in found])
+        for seen in found:
+            try:
+                _look(backend, seen, answer, done)
+            except BackendError as problem:
+                log.warning("attempt %s could not be swept: %s", seen.attempt, problem)
     _slots(backend, done)
     return done
 

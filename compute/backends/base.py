@@ -6,7 +6,7 @@ called at any moment, twice, and by two processes at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -109,8 +109,9 @@ class Backend(Protocol):
     def rest(self) -> None:
         """The platform stops: end what is kept ready for later launches. Attempts go on."""
 
-    def sweep(self) -> list[Observation]:
-        """Everything found on disk or alive, for finding orphans both ways."""
+    def sweep(self) -> Iterator[Observation]:
+        """Everything found on disk or alive, for finding orphans both ways: one after the other,
+        because thousands of ended attempts may have left something."""
 
     def remove(self, attempt: str) -> None:
         """Delete the attempt's directory. Raises BackendError while it is alive."""

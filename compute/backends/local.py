@@ -182,14 +182,15 @@ class LocalBackend:
     def rest(self) -> None:
         end(self.root / "starters")
 
-    def sweep(self) -> list[Observation]:
-        if not self.attempts.is_dir():
-            return []
-        return [
-            self.observe(entry.name)
-            for entry in sorted(self.attempts.iterdir())
-            if entry.is_dir() and ATTEMPT.match(entry.name)
-        ]
+    def sweep(self) -> Iterator[Observation]:
+        try:
+            with os.scandir(self.attempts) as entries:
+                names = sorted(one.name for one in entries if one.is_dir())
+        except FileNotFoundError:
+            return
+        for name in names:
+            if ATTEMPT.match(name):
+                yield self.observe(name)
 
     def remove(self, attempt: str) -> None:
         directory = self._directory(attempt)

@@ -94,6 +94,31 @@ def test_old_working_files_go_and_the_log_stays_while_there_is_a_row(
     assert (again.pruned, again.removed) == (0, 0)
 
 
+def test_thousands_of_ended_attempts_are_looked_at_a_few_at_a_time(
+    lab: Lab, rows: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a sweep holds in memory does not grow with the history of the host."""
+    ids = [str(uuid.uuid4()) for _ in range(7)]
+    for attempt in ids:
+        place = lab.backend.directory(attempt)
+        place.mkdir(parents=True)
+        (place / "launch.lock").touch()
+        (place / "state.json").write_text('{"phase": "exited"}')
+        make_old(lab, attempt, dt.timedelta(days=8))
+    asked: list[tuple[int, int]] = []
+    seen: list[str] = []
+    observe = lab.backend.observe
+    monkeypatch.setattr(attempts, "CHUNK", 3)
+    monkeypatch.setattr(lab.backend, "observe", lambda one: seen.append(one) or observe(one))
+    monkeypatch.setattr(attempts.local, "current", lambda: lab.backend)
+    ask = attempts.ask
+    monkeypatch.setattr(
+        attempts, "ask", lambda some: asked.append((len(some), len(set(seen)))) or ask(some)
+    )
+    assert attempts.sweep().removed == 7
+    assert asked[:3] == [(3, 3), (3, 6), (1, 7)]
+
+
 def test_what_runs_is_never_pruned(lab: Lab) -> None:
     attempt = lab.launch(lab.spec(HOLD))
     until(lambda: "ready" in lab.log(attempt))

@@ -101,7 +101,7 @@ def test_killed_runner_is_seen_as_lost_and_swept(lab: Lab) -> None:
     assert [(seen.attempt, seen.phase) for seen in lab.backend.sweep()] == [(attempt, "lost")]
     lab.backend.remove(attempt)
     assert lab.backend.observe(attempt).phase == "missing"
-    assert lab.backend.sweep() == []
+    assert list(lab.backend.sweep()) == []
     for path in state["cgroup"].get("directories", {}).values():
         assert not Path(path).exists()
 
