@@ -26,7 +26,7 @@ MIB = 1024 * 1024
 ROLES = (
     ("postgres:", "postgresql"),
     ("gunicorn", "web"),
-    ("uvicorn", "gateway"),
+    ("serving.gateway", "gateway"),
     (" beat ", "beat"),
     ("celery", "worker"),
     ("valkey", "broker"),
