@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,8 +20,8 @@ from serving.gateway.pipeline import Pipeline
 from serving.gateway.protocol import Target
 from serving.gateway.resolver import _SERVICE
 from serving.service.models import Service
+from tests.serving.asked import Asked
 from tests.serving.make import running
-from tests.serving.test_in_loop import Asked
 from tests.storage.people import Person, root
 
 pytestmark = [
@@ -50,13 +49,6 @@ def owner() -> Person:
 @pytest.fixture
 def service(owner: Person) -> Service:
     return running(owner.user.account_id)
-
-
-@pytest.fixture
-def asked() -> Iterator[Asked]:
-    found = Asked()
-    yield found
-    found.close()
 
 
 def link(asked: Asked) -> Any:
