@@ -15,6 +15,7 @@ from django.utils import timezone
 from core.errors import AppError
 from storage.backends import StoreError, Written, store
 from storage.backends.base import Readable
+from storage.blob import keep
 from storage.blob.models import Blob
 
 log = logging.getLogger("modelyard.storage")
@@ -81,7 +82,8 @@ def collect(blob_ids: Iterable[uuid.UUID]) -> int:
         except (models.ProtectedError, IntegrityError):
             continue  # taken into use between the look and the delete
         if gone:
-            discard(blob_id)
+            if not keep.wanted():  # else the sweep takes the bytes, after the backup
+                discard(blob_id)
             removed += 1
     return removed
 
@@ -135,6 +137,8 @@ def _sweep(names: list[str]) -> int:
         )
     }
     lost = [name for name in names if name not in known]
+    if lost and keep.wanted():
+        return 0  # a backup runs: another sweep takes them
     for name in lost:
         log.info("removing bytes without a row: %s", name)
         store().delete(name)
