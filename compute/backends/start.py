@@ -116,7 +116,8 @@ def _digest(*parts: object) -> str:
 @functools.cache
 def code() -> tuple[tuple[str, int], ...]:
     """The runner's files and when they changed, as they were when this process first asked."""
-    files = [*PROJECT.glob("compute/runner/*.py"), *PROJECT.glob("compute/sandbox/*.py")]
+    places = ("compute/runner/*.py", "compute/sandbox/*.py", "core/budget.py", "core/visible.py")
+    files = [path for place in places for path in PROJECT.glob(place)]
     return tuple(sorted((path.name, path.stat().st_mtime_ns) for path in files))
 
 

@@ -6,23 +6,21 @@ runner.md). Nothing is guessed: without proof the code says only what was seen.
 
 from __future__ import annotations
 
-import re
 import signal
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from compute.sandbox.spec import MODEL, Limits
+from core.visible import visible_lines
 
-COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
-UNPRINTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-FRAME = re.compile(r'^\s*(?:\|\s*)*File "(?P<file>[^"\n]{1,1024})", line (?P<line>\d+)', re.M)
-EXCEPTION = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?P<rest>:.*|$)")
-ARGPARSE = re.compile(r"^\S+: error: (?P<text>.+)$", re.M)
-NO_MODULE = re.compile(r"No module named '?(?P<name>[\w.]+)'?")
-DISK = re.compile(r"\[Errno (28|122)\]|No space left on device|Disk quota exceeded", re.I)
-FILE_TOO_LARGE = re.compile(r"\[Errno 27\]|File too large", re.I)
-GPU_OOM = re.compile(r"CUDA out of memory|torch(\.cuda)?\.OutOfMemoryError", re.I)
-MEMORY = re.compile(r"MemoryError\b|Cannot allocate memory|can't allocate memory", re.I)
 TRACEBACK = "Traceback (most recent call last):"
+MAX_LINE = 2000  # characters of a line that are looked at
+MAX_PATH = 1024
+DISK = ("[errno 28]", "[errno 122]", "no space left on device", "disk quota exceeded")
+FILE_TOO_LARGE = ("[errno 27]", "file too large")
+GPU_OOM = ("cuda out of memory", "torch.outofmemoryerror", "torch.cuda.outofmemoryerror")
+MEMORY = ("memoryerror", "cannot allocate memory", "can't allocate memory")
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def classify(seen: Evidence) -> Verdict:
             location,
         )
     if not seen.sandbox_reported:
-        line = next((text for text in reversed(seen.tail.splitlines()) if text.strip()), "")
+        line = next((text for text in reversed(_lines(seen.tail)) if text.strip()), "")
         return Verdict(
             "SANDBOX_FAILED",
             f"The sandbox did not start the program: {line[:300]}. "
@@ -111,11 +109,11 @@ def classify(seen: Evidence) -> Verdict:
 
 def _by_text(seen: Evidence, exception: str, location: str) -> Verdict:
     code = seen.exit_code
-    if GPU_OOM.search(exception):
+    if _holds(exception, GPU_OOM):
         return Verdict(
             "OOM_GPU", f"GPU memory ran out: {exception}. Use a smaller batch.", exception, location
         )
-    if FILE_TOO_LARGE.search(exception) or code == 128 + signal.SIGXFSZ:
+    if _holds(exception, FILE_TOO_LARGE) or code == 128 + signal.SIGXFSZ:
         return Verdict(
             "DISK_FULL",
             f"A file grew beyond the limit of {seen.limits.file_size_mb} MB "
@@ -123,7 +121,7 @@ def _by_text(seen: Evidence, exception: str, location: str) -> Verdict:
             exception,
             location,
         )
-    if DISK.search(exception):
+    if _holds(exception, DISK):
         return Verdict(
             "DISK_FULL",
             f"No space left: {exception}. /tmp holds "
@@ -132,7 +130,7 @@ def _by_text(seen: Evidence, exception: str, location: str) -> Verdict:
             exception,
             location,
         )
-    if MEMORY.search(exception) and not seen.memory_is_per_job:
+    if _holds(exception, MEMORY) and not seen.memory_is_per_job:
         return Verdict(
             "OOM_HOST",
             f"Memory ran out at the limit of {seen.limits.memory_mb} MB: "
@@ -140,21 +138,21 @@ def _by_text(seen: Evidence, exception: str, location: str) -> Verdict:
             exception,
             location,
         )
-    missing = NO_MODULE.search(exception)
+    missing = _missing_module(exception)
     if missing:
         return Verdict(
             "NO_MODULE",
-            f"The package {missing['name']} is missing in this engine. "
+            f"The package {missing} is missing in this engine. "
             "Choose another engine, or bring the package with the code.",
             exception,
             location,
         )
-    refused = list(ARGPARSE.finditer(seen.tail))
-    if code == 2 and refused and not exception:
+    refused = _refused_arguments(seen.tail) if code == 2 and not exception else ""
+    if refused:
         return Verdict(
             "BAD_ARGS",
             f"The script does not accept its parameters: "
-            f"{refused[-1]['text'][:300]}. Edit the parameters of the job.",
+            f"{refused[:300]}. Edit the parameters of the job.",
         )
     if code == 137:
         return Verdict(
@@ -180,11 +178,37 @@ def _by_text(seen: Evidence, exception: str, location: str) -> Verdict:
     )
 
 
+def judge(given: dict[str, Any]) -> dict[str, str]:
+    """`classify` for `core.budget.run_bounded`: Evidence and Verdict as JSON."""
+    return asdict(classify(Evidence(**{**given, "limits": Limits(**given["limits"])})))
+
+
 def readable(output: bytes) -> str:
     """A program's output as text for people, databases and JSON: terminal colours are left out,
-    what is no UTF-8 and control characters (PostgreSQL stores no NUL) become "\ufffd"."""
-    text = COLOUR.sub("", output.decode("utf-8", "replace").replace("\r\n", "\n"))
-    return UNPRINTED.sub("\ufffd", text.replace("\r", "\n"))
+    what is no UTF-8 becomes "\ufffd", and characters that act on a reader become visible."""
+    text = output.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    return visible_lines(_without_colours(text))
+
+
+def _without_colours(text: str) -> str:
+    """The text without terminal control sequences (ECMA-48: CSI and OSC), in one pass."""
+    parts = text.split("\x1b")
+    kept = [parts[0]]
+    osc = False  # inside an operating system command, which a bell or ESC \\ ends
+    for part in parts[1:]:
+        if osc:
+            osc = False
+            kept.append(part.removeprefix("\\"))
+        elif part.startswith("["):
+            rest = part[1:].lstrip("0123456789;:<=>?").lstrip(" !\"#$%&'()*+,-./")
+            kept.append(rest[1:] if rest[:1] and "@" <= rest[0] <= "~" else f"\x1b{part}")
+        elif part.startswith("]"):
+            _command, bell, rest = part.partition("\x07")
+            kept.append(rest)
+            osc = not bell
+        else:
+            kept.append(f"\x1b{part}")
+    return "".join(kept)
 
 
 def last_exception(tail: str, code_root: str) -> tuple[str, str]:
@@ -196,35 +220,85 @@ def last_exception(tail: str, code_root: str) -> tuple[str, str]:
     start = tail.rfind(TRACEBACK)
     if start < 0:
         return _syntax_error(tail, code_root)
-    lines = tail[start:].splitlines()
-    exception = ""
-    for line in lines[1:]:
-        if line.startswith((" ", "\t")) or not line.strip():
-            continue
-        if EXCEPTION.match(line):
-            exception = line.strip()
-        break
-    return exception, _location(tail[start:], code_root)
+    lines = _lines(tail[start:])
+    first = next((one for one in lines[1:] if one.strip() and not one.startswith((" ", "\t"))), "")
+    exception = first.strip() if _is_exception(first) else ""
+    return exception, _location(lines, code_root)
 
 
 def _syntax_error(tail: str, code_root: str) -> tuple[str, str]:
     """A SyntaxError of the boot file is printed without the word Traceback."""
-    for line in reversed(tail.splitlines()):
+    lines = _lines(tail)
+    for line in reversed(lines):
         if line.startswith(("SyntaxError:", "IndentationError:", "TabError:")):
-            return line.strip(), _location(tail, code_root)
+            return line.strip(), _location(lines, code_root)
     return "", ""
 
 
-def _location(text: str, code_root: str) -> str:
-    frames = [(found["file"], found["line"]) for found in FRAME.finditer(text)]
+def _lines(text: str) -> list[str]:
+    """Its lines, each cut to what is looked at."""
+    return [line[:MAX_LINE] for line in text.split("\n")]
+
+
+def _is_exception(line: str) -> bool:
+    """`package.Name: words`, or the name alone."""
+    name = line.partition(":")[0].rstrip()
+    return (
+        name[:1].isascii()
+        and (name[:1].isalpha() or name[:1] == "_")
+        and name.replace(".", "_").isidentifier()
+    )
+
+
+def _location(lines: list[str], code_root: str) -> str:
+    frames = [frame for line in lines if (frame := _frame(line)) is not None]
     if not frames:
         return ""
-    if not code_root:
-        return f"{frames[-1][0]}:{frames[-1][1]}"
-    root = code_root.rstrip("/") + "/"
-    own = [(file, line) for file, line in frames if file.startswith(root)]
+    root = code_root.rstrip("/") + "/" if code_root else ""
+    own = [frame for frame in frames if root and frame[0].startswith(root)]
     file, line = own[-1] if own else frames[-1]
     return f"{file.removeprefix(root)}:{line}"
+
+
+def _frame(line: str) -> tuple[str, str] | None:
+    """File and line number of `File "x.py", line 3, in f`; groups of exceptions indent it with
+    bars."""
+    text = line.lstrip(" \t|")
+    if not text.startswith('File "'):
+        return None
+    file, quote, rest = text[6:].partition('"')
+    if not quote or not 0 < len(file) <= MAX_PATH or not rest.startswith(", line "):
+        return None
+    digits = "".join(_while(rest[7:17], "0123456789"))
+    return (file, digits) if digits else None
+
+
+def _refused_arguments(tail: str) -> str:
+    """What the last `program: error: words` says (argparse)."""
+    for line in reversed(_lines(tail)):
+        program, found, words = line.partition(": error: ")
+        if found and words and program and " " not in program and "\t" not in program:
+            return words
+    return ""
+
+
+def _missing_module(exception: str) -> str:
+    """The name in `No module named 'x.y'`."""
+    after = exception.partition("No module named ")[2].removeprefix("'")[:200]
+    name = "".join(one if one.isalnum() or one in "._" else " " for one in after)
+    return name.split(" ", 1)[0]
+
+
+def _holds(exception: str, words: tuple[str, ...]) -> bool:
+    folded = exception.lower()
+    return any(word in folded for word in words)
+
+
+def _while(text: str, allowed: str) -> Iterator[str]:
+    for one in text:
+        if one not in allowed:
+            return
+        yield one
 
 
 def signal_name(number: int) -> str:

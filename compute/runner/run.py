@@ -11,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from compute.runner import identity, trees
-from compute.runner.classify import Evidence, Verdict, classify, readable
+from compute.runner.classify import Evidence, Verdict, readable
 from compute.runner.failures import Failure, Stopped
 from compute.runner.fetch import Fetcher
 from compute.runner.layout import Layout
 from compute.runner.log import LogWriter
 from compute.runner.orders import Orders
 from compute.runner.prepare import prepare
+from compute.runner.reason import judged
 from compute.runner.spec import RunSpec
 from compute.runner.state import (
     EXITED,
@@ -273,24 +274,22 @@ class Runner:
         self._measure(disk)
         peak = self.state.usage.get("memory_peak_bytes", 0)
         text = readable(self.log.tail(TAIL_BYTES))
-        self.state.detail["log_tail"] = "\n".join(text.splitlines()[-SHOWN_LINES:])[-16384:]
-        verdict = classify(
-            Evidence(
-                exit_code=code,
-                oom_kills=kills,
-                tail=text,
-                code_root=self.layout.inside(self.layout.code_dir(self.spec))
-                if self.spec.code_name
-                else "",
-                limits=self.spec.limits,
-                peak_bytes=peak,
-                disk_exceeded=disk.exceeded,
-                too_many_files=disk.count if disk.too_many else 0,
-                too_deep=trees.MAX_DEPTH if disk.too_deep else 0,
-                memory_is_per_job=bool(self._group and "memory" in self._group.controllers),
-                sandbox_reported=job.reported_exit or code == 137,
-                service=self.spec.kind == "service",
-            )
+        self.state.detail["log_tail"] = "\n".join(text.split("\n")[-SHOWN_LINES - 1 :])[-16384:]
+        seen = Evidence(
+            exit_code=code,
+            oom_kills=kills,
+            tail=text,
+            code_root=self.layout.inside(self.layout.code_dir(self.spec))
+            if self.spec.code_name
+            else "",
+            limits=self.spec.limits,
+            peak_bytes=peak,
+            disk_exceeded=disk.exceeded,
+            too_many_files=disk.count if disk.too_many else 0,
+            too_deep=trees.MAX_DEPTH if disk.too_deep else 0,
+            memory_is_per_job=bool(self._group and "memory" in self._group.controllers),
+            sandbox_reported=job.reported_exit or code == 137,
+            service=self.spec.kind == "service",
         )
         job.close()
         if not gone:
@@ -300,11 +299,14 @@ class Runner:
                 "The slot must not be used again until the host is checked.",
             )
         self._remove_group()
-        if kills and not verdict.code:
+        if kills and not code:
             self.log.note(f"{kills} processes of the job were ended for lack of memory")
         if stop is not None:
             return self._stopped(stop)
-        return verdict
+        try:
+            return judged(seen, self._orders.tick)
+        except Stopped as late:
+            return self._stopped(late)
 
     # -- the end -------------------------------------------------------------------------------
 
