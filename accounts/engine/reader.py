@@ -7,35 +7,15 @@ are a way around a Deny, so a repeated name is a problem here, never a choice.
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
 from accounts.engine.model import Problem
+from core import strict_json
 
 MAX_TEXT = 128 * 1024
 MAX_DEPTH = 8
-
-
-class JsonObject(dict[str, Any]):
-    """A JSON object that remembers which names were written more than once."""
-
-    duplicates: tuple[str, ...] = ()
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> JsonObject:
-    result = JsonObject(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        twice: list[str] = []
-        for name, _ in pairs:
-            if name in seen and name not in twice:
-                twice.append(name)
-            seen.add(name)
-        result.duplicates = tuple(twice)
-    return result
-
-
-def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+#: repeated names and places too deep that are told; one is enough to refuse
+MAX_PROBLEMS = 100
 
 
 def read_json(text: str, *, limit: int | None = MAX_TEXT) -> tuple[Any, list[Problem]]:
@@ -54,36 +34,17 @@ def read_json(text: str, *, limit: int | None = MAX_TEXT) -> tuple[Any, list[Pro
             )
         ]
     try:
-        data = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant)
-    except json.JSONDecodeError as error:
+        data = strict_json.read(text, keep_duplicates=True)
+    except strict_json.Refused as error:
+        if error.kind == "deep":
+            return None, [_too_deep("$")]
+        token = printable(error.token) if error.token else error.kind
         return None, [
-            Problem(
-                "$",
-                _near(text, error.pos),
-                f"The text is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
-                "Correct the text there; strings need double quotes, lists no trailing comma.",
-                "not_json",
-            )
-        ]
-    except RecursionError:
-        return None, [_too_deep("$")]
-    except ValueError as error:
-        return None, [
-            Problem(
-                "$",
-                "number",
-                f"The text is not JSON: {error}.",
-                "Write values as strings.",
-                "not_json",
-            )
+            Problem("$", token, f"The text {error}", error.hint or "Correct it.", "not_json")
         ]
     problems: list[Problem] = []
     _walk(data, "$", 0, problems)
     return data, problems
-
-
-def _near(text: str, position: int) -> str:
-    return printable(text[max(0, position - 10) : position + 20])
 
 
 def _too_deep(path: str) -> Problem:
@@ -97,12 +58,14 @@ def _too_deep(path: str) -> Problem:
 
 
 def _walk(data: Any, path: str, depth: int, problems: list[Problem]) -> None:
+    if len(problems) >= MAX_PROBLEMS:
+        return
     if depth > MAX_DEPTH:
         if not problems or problems[-1].code != "too_deep":
             problems.append(_too_deep(path))
         return
     if isinstance(data, dict):
-        for name in getattr(data, "duplicates", ()):
+        for name in getattr(data, "duplicates", ())[:MAX_PROBLEMS]:
             problems.append(
                 Problem(
                     f"{path}.{printable(name)}",

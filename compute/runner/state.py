@@ -185,7 +185,7 @@ def read_state(path: Path) -> dict[str, Any]:
     """The document as a dict; empty when there is none yet."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
 

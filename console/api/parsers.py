@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import JSONParser
 
+from core import strict_json
 from core.errors import AppError, Problem, ValidationFailed
 from core.text import unstorable
 
-MAX_DEPTH = 32  # the deepest body the API describes has 7 levels
 MAX_PROBLEMS = 20
+MAX_SHOWN = 64  # characters of a name in the place of a problem
 
 
 class BadJson(AppError):
@@ -23,11 +23,7 @@ class BadJson(AppError):
 
 
 class StrictJSONParser(JSONParser):
-    """UTF-8 JSON within bounds: no repeated names, no NaN, no text that no database can keep.
-
-    RFC 8259 leaves repeated names undefined; of two ``Effect`` in one statement the reader must
-    not choose.
-    """
+    """UTF-8 JSON within the bounds of ``core.strict_json``, without text that no database keeps."""
 
     def parse(
         self,
@@ -47,69 +43,19 @@ class StrictJSONParser(JSONParser):
 def read(raw: bytes) -> Any:
     """JSON text to data. Raises BadJson, ValidationFailed."""
     try:
-        data = json.loads(raw.decode(), object_pairs_hook=_pairs, parse_constant=_constant)
-    except UnicodeDecodeError as error:
-        raise BadJson(
-            f"The body is not UTF-8: byte {error.start} cannot be read.",
-            hint="Send the JSON encoded as UTF-8, without a byte order mark.",
-        ) from None
-    except json.JSONDecodeError as error:
-        raise BadJson(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
-            hint="Correct it there; strings need double quotes, lists no trailing comma.",
-        ) from None
-    except _Refused as error:
-        raise BadJson(str(error), hint=error.hint) from None
-    except RecursionError:
-        raise _too_deep() from None
-    except ValueError:  # the one left: an integer of more digits than Python converts
-        raise BadJson(
-            "A number in the body has too many digits.", hint="Send it as text, or smaller."
-        ) from None
+        data = strict_json.read(raw)
+    except strict_json.Refused as error:
+        raise BadJson(f"The body {error}", hint=error.hint) from None
     _check(data)
     return data
 
 
-class _Refused(ValueError):
-    def __init__(self, text: str, hint: str) -> None:
-        super().__init__(text)
-        self.hint = hint
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        names = [name for name, _value in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1}, key=names.index)
-        raise _Refused(
-            f"The name `{twice[0][:64]}` is written more than once in one object.",
-            "Keep one of them.",
-        )
-    return result
-
-
-def _constant(name: str) -> NoReturn:
-    raise _Refused(f"{name} is not a JSON number.", "Send null, or leave the field out.")
-
-
-def _too_deep() -> BadJson:
-    return BadJson(
-        f"The body is nested more than {MAX_DEPTH} levels deep.",
-        hint="Nothing in this API needs that many; send it flat.",
-    )
-
-
 def _check(data: Any) -> None:
-    """Refuse depth and texts that cannot be stored, all of the latter at once.
-
-    With a list of its own: a body may be deeper than Python's stack.
-    """
+    """Refuse texts that cannot be stored, all at once."""
     found: list[Problem] = []
-    waiting: list[tuple[Any, str, int]] = [(data, "", 1)]
+    waiting: list[tuple[Any, str]] = [(data, "")]
     while waiting:
-        value, path, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            raise _too_deep()
+        value, path = waiting.pop()
         if isinstance(value, str):
             if (reason := unstorable(value)) and len(found) < MAX_PROBLEMS:
                 found.append(Problem(path, reason, "UNSTORABLE_TEXT", "Take it out."))
@@ -118,9 +64,11 @@ def _check(data: Any) -> None:
                 if reason := unstorable(name):
                     found.append(Problem(path, f"A name in it: {reason}", "UNSTORABLE_TEXT"))
                     continue
-                waiting.append((one, f"{path}.{name}" if path else name, depth + 1))
+                # Cut: a long name above many items would be written once for each of them.
+                shown = name[:MAX_SHOWN]
+                waiting.append((one, f"{path}.{shown}" if path else shown))
         elif isinstance(value, list):
-            waiting += [(one, f"{path}[{n}]", depth + 1) for n, one in enumerate(value)]
+            waiting += [(one, f"{path}[{n}]") for n, one in enumerate(value)]
     if found:
         found.reverse()
         raise ValidationFailed(found[0].text, problems=found[:MAX_PROBLEMS])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import codecs
 import re
 from collections.abc import Collection
 from typing import Any
+
+from core import strict_json
 
 from .apis import check_apis
 from .dependencies import check_dependencies
@@ -32,17 +34,16 @@ FIELDS = {
 }
 
 
-class _DuplicateKey(ValueError):
-    """A key stands twice in one JSON object."""
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in seen:
-            raise _DuplicateKey(key)
-        seen[key] = value
-    return seen
+#: kinds of ``strict_json.Refused`` with a code of their own, and how to mend them in a package
+REFUSED = {
+    "encoding": ("CONFIG_ENCODING", "Save it as UTF-8."),
+    "twice": ("CONFIG_DUPLICATE_KEY", "Keep one of them."),
+    "syntax": (
+        "CONFIG_JSON",
+        "Correct the place; a trailing comma or a single quote is the usual cause.",
+    ),
+    "number": ("CONFIG_JSON", "Shorten it."),
+}
 
 
 def read_config(opener: Opener, report: PackageReport) -> dict[str, Any] | None:
@@ -57,45 +58,17 @@ def read_config(opener: Opener, report: PackageReport) -> dict[str, Any] | None:
         return None
     with opener.open() as file:
         data = file.read(MAX_CONFIG_BYTES + 1)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        report.error(
-            "CONFIG_ENCODING",
-            CONFIG,
-            f"config.json is not UTF-8 (byte {error.start}).",
-            "Save it as UTF-8.",
-        )
-        return None
-    if text.startswith("\ufeff"):
-        text = text[1:]
+    if data.startswith(codecs.BOM_UTF8):
+        data = data.removeprefix(codecs.BOM_UTF8)
         report.warn(
             "CONFIG_BOM", CONFIG, "config.json starts with a byte order mark.", "Save it without."
         )
     try:
-        raw = json.loads(text, object_pairs_hook=_no_duplicates)
-    except json.JSONDecodeError as error:
-        report.error(
-            "CONFIG_JSON",
-            CONFIG,
-            f"config.json is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
-            "Correct the place; a trailing comma or a single quote is the usual cause.",
-            f"line {error.lineno}",
-        )
-        return None
-    except _DuplicateKey as error:
-        report.error(
-            "CONFIG_DUPLICATE_KEY",
-            CONFIG,
-            f"The key `{error}` stands twice in one object of config.json.",
-            "Keep one of them.",
-        )
-        return None
-    except RecursionError:
-        report.error("CONFIG_JSON", CONFIG, "config.json is nested too deeply.", "Flatten it.")
-        return None
-    except ValueError:  # Python reads 4,300 digits at most
-        report.error("CONFIG_JSON", CONFIG, "config.json has a number too long.", "Shorten it.")
+        raw = strict_json.read(data)
+    except strict_json.Refused as error:
+        code, fix = REFUSED.get(error.kind, ("CONFIG_JSON", error.hint))
+        place = f"line {error.line}" if error.line else ""
+        report.error(code, CONFIG, f"config.json {error}", fix, place)
         return None
     if not isinstance(raw, dict):
         report.error(

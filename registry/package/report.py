@@ -10,6 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+#: findings of one level that a report keeps
+MAX_PROBLEMS = 100
+
 
 @dataclass(frozen=True)
 class Opener:
@@ -62,11 +65,17 @@ class PackageReport:
 
     def error(self, code: str, file: str, message: str, fix: str, where: str = "") -> None:
         """Record something that forbids publishing."""
-        self.problems.append(Problem(code, file, message, fix, where))
+        self._add(Problem(code, file, message, fix, where))
 
     def warn(self, code: str, file: str, message: str, fix: str, where: str = "") -> None:
         """Record something that was normalised or deserves a look."""
-        self.problems.append(Problem(code, file, message, fix, where, "warning"))
+        self._add(Problem(code, file, message, fix, where, "warning"))
+
+    def _add(self, problem: Problem) -> None:
+        """Keep the first of each level: thousands help nobody, and they are stored and shown."""
+        told = sum(one.level == problem.level for one in self.problems)
+        if told < MAX_PROBLEMS:
+            self.problems.append(problem)
 
 
 def said(value: Any) -> str:

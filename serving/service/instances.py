@@ -19,7 +19,7 @@ from compute.backends.base import Observation, UnknownAttempt
 from compute.catalog.flavors import FLAVORS
 from compute.runner.spec import Fetch, Mount, RunSpec
 from compute.slot import services as slots
-from core import access, states
+from core import access, states, strict_json
 from core.errors import Conflict, StaleState
 from core.models import Event
 from registry.model.models import ModelFile
@@ -328,8 +328,8 @@ def _load_failure(detail: dict[str, Any]) -> dict[str, Any]:
         if not line.startswith("MODELYARD_LOAD_FAILED "):
             continue
         try:
-            found = json.loads(line.partition(" ")[2])
-        except (ValueError, RecursionError):
+            found = strict_json.read(line.partition(" ")[2])
+        except strict_json.Refused:
             found = None
         if not isinstance(found, dict):  # the package may print such a line itself
             return {"text": line[:500], "reason": "LOAD_FAILED", "hint": ""}

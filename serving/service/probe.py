@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import logging
 import socket
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 from compute import sockets
 from compute.runner.classify import readable
+from core import strict_json
 from registry.package import build_example, judge_answer
 from serving.service import whole
 from serving.service.deadline import Deadline
@@ -97,8 +97,8 @@ def health(path: Path) -> Answer:
     except (OSError, http.client.HTTPException) as error:
         return Answer(False, "", plain(f"{type(error).__name__}: {error}"))
     try:
-        said = json.loads(body or b"")
-    except (ValueError, RecursionError):
+        said = strict_json.read(body or b"null")
+    except strict_json.Refused:
         said = None
     if not isinstance(said, dict):
         return Answer(status == 200, "", f"status {status}")

@@ -30,6 +30,8 @@ BODIES: dict[str, tuple[bytes, str, int, str]] = {
     "infinity": (b'{"name": -Infinity}', JSON, 400, "BAD_JSON"),
     "endless number": (b'{"name": %s}' % (b"9" * 10_000), JSON, 400, "BAD_JSON"),
     "repeated name": (b'{"name": "a", "name": "b"}', JSON, 400, "BAD_JSON"),
+    "more members than 20,000": (b'{"name": [%s1]}' % (b"1," * 20_000), JSON, 400, "BAD_JSON"),
+    "a number beyond all numbers": (b'{"name": 1e999}', JSON, 400, "BAD_JSON"),
     "10,000 levels of lists": (b"[" * 10_000 + b"]" * 10_000, JSON, 400, "BAD_JSON"),
     "10,000 levels, not closed": (b'{"a":' * 10_000, JSON, 400, "BAD_JSON"),
     "40 levels": (b'{"name":' + b"[" * 40 + b"]" * 40 + b"}", JSON, 400, "BAD_JSON"),

@@ -125,7 +125,10 @@ def test_a_limit_beyond_all_numbers_is_left_out(low):
 
 def test_a_number_too_long_to_read_is_named():
     [problem] = inspect(package(f'{{"apis": {"9" * 5000}}}'), engine_types={}).problems
-    assert (problem.code, problem.message) == ("CONFIG_JSON", "config.json has a number too long.")
+    assert (problem.code, problem.message) == (
+        "CONFIG_JSON",
+        "config.json has a number of more than 64 characters.",
+    )
 
 
 def inspected(apis):

@@ -1,0 +1,106 @@
+"""Every reader of input from outside does work that grows with its input, not with its square."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests.badinput.linear import Row, check
+from tests.badinput.rows import ROWS
+from tests.core.test_meta import ROOMS
+
+#: calls that read text or bytes of somebody else
+PARSES = {
+    ("json", "loads"), ("json", "load"), ("strict_json", "read"), ("ast", "parse"),
+    ("csv", "reader"), ("csv", "DictReader"), ("yaml", "safe_load"), ("tokenize", "tokenize"),
+}  # fmt: skip
+#: modules that parse and need no row: what they read is the platform's own
+OWN = {
+    "accounts.engine.catalog": "the catalogue of this release",
+    "accounts.policy.system": "the system policies of this release",
+    "accounts.signin.setup": "the supervisor's own state file",
+    "compute.backends.local": "an order that the backend wrote",
+    "compute.engines.build": "what pip printed in the engine's own environment",
+    "compute.engines.manage": "the state file of a build of ours",
+    "compute.runner.orders": "an order that the backend wrote",
+    "compute.runner.outputs": "the runner's own list of uploads",
+    "compute.runner.spec": "the document that the backend wrote",
+    "compute.runner.starter": "an order that the backend wrote",
+    "compute.runner.state": "the runner's own state; its parts are bounded where they are made",
+    "compute.runner.storage": "an answer of the platform's own API, of 4 MiB at most",
+    "compute.runner.uploads": "a note that the runner made itself",
+    "compute.sandbox.process": "one line of bubblewrap",
+    "console.api.idempotency": "an answer of the API itself",
+    "console.drill.client": "the demo's own file",
+    "console.drill.report": "reports of the drill",
+    "console.settings": "the installation's own secrets",
+    "console.supervisor.environment": "the supervisor's own file",
+    "console.supervisor.lock": "the supervisor's own file",
+    "registry.package.service_code": "a rule of its own: tests/registry/test_package.py",
+    "serving.service.instances": "one line of at most 500 characters, read by core.strict_json",
+    "serving.service.probe": "an answer of at most 1 MiB, read by core.strict_json",
+    "console.ui.vendor": "what npm said when libraries are vendored",
+}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_twice_the_input_is_twice_the_work(row: Row) -> None:
+    check(row)
+
+
+def test_the_comparison_finds_what_is_quadratic() -> None:
+    """The way in which repeated names were found once, and a search inside Python."""
+
+    def counted(pairs: list[tuple[str, int]]) -> list[str]:
+        names = [name for name, _value in pairs]
+        return sorted({name for name in names if names.count(name) > 1}, key=names.index)
+
+    def looked_up(pairs: list[tuple[str, int]]) -> int:
+        return sum(1 for one in pairs for other in pairs if one is other)
+
+    def pairs(n: int) -> list[tuple[str, int]]:
+        return [(f"{i:x}", i) for i in range(n)]
+
+    for read in (counted, looked_up):
+        with pytest.raises(AssertionError, match="for 1000"):
+            check(Row("quadratic", read, pairs, n=1000, most=2000))
+    check(Row("linear", lambda given: sorted(given), pairs))
+
+
+def test_every_module_that_parses_has_a_row() -> None:
+    named = {row.name.partition(":")[0].partition(",")[0] for row in ROWS}
+    found, unused = set(), set(OWN)
+    for module, tree in modules():
+        if not any(parses(node) for node in ast.walk(tree)):
+            continue
+        found.add(module)
+        unused.discard(module)
+        assert (module in named) != (module in OWN), (
+            f"{module} parses: give it a row in tests/badinput/rows.py, or a reason in OWN"
+        )
+    assert not unused, f"stale: {sorted(unused)}"
+    assert len(found) > 10
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    base = Path(settings.BASE_DIR)
+    for room in ROOMS:
+        for file in sorted((base / room).rglob("*.py")):
+            dotted = ".".join(file.relative_to(base).with_suffix("").parts)
+            if "migrations" in dotted or "modelserver" in dotted:
+                continue  # the model server reads inside the sandbox, and is not the platform
+            yield dotted.removesuffix(".__init__"), ast.parse(file.read_text())
+
+
+def parses(node: Any) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and (node.func.value.id, node.func.attr) in PARSES
+    )
