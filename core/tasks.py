@@ -7,7 +7,7 @@ import datetime as dt
 from celery import current_app, shared_task
 from django.utils import timezone
 
-from core import outbox, reconcile, statistics
+from core import installation, outbox, reconcile, statistics
 from core.models import IdempotencyRecord
 
 KEPT = dt.timedelta(hours=24)
@@ -35,6 +35,13 @@ def forget() -> int:
     """Drop stored answers that are older than their promise."""
     gone, _kinds = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
     return gone
+
+
+@shared_task(name="core.pulse", ignore_result=True)
+def pulse() -> bool:
+    """Let the generation of this installation grow; one at a time over all workers."""
+    with reconcile.lease("core.pulse") as holder:
+        return holder is not None and installation.pulse()
 
 
 @shared_task(name="core.analyze", ignore_result=True)

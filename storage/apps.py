@@ -9,4 +9,14 @@ class StorageConfig(AppConfig):
     name = "storage"
 
     def ready(self) -> None:
+        from core import installation
+        from storage.backends import store
         from storage.bucket import home  # noqa: F401 registers itself
+
+        installation.register_store(
+            "object",
+            lambda: store().marker(),
+            lambda marker: store().write_marker(marker),
+            place=lambda: store().place(),
+            holds_data=lambda: next(iter(store().names(0)), None) is not None,
+        )

@@ -251,6 +251,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "core.sweep", "schedule": Every(1.0), "options": {"expires": 75}},
     "forget": {"task": "core.forget", "schedule": Every(3600.0)},
     "analyze": {"task": "core.analyze", "schedule": Every(600.0), "options": {"expires": 600}},
+    "pulse": {"task": "core.pulse", "schedule": Every(300.0), "options": {"expires": 300}},
     "forget-sign-ins": {"task": "accounts.forget", "schedule": Every(3600.0)},
     "storage-sweep": {"task": "storage.sweep", "schedule": Every(3600.0)},
     "compute-sweep": {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from console.supervisor import procfs
+from console.supervisor.layout import Layout
 
 
 class AlreadyRunning(Exception):
@@ -100,6 +101,16 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 def record(path: Path, addresses: dict[str, str], children: Iterable[Child]) -> None:
     """Write down what runs, for `--check` and for the next supervisor after a kill -9."""
     write_json(path, {"addresses": addresses, "children": [asdict(child) for child in children]})
+
+
+def forget_running(layout: Layout) -> None:
+    """In a copied or moved folder: what ran belongs to where it was copied from. Its processes are
+    not ended by us, and its broker, whose port and password are written here, is not ours."""
+    layout.state.unlink(missing_ok=True)
+    for name in ("port", "password", "url", "valkey.conf"):
+        (layout.broker / name).unlink(missing_ok=True)
+    for socket in (layout.var / "work" / "starters").glob("*.sock"):
+        socket.unlink(missing_ok=True)
 
 
 def sweep(path: Path, var: Path, patience: float = 5.0) -> list[str]:

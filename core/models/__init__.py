@@ -3,6 +3,7 @@
 from core.models.audit import AuditRecord
 from core.models.event import Event
 from core.models.idempotency import IdempotencyRecord
+from core.models.installation import Installation
 from core.models.outbox import Lease, OutboxMessage
 from core.models.quota import Quota
 from core.models.resource import Resource
@@ -11,6 +12,7 @@ __all__ = [
     "AuditRecord",
     "Event",
     "IdempotencyRecord",
+    "Installation",
     "Lease",
     "OutboxMessage",
     "Quota",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from core.errors import AppError, Unavailable
 
@@ -91,6 +91,19 @@ class ByteStore(Protocol):
 
     def sweep_partial(self, older_than_seconds: float) -> int:
         """Remove what broken uploads left; returns how many."""
+        ...
+
+    def marker(self) -> dict[str, Any] | None:
+        """Which installation the bytes belong to (``core.installation``); None before the first
+        start. Raises StoreError."""
+        ...
+
+    def write_marker(self, marker: dict[str, Any]) -> None:
+        """Replace the marker. Raises StoreError, DiskFull."""
+        ...
+
+    def place(self) -> Any:
+        """Where the bytes lie, as ``core.installation`` compares it."""
         ...
 
 

@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from core.installation import places
 from storage.backends.base import DiskFull, Metered, Readable, StoreError, Written, beside
 
 _NAME = re.compile(r"[0-9a-f]{32}")
@@ -81,10 +82,11 @@ class FileStore:
         for folder in sorted(self.root.iterdir()):
             if folder == self.partial or not folder.is_dir():
                 continue
-            for entry in os.scandir(folder):
-                with contextlib.suppress(FileNotFoundError):
-                    if _NAME.fullmatch(entry.name) and entry.stat().st_mtime < limit:
-                        yield entry.name
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    with contextlib.suppress(FileNotFoundError):
+                        if _NAME.fullmatch(entry.name) and entry.stat().st_mtime < limit:
+                            yield entry.name
 
     def sweep_partial(self, older_than_seconds: float) -> int:
         if not self.partial.is_dir():
@@ -97,6 +99,22 @@ class FileStore:
                     Path(entry.path).unlink()
                     removed += 1
         return removed
+
+    def marker(self) -> dict[str, Any] | None:
+        try:
+            return places.read(self.root)
+        except OSError as error:
+            raise StoreError("The marker of the object store cannot be read.") from error
+
+    def write_marker(self, marker: dict[str, Any]) -> None:
+        try:
+            places.write(self.root, marker)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def place(self) -> Any:
+        self.root.mkdir(parents=True, exist_ok=True)
+        return places.of_folder(self.root)
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

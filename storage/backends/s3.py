@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
@@ -18,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.exceptions import ImproperlyConfigured
 
+from core.installation import places
 from storage.backends.base import CHUNK, DiskFull, Metered, Readable, StoreError, Written
 
 _NAME = re.compile(r"[0-9a-f]{32}")
@@ -110,6 +112,33 @@ class S3Store:
                     )
                     removed += 1
         return removed
+
+    def marker(self) -> dict[str, Any] | None:
+        try:
+            found = self._client.get_object(Bucket=self._bucket, Key=self._marker_key)
+            text = found["Body"].read(places.MARKER_BYTES)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                return None
+            raise _failed(error) from error
+        except BotoCoreError as error:
+            raise _failed(error) from error
+        return places.parsed(text)
+
+    def write_marker(self, marker: dict[str, Any]) -> None:
+        try:
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._marker_key, Body=json.dumps(marker).encode()
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise _failed(error) from error
+
+    def place(self) -> Any:
+        return f"s3://{self._bucket}/{self._prefix} at {self._client.meta.endpoint_url}"
+
+    @property
+    def _marker_key(self) -> str:
+        return self._prefix + places.MARKER
 
     def _key(self, name: str) -> str:
         if not _NAME.fullmatch(name):

@@ -121,6 +121,7 @@ def test_every_task_is_known() -> None:
         "core.sweep": "nothing",
         "core.forget": "nothing",
         "core.analyze": "nothing",
+        "core.pulse": "nothing",
         "storage.sweep": "nothing",
         "compute.sweep": "nothing",
         "accounts.forget": "nothing",
