@@ -16,6 +16,11 @@ from django.core.management.base import SystemCheckError
 
 @pytest.mark.django_db
 class TestPrepare:
+    @pytest.fixture(autouse=True)
+    def var(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """It writes markers: never into the folder that somebody works with."""
+        monkeypatch.setattr(settings, "VAR_DIR", tmp_path)
+
     def test_passes_on_a_sound_installation(self, capsys: pytest.CaptureFixture[str]) -> None:
         call_command("prepare")
         assert "Everything is declared" in capsys.readouterr().out
