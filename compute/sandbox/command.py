@@ -42,6 +42,12 @@ EGRESS_BINDS = (
     Bind("/etc/ca-certificates", "/etc/ca-certificates", optional=True),
 )
 LINKS = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
+# What container engines hide of /proc: keys, addresses of the kernel, what others' devices do.
+HIDDEN_FILES = (
+    "interrupts", "kcore", "key-users", "keys", "latency_stats", "sched_debug", "timer_list",
+    "timer_stats",
+)  # fmt: skip
+HIDDEN_DIRECTORIES = ("acpi", "asound", "scsi")
 ETC_FILES = ("passwd", "group", "hosts", "nsswitch.conf")
 HOSTNAME = "modelyard"
 
@@ -105,7 +111,7 @@ def bwrap_options(
     names = (*ETC_FILES, "resolv.conf") if spec.network == "egress" else ETC_FILES
     for name in names:
         options += ["--ro-bind", f"{etc}/{name}", f"/etc/{name}"]
-    options += ["--proc", "/proc", "--dev", "/dev"]
+    options += ["--proc", "/proc", *_hidden(), "--dev", "/dev", *_shared_memory(spec)]
     if spec.limits.tmp_mb:
         options += ["--perms", "1777", "--size", str(spec.limits.tmp_mb * MIB), "--tmpfs", "/tmp"]  # noqa: S108
     else:
@@ -121,6 +127,24 @@ def bwrap_options(
     return options
 
 
+def _hidden() -> list[str]:
+    options = []
+    for name in HIDDEN_FILES:
+        if Path("/proc", name).exists():
+            options += ["--dev-bind", "/dev/null", f"/proc/{name}"]
+    for name in HIDDEN_DIRECTORIES:
+        if Path("/proc", name).exists():
+            options += ["--tmpfs", f"/proc/{name}", "--remount-ro", f"/proc/{name}"]
+    return options
+
+
+def _shared_memory(spec: SandboxSpec) -> list[str]:
+    """Shared memory as large as the job's memory, which it counts as. Nothing else can be written
+    below /dev: that would be memory too, and bounded by nothing without a control group."""
+    size = ["--size", str(spec.limits.memory_mb * MIB)] if spec.limits.memory_mb else []
+    return ["--perms", "1777", *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
+
+
 def limit_prefix(spec: SandboxSpec, controllers: Collection[str]) -> list[str]:
     """prlimit before the program. Memory per process only where no control group bounds the job.
 
@@ -128,7 +152,9 @@ def limit_prefix(spec: SandboxSpec, controllers: Collection[str]) -> list[str]:
     stacks and allocator arenas reserve address space that is never used.
     """
     limits = spec.limits
-    options = ["--core=0"]
+    # Not 0: where the host pipes cores to a program, 0 is no limit, and 1 means none (core(5),
+    # do_coredump of the kernel).
+    options = ["--core=1"]
     if limits.pids:
         options.append(f"--nproc={limits.pids}")
     if limits.file_size_mb:

@@ -11,9 +11,10 @@ import signal
 import stat
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from compute.sandbox import command, syscalls
+from compute.sandbox import command, keyring, syscalls
 from compute.sandbox.cgroups import JobGroup
 from compute.sandbox.report import SandboxReport
 from compute.sandbox.spec import SandboxSpec
@@ -235,18 +236,14 @@ def _start_isolated(
     calls = syscalls.memory_file()
     given = (args,) if calls is None else (args, calls)
     status, status_write = os.pipe2(os.O_CLOEXEC)
-    errors, errors_write = os.pipe2(os.O_CLOEXEC)
-    libc = ctypes.CDLL(None, use_errno=True) if staged else None
+    libc = ctypes.CDLL(None, use_errno=True)
 
     def prepare() -> None:
-        try:
-            for fd in joins:
-                os.write(fd, b"0")
-            if libc is not None:
-                _stage(libc, staged)
-        except OSError as error:
-            os.write(errors_write, str(error).encode())
-            raise
+        for fd in joins:
+            os.write(fd, b"0")
+        keyring.join_own(libc)
+        if staged:
+            _stage(libc, staged)
 
     try:
         os.write(args, command.packed(options))
@@ -254,26 +251,12 @@ def _start_isolated(
         argv = command.command_line(
             spec, args, status_write, controllers, report.bubblewrap_path, calls
         )
-        popen = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=CLEAN_ENV,
-            cwd="/",
-            pass_fds=(*given, status_write),
-            preexec_fn=prepare,
-        )
-    except subprocess.SubprocessError as error:
-        os.set_blocking(errors, False)
-        with contextlib.suppress(BlockingIOError):
-            raise OSError(
-                f"The sandbox could not be prepared: "
-                f"{os.read(errors, 4096).decode(errors='replace')}"
-            ) from error
-        raise OSError(f"The sandbox could not be prepared: {error}") from error
+        popen = _spawn(argv, output, "/", prepare, (*given, status_write))
+    except OSError:
+        os.close(status)
+        raise
     finally:
-        for fd in (*given, status_write, errors, errors_write):
+        for fd in (*given, status_write):
             os.close(fd)
     return SandboxProcess(popen, status, True, group, spec.uid)
 
@@ -285,21 +268,59 @@ def _start_weak(
     group: JobGroup | None,
     controllers: tuple[str, ...],
 ) -> SandboxProcess:
+    libc = ctypes.CDLL(None, use_errno=True)
+    calls = syscalls.Own(libc)
+
     def prepare() -> None:
         os.setsid()
         for fd in joins:
             os.write(fd, b"0")
+        keyring.join_own(libc)
+        calls.put_on()
 
-    popen = subprocess.Popen(
-        command.weak_command_line(spec, controllers),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        env=CLEAN_ENV,
-        cwd=spec.cwd,
-        preexec_fn=prepare,
-    )
+    popen = _spawn(command.weak_command_line(spec, controllers), output, spec.cwd, prepare)
     return SandboxProcess(popen, None, False, group, spec.uid)
+
+
+def _spawn(
+    argv: list[str],
+    output: int,
+    cwd: str,
+    prepare: Callable[[], None],
+    given: tuple[int, ...] = (),
+) -> subprocess.Popen[bytes]:
+    """Run `argv` after `prepare` in the child. Raises OSError with what could not be prepared."""
+    errors, errors_write = os.pipe2(os.O_CLOEXEC)
+
+    def prepared() -> None:
+        try:
+            prepare()
+        except OSError as error:
+            os.write(errors_write, str(error).encode())
+            raise
+
+    try:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=CLEAN_ENV,
+            cwd=cwd,
+            pass_fds=given,
+            preexec_fn=prepared,
+        )
+    except subprocess.SubprocessError as error:
+        os.set_blocking(errors, False)
+        with contextlib.suppress(BlockingIOError):
+            raise OSError(
+                f"The sandbox could not be prepared: "
+                f"{os.read(errors, 4096).decode(errors='replace')}"
+            ) from error
+        raise OSError(f"The sandbox could not be prepared: {error}") from error
+    finally:
+        os.close(errors)
+        os.close(errors_write)
 
 
 def _stage(libc: ctypes.CDLL, staged: dict[str, str]) -> None:
