@@ -7,7 +7,7 @@ in here is a deny (``core.access.decide`` sees to it).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.db.models import Q
 
 from accounts.actions import CREDENTIAL_CARRIES, NEVER_ON_BEHALF, SELF_SERVICE
 from accounts.facts import facts_of
+from accounts.hold import hold
 from accounts.principal import Principal, principal_of
 from accounts.question import Question, is_own_thing
 from accounts.rows import NO_ROW, any_of
@@ -86,6 +87,10 @@ class Engine:
             return given and replace(given, condition=given.condition & ~mine & found)
 
         return Scope(own, base & found, walk)
+
+    def hold(self, actor: Actor, accounts: Mapping[str, bool]) -> None:
+        """See core.access.Engine.hold."""
+        hold(actor, accounts)
 
     def _rows(
         self,

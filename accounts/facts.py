@@ -74,6 +74,13 @@ def note(found: AccountFacts) -> None:
         known[found.id] = found
 
 
+def renew() -> None:
+    """Forget what this request remembers of every account: time has passed, or a lock was taken."""
+    known = _known.get()
+    if known is not None:
+        known.clear()
+
+
 def bump(account_id: str) -> None:
     """Say that rights in this account changed. Call it in the transaction that changes them.
 

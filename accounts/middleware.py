@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 
 from accounts import facts
 from accounts.actors import actor_of, circumstances
+from accounts.hold import by_session
 from accounts.session import services as sessions
 from accounts.token.services import authenticate_bearer
 from accounts.user.models import User
@@ -60,4 +61,5 @@ class ActorMiddleware:
             sessions.finish(request)
             return ANONYMOUS.with_request(**where)
         sessions.touch(request)
-        return actor_of(user, via="console", **where)
+        credential = by_session(request.session.session_key)
+        return actor_of(user, via="console", credential=credential, **where)

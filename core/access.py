@@ -7,16 +7,19 @@ inside the engine is a deny.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Model, Q
 from django.utils.module_loading import import_string
 
@@ -119,6 +122,13 @@ class Engine(Protocol):
 
     def scope(self, actor: Actor, action: str, model: type[Resource]) -> Scope: ...
 
+    def hold(self, actor: Actor, accounts: Mapping[str, bool]) -> None:
+        """Lock the rights of ``accounts`` until the transaction ends, against changes (False) or
+        against every other writer (True), then read rights and credential of ``actor`` anew.
+
+        Raises NotAuthenticated: what the actor signed in with has ended.
+        """
+
 
 @lru_cache(maxsize=1)
 def _engine() -> Engine:
@@ -155,6 +165,7 @@ def decide(
     """
     try:
         normal = as_target(actor, target)
+        _hold_owner(actor, normal)
         known: Context = getattr(normal.instance, "access_context", {})
         return _engine().decide(actor, action, normal, {**known, **(context or {})})
     except Exception:
@@ -189,3 +200,67 @@ def authorize(
         row = target.instance if isinstance(target, Target) else None
         raise AccessDenied(decision, target=row if row is not None else target)
     return decision
+
+
+#: account id -> whether this transaction holds its rights alone; and whose credential was looked at
+_held: ContextVar[tuple[Mapping[str, bool], str]] = ContextVar("modelyard_held", default=({}, ""))
+
+
+@contextlib.contextmanager
+def writing(
+    actor: Actor, *, of: Iterable[str | None] = (), changes: Iterable[str | None] = ()
+) -> Iterator[None]:
+    """A transaction whose decisions hold until it commits. Ask inside it, about rows locked in it.
+
+    Meanwhile nobody changes the rights of the actor's account, nor of the accounts ``of`` whose
+    objects are acted on; ``changes`` are accounts whose rights this transaction itself changes.
+    It comes before every other lock (docs/mechanisms/access.md, "Under the lock"). For the platform
+    itself it is a plain transaction.
+
+    Raises:
+        NotAuthenticated: token, session or password of the actor has ended since it was read.
+        RuntimeError: rights would be changed inside a transaction that only keeps them still.
+    """
+    if not actor.is_user:
+        with transaction.atomic():
+            yield
+        return
+    alone = {account for account in changes if account}
+    wanted = {account: False for account in (actor.account_id, *of) if account}
+    wanted |= dict.fromkeys(alone, True)
+    held, credential = _held.get()
+    if any(alone_now and held.get(account) is False for account, alone_now in wanted.items()):
+        raise RuntimeError("writing(changes=...) belongs around writing(), not inside it.")
+    missing = {account: mode for account, mode in wanted.items() if account not in held}
+    with transaction.atomic():
+        if missing or credential != actor.credential:
+            _engine().hold(actor, missing)
+        token = _held.set(({**held, **missing}, actor.credential))
+        try:
+            yield
+        finally:
+            _held.reset(token)
+
+
+def _hold_owner(actor: Actor, target: Target) -> None:
+    """Inside ``writing`` an object of another account is asked about while its shares are still."""
+    held, credential = _held.get()
+    if held and target.account_id and target.account_id not in held and actor.is_user:
+        _engine().hold(actor, {target.account_id: False})
+        _held.set(({**held, target.account_id: False}, credential))
+
+
+def look_again(actor: Actor) -> None:
+    """Read rights and credential anew, after a while in which they may have ended: a body that took
+    long to come, a stream that goes on. Nothing is locked: what is written is asked in ``writing``.
+
+    Raises NotAuthenticated.
+    """
+    if actor.is_user:
+        _engine().hold(actor, {})
+
+
+def held(account_id: str | None, *, alone: bool = False) -> bool:
+    """Whether this transaction keeps the rights of the account still, or holds them alone."""
+    mode = _held.get()[0].get(account_id or "")
+    return mode is not None and (mode or not alone)

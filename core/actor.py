@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID
 
@@ -38,6 +38,8 @@ class Actor:
     request_id: str = ""
     region: str = ""
     mfa: bool | None = None
+    #: what the caller proved who they are with, as "kind:value"; looked at again before a write
+    credential: str = field(default="", repr=False, compare=False)
 
     @property
     def label(self) -> str:

@@ -160,6 +160,8 @@ class ResourceSpec:
     live_token: Callable[[Any], str] | None = None  # changes when the page should refresh
     views: Mapping[str, str] = field(default_factory=dict)  # page name -> dotted view override
     regional: bool = True  # lists show the current region only
+    #: its rows decide what people may do: whoever writes one holds the account's rights alone
+    changes_rights: bool = False
 
     @property
     def type_label(self) -> str:

@@ -1,12 +1,14 @@
 """Create, change, delete: the shared steps of every sole writer.
 
-Order inside one transaction: ask, write, ask again about what was written, audit. A denial rolls
-everything back.
+Order inside one transaction: hold the rights, lock the row, ask about it as it is now, write, ask
+again about what was written, audit. A denial rolls everything back. What is asked before the
+transaction only saves a lock for those who are refused anyway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -85,8 +87,11 @@ def create(
     access.authorize(
         actor, action, access.Target(actor.account_id, obj.access_path, obj.region), context
     )
-    with transaction.atomic():
+    with holding(actor, obj):
         quotas.lock(actor.account_id, spec)
+        access.authorize(
+            actor, action, access.Target(actor.account_id, obj.access_path, obj.region), context
+        )
         clean(obj)
         try:
             with transaction.atomic():
@@ -130,8 +135,9 @@ def update(
     spec = registry.spec_of(obj)
     action = spec.action(verb)
     access.authorize(actor, action, obj, context)
-    with transaction.atomic():
+    with holding(actor, obj):
         fresh = lock(obj)
+        access.authorize(actor, action, fresh, context)
         check_version(fresh, expected_version)
         before = audit.snapshot(fresh)
         for name, value in changes.items():
@@ -163,9 +169,10 @@ def delete(
     """Delete the row. ``before_delete`` may refuse (raise Conflict) or clear what hangs on it."""
     spec = registry.spec_of(obj)
     action = spec.action("delete")
-    decision = access.authorize(actor, action, obj)
-    with transaction.atomic():
+    access.authorize(actor, action, obj)
+    with holding(actor, obj):
         fresh = lock(obj)
+        decision = access.authorize(actor, action, fresh)
         check_version(fresh, expected_version)
         if before_delete is not None:
             before_delete(fresh)
@@ -190,10 +197,11 @@ def perform(
     """
     spec = registry.spec_of(obj)
     declared = spec.verb(verb)
-    target = access.about(actor, obj, own_only=declared.own_only)
-    decision = access.authorize(actor, declared.action, target)
-    with transaction.atomic():
+    access.authorize(actor, declared.action, access.about(actor, obj, own_only=declared.own_only))
+    with holding(actor, obj):
         fresh = lock(obj)
+        target = access.about(actor, fresh, own_only=declared.own_only)
+        decision = access.authorize(actor, declared.action, target)
         check_version(fresh, expected_version)
         if not declared.enabled(fresh):
             raise Conflict(
@@ -213,6 +221,13 @@ def perform(
             after=dict(data),
         )
     return result
+
+
+def holding(actor: Actor, obj: Resource) -> AbstractContextManager[None]:
+    """``access.writing`` for an act on ``obj``: alone where such rows decide what people may do."""
+    owner = obj.account_id
+    changes = (owner,) if registry.spec_of(obj).changes_rights else ()
+    return access.writing(actor, of=(owner,), changes=changes)
 
 
 def lock(obj: R) -> R:

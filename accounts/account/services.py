@@ -31,9 +31,10 @@ def create_account(actor: Actor, name: str) -> tuple[Account, str]:
         ValidationFailed, Conflict: the name is not legal, or taken.
     """
     action = "iam:accounts:createAccount"
-    decision = access.authorize(actor, action)
+    access.authorize(actor, action)
     password = passwords.temporary()
-    with transaction.atomic():
+    with access.writing(actor):
+        decision = access.authorize(actor, action)
         account, root = make(name)
         set_password(root, password, must_change=True, expires_in=TEMPORARY_FOR)
         audit.record(
@@ -86,8 +87,10 @@ def set_active(actor: Actor, account_id: str, active: bool) -> Account:
         AccessDenied, NotFound, Conflict (the operator's own account).
     """
     action = "iam:accounts:suspendAccount"
-    decision = access.authorize(actor, action)
-    with transaction.atomic():
+    access.authorize(actor, action)
+    known = Account.objects.filter(pk=account_id).exists()
+    with access.writing(actor, changes=(account_id,) if known else ()):
+        decision = access.authorize(actor, action)
         account = Account.objects.select_for_update().filter(pk=account_id).first()
         if account is None:
             raise NotFound()
@@ -116,7 +119,7 @@ def set_active(actor: Actor, account_id: str, active: bool) -> Account:
 def set_strict_mode(actor: Actor, strict: bool) -> Account:
     """Turn strict mode of the actor's own account on or off (vector V9); main account only."""
     action = "iam:accounts:updateAccount"
-    decision = access.authorize(actor, action)
+    access.authorize(actor, action)
     if not actor.is_root:
         raise AccessDenied(
             access.Decision(
@@ -127,7 +130,8 @@ def set_strict_mode(actor: Actor, strict: bool) -> Account:
                 "every right in ModelArts, also who turned it off. Sign in as the main account.",
             )
         )
-    with transaction.atomic():
+    with access.writing(actor, changes=(actor.account_id,)):
+        decision = access.authorize(actor, action)
         account = Account.objects.select_for_update().get(pk=actor.account_id)
         before = account.strict_mode
         if before == strict:

@@ -93,6 +93,7 @@ SPEC = register(
         edit_form="accounts.agency.forms.AgencyEditForm",
         viewset="accounts.agency.api.AgencyViewSet",
         services="accounts.agency.services",
+        changes_rights=True,
         events={"create": "createAgency", "update": "updateAgency", "delete": "deleteAgency"},
         quota=("agencies", 50),
         regional=False,

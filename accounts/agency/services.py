@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -50,7 +49,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> Agency:
         grantee=grantee,
     )
     agency.expires_at = agency.end_of(timezone.now())
-    with transaction.atomic():
+    with access.writing(actor, changes=(actor.account_id,)):
         agency = services.create(actor, agency, after_save=lambda a: facts.bump(a.account_id))
         for policy in data.get("policies") or ():
             policies.attach(actor, policy, agency)
@@ -73,7 +72,7 @@ def update(
         changes.setdefault("days", None)
         changed = Agency(duration=changes["duration"], days=changes["days"])
         changes["expires_at"] = changed.end_of(timezone.now())
-    with transaction.atomic():
+    with services.holding(actor, agency):
         agency = services.update(actor, agency, changes, expected_version=expected_version)
         facts.bump(agency.account_id)
     return agency

@@ -82,6 +82,7 @@ SPEC = register(
         form="console.forms.NamedForm",
         viewset="accounts.group.api.GroupViewSet",
         services="accounts.group.services",
+        changes_rights=True,
         inventory="accounts.group.resource.inventory",
         events={"create": "createGroup", "update": "updateGroup", "delete": "deleteGroup"},
         quota=("groups", 50),

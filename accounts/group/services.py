@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
-
 from accounts import facts
 from accounts.group.models import Group, Membership
 from accounts.policy import delegation
@@ -39,14 +37,13 @@ def update(
 
 def delete(actor: Actor, group: Group, *, expected_version: int | None = None) -> None:
     """Delete a group; its members lose what it gave them on the next request."""
-    attached = PolicyAttachment.objects.filter(group=group)
-    delegation.check_release(actor, "iam:groups:deleteGroup", attached)
-    services.delete(
-        actor,
-        group,
-        expected_version=expected_version,
-        before_delete=lambda g: facts.bump(g.account_id),
-    )
+
+    def clear(row: Group) -> None:
+        attached = PolicyAttachment.objects.filter(group=row)
+        delegation.check_release(actor, "iam:groups:deleteGroup", attached)
+        facts.bump(row.account_id)
+
+    services.delete(actor, group, expected_version=expected_version, before_delete=clear)
 
 
 def add_member(actor: Actor, group: Group, user: User) -> None:
@@ -56,16 +53,18 @@ def add_member(actor: Actor, group: Group, user: User) -> None:
         AccessDenied: also when the group gives what the actor does not hold himself.
         NotFound: another account's user. Conflict: the root user.
     """
-    decision = access.authorize(actor, ADD, group)
+    access.authorize(actor, ADD, group)
     _same_account(actor, group, user)
-    if user.is_root:
-        raise Conflict(
-            "The main account holds every right and is in no group.",
-            hint="Add another user.",
-        )
-    attached = PolicyAttachment.objects.filter(group=group)
-    delegation.check(actor, ADD, documents_of(attached))
-    with transaction.atomic():
+    with services.holding(actor, group):
+        user, group = services.lock(user), services.lock(group)
+        decision = access.authorize(actor, ADD, group)
+        if user.is_root:
+            raise Conflict(
+                "The main account holds every right and is in no group.",
+                hint="Add another user.",
+            )
+        attached = PolicyAttachment.objects.filter(group=group)
+        delegation.check(actor, ADD, documents_of(attached))
         _row, made = Membership.objects.get_or_create(group=group, user=user)
         if made:
             _changed(actor, "addUserToGroup", ADD, group, user, decision.id)
@@ -73,11 +72,13 @@ def add_member(actor: Actor, group: Group, user: User) -> None:
 
 def remove_member(actor: Actor, group: Group, user: User) -> None:
     """Take a user out of a group; nothing happens where he is not in it."""
-    decision = access.authorize(actor, REMOVE, group)
+    access.authorize(actor, REMOVE, group)
     _same_account(actor, group, user)
-    if user.pk == actor.user_id:
-        delegation.check_release(actor, REMOVE, PolicyAttachment.objects.filter(group=group))
-    with transaction.atomic():
+    with services.holding(actor, group):
+        user, group = services.lock(user), services.lock(group)
+        decision = access.authorize(actor, REMOVE, group)
+        if user.pk == actor.user_id:
+            delegation.check_release(actor, REMOVE, PolicyAttachment.objects.filter(group=group))
         gone, _kinds = Membership.objects.filter(group=group, user=user).delete()
         if gone:
             _changed(actor, "removeUserFromGroup", REMOVE, group, user, decision.id)

@@ -104,6 +104,7 @@ SPEC = register(
         form="accounts.policy.forms.PolicyForm",
         viewset="accounts.policy.api.PolicyViewSet",
         services="accounts.policy.services",
+        changes_rights=True,
         inventory="accounts.policy.resource.inventory",
         events={
             "create": "createPolicy",

@@ -86,8 +86,10 @@ def update(
         AccessDenied: also when the policy is attached and would give what the actor lacks.
     """
     changes = {k: data[k] for k in ("name", "description", "tags") if k in data}
-    document = read_document(data["document"]) if "document" in data else policy.document
-    with transaction.atomic():
+    given = read_document(data["document"]) if "document" in data else None
+    with services.holding(actor, policy):
+        policy = services.lock(policy)
+        document = policy.document if given is None else given
         if document != policy.document:
             access.authorize(actor, "iam:policies:updatePolicy", policy)
             delegation.check_release(actor, "iam:policies:updatePolicy", _of(policy))
@@ -112,13 +114,12 @@ def restore(actor: Actor, policy: Policy, number: int) -> Policy:
 
 def delete(actor: Actor, policy: Policy, *, expected_version: int | None = None) -> None:
     """Delete a policy with its attachments; who had it loses it on the next request."""
-    delegation.check_release(actor, "iam:policies:deletePolicy", _of(policy))
-    services.delete(
-        actor,
-        policy,
-        expected_version=expected_version,
-        before_delete=lambda p: facts.bump(p.account_id),
-    )
+
+    def clear(row: Policy) -> None:
+        delegation.check_release(actor, "iam:policies:deletePolicy", _of(row))
+        facts.bump(row.account_id)
+
+    services.delete(actor, policy, expected_version=expected_version, before_delete=clear)
 
 
 def _of(policy: Policy) -> QuerySet[PolicyAttachment]:
@@ -134,9 +135,18 @@ def attach(actor: Actor, policy: str | UUID | Policy, principal: Principal) -> P
         Conflict: attached already, or excluded by another one (ModelArts FullAccess and
             ModelArts CommonOperations never go together).
     """
-    decision = access.authorize(actor, ATTACH, principal)
+    access.authorize(actor, ATTACH, principal)
     _reachable(actor, principal)
+    with services.holding(actor, principal):
+        return _attach(actor, policy, services.lock(principal))
+
+
+def _attach(actor: Actor, policy: str | UUID | Policy, principal: Principal) -> PolicyAttachment:
+    """The same about locked rows: an edit of the policy comes before or after all of it."""
+    decision = access.authorize(actor, ATTACH, principal)
     found = find(actor, policy)
+    if isinstance(found, Policy):
+        found = services.lock(found)
     if isinstance(principal, User) and principal.is_root:
         raise Conflict(
             "The main account holds every right; policies do not apply to it.",
@@ -150,42 +160,45 @@ def attach(actor: Actor, policy: str | UUID | Policy, principal: Principal) -> P
     )
     delegation.check(actor, ATTACH, [document])
     column = _column(principal)
-    with transaction.atomic():
-        services.lock(principal)
-        _check_exclusive(name, principal, column)
-        try:
-            with transaction.atomic():
-                attachment = PolicyAttachment.objects.create(
-                    account_id=principal.account_id,
-                    policy=None if isinstance(found, str) else found,
-                    system=found if isinstance(found, str) else "",
-                    **{column: principal},
-                )
-        except IntegrityError:
-            raise Conflict(
-                f"Policy “{name}” is attached to “{principal}” already.",
-                hint="Nothing needs to be done.",
-            ) from None
-        facts.bump(principal.account_id)
-        audit.record(
-            actor,
-            event="attachPolicy",
-            action=ATTACH,
-            target=principal,
-            decision_id=decision.id,
-            after={"policy": name},
-        )
+    _check_exclusive(name, principal, column)
+    try:
+        with transaction.atomic():
+            attachment = PolicyAttachment.objects.create(
+                account_id=principal.account_id,
+                policy=None if isinstance(found, str) else found,
+                system=found if isinstance(found, str) else "",
+                **{column: principal},
+            )
+    except IntegrityError:
+        raise Conflict(
+            f"Policy “{name}” is attached to “{principal}” already.",
+            hint="Nothing needs to be done.",
+        ) from None
+    facts.bump(principal.account_id)
+    audit.record(
+        actor,
+        event="attachPolicy",
+        action=ATTACH,
+        target=principal,
+        decision_id=decision.id,
+        after={"policy": name},
+    )
     return attachment
 
 
 def detach(actor: Actor, attachment: PolicyAttachment) -> None:
     """Take a policy away; holds on the next request."""
     principal = attachment.principal
-    decision = access.authorize(actor, DETACH, principal)
+    access.authorize(actor, DETACH, principal)
     _reachable(actor, principal)
-    delegation.check_release(actor, DETACH, PolicyAttachment.objects.filter(pk=attachment.pk))
-    with transaction.atomic():
-        PolicyAttachment.objects.filter(pk=attachment.pk).delete()
+    with services.holding(actor, principal):
+        principal = services.lock(principal)
+        decision = access.authorize(actor, DETACH, principal)
+        here = PolicyAttachment.objects.select_for_update().filter(pk=attachment.pk)
+        if not here.exists():
+            raise NotFound()
+        delegation.check_release(actor, DETACH, PolicyAttachment.objects.filter(pk=attachment.pk))
+        here.delete()
         facts.bump(attachment.account_id)
         audit.record(
             actor,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-
 from accounts.account.models import Account
 from core import access, audit, quotas
 from core.actor import Actor
@@ -37,10 +35,11 @@ def set_limit(actor: Actor, account_id: str, key: str, limit: int | None) -> Usa
 
     Raises: AccessDenied, NotFound (account or kind), ValidationFailed.
     """
-    decision = access.authorize(actor, CHANGE)
+    access.authorize(actor, CHANGE)
     if limit is not None and not 0 <= limit <= HIGHEST:
         raise no_limit()
-    with transaction.atomic():
+    with access.writing(actor):
+        decision = access.authorize(actor, CHANGE)
         account = Account.objects.select_for_update().filter(pk=account_id).first()
         before = _one(account_id, key) if account is not None else None
         if account is None or before is None:

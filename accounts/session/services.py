@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.actors import client_ip, user_id_of
 from accounts.session.models import SignInSession
 from accounts.user.models import User
-from core import audit
+from core import access, audit
 from core.actor import Actor
 from core.errors import NotFound
 
@@ -90,8 +90,9 @@ def end(actor: Actor, session_id: UUID) -> None:
     row = SignInSession.objects.filter(pk=session_id, user_id=user_id_of(actor)).first()
     if row is None:
         raise NotFound()
-    _drop([row.session_key])
-    audit.record(actor, event="endSession", action="iam:users:endSessions", target=row.user)
+    with access.writing(actor, changes=(actor.account_id,)):
+        _drop([row.session_key])
+        audit.record(actor, event="endSession", action="iam:users:endSessions", target=row.user)
 
 
 def end_all(user: User, *, but: str | None = None) -> int:

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.account.services import own_account
 from accounts.actors import actor_of, circumstances, is_loopback
+from accounts.hold import by_password
 from accounts.services import user_of
 from accounts.signin import services, setup
 from accounts.token import services as tokens
@@ -111,7 +112,10 @@ class TokenView(APIView):
                 "The password is temporary and must be changed first.",
                 hint="POST /api/v1/auth/password with account, user, old and new.",
             )
-        actor = actor_of(user, via="token", **circumstances(request._request))
+        # The password may be reset before the token is written.
+        actor = actor_of(
+            user, via="token", credential=by_password(user), **circumstances(request._request)
+        )
         token, text = tokens.create(actor, data["name"], lifetime=dt.timedelta(days=data["days"]))
         services.audit_success(actor)
         body = {

@@ -7,12 +7,12 @@ import hmac
 
 from django.contrib.auth import authenticate
 from django.core import signing
-from django.db import transaction
 from django.utils import timezone
 
 from accounts import facts
 from accounts.actors import actor_of
 from accounts.backends import find
+from accounts.hold import by_password
 from accounts.session import services as sessions
 from accounts.signin import passwords, throttle
 from accounts.token import services as tokens
@@ -125,7 +125,7 @@ def change_password(
     """
     actor = actor or actor_of(user, via="console")
     action = "iam:users:changeOwnPassword"
-    decision = access.authorize(actor, action)
+    access.authorize(actor, action)
     key = throttle.key_of("user", user.account.name.lower(), user.name.lower(), "change")
     throttle.begin(key)
     try:
@@ -141,7 +141,11 @@ def change_password(
         raise ValidationFailed.of(
             "new", "The new password is the present one.", code="PASSWORD_SAME"
         )
-    with transaction.atomic():
+    checked = actor.with_request(credential=by_password(user))
+    with access.writing(actor, changes=(user.account_id,)):
+        # An administrator may have reset it since: then neither the old nor the new one counts.
+        access.look_again(checked)
+        decision = access.authorize(actor, action)
         set_password(user, new, must_change=False)
         ended = sessions.end_all(user, but=keep_session)
         revoked = tokens.revoke_all(user)

@@ -14,7 +14,6 @@ import string
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -22,6 +21,7 @@ from accounts import facts
 from accounts.actors import user_id_of
 from accounts.agency.models import Agency
 from accounts.facts import AccountFacts
+from accounts.hold import by_token
 from accounts.token.models import ApiToken
 from accounts.user.models import User
 from core import access, audit
@@ -65,14 +65,15 @@ def create(
         AccessDenied, ValidationFailed, QuotaExceeded (20 tokens in force).
     """
     action = "iam:credentials:createCredential"
-    decision = access.authorize(actor, action)
+    access.authorize(actor, action)
     _refuse_on_behalf(actor, action)
     name = name.strip()
     if not 1 <= len(name) <= 64:
         raise ValidationFailed.of("name", "Give the token a name of 1 to 64 characters.")
     if not dt.timedelta(minutes=1) <= lifetime <= MAX_LIFETIME:
         raise ValidationFailed.of("days", "A token is valid for at most 365 days.")
-    with transaction.atomic():
+    with access.writing(actor):
+        decision = access.authorize(actor, action)
         User.objects.unscoped("one count at a time").select_for_update().get(pk=actor.user_id)
         if _in_force(user_id_of(actor)).count() >= MAX_TOKENS:
             raise QuotaExceeded(
@@ -116,9 +117,10 @@ def revoke(actor: Actor, token_id: UUID | str) -> None:
     if token is None:
         raise NotFound()
     action = "iam:credentials:deleteCredential"
-    decision = access.authorize(actor, action, token)
+    access.authorize(actor, action, token)
     _refuse_on_behalf(actor, action)
-    with transaction.atomic():
+    with access.writing(actor, changes=(actor.account_id,)):
+        decision = access.authorize(actor, action, token)
         rows.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
         audit.record(
             actor, event="deleteApiToken", action=action, target=token, decision_id=decision.id
@@ -239,6 +241,7 @@ def authenticate_bearer(
         via="credential" if kind == ApiToken.Kind.CREDENTIAL else "token",
         agency_id=agency_id,
         bound_to=bound_to,
+        credential=by_token(pk),
         source_ip=ip,
         user_agent=user_agent[:200],
         request_id=request_id,

@@ -142,6 +142,7 @@ SPEC = register(
         edit_form="accounts.user.forms.UserEditForm",
         viewset="accounts.user.api.UserViewSet",
         services="accounts.user.services",
+        changes_rights=True,
         inventory="accounts.user.resource.inventory",
         events={
             "create": "createUser",

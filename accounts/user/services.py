@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F, ProtectedError
 from django.utils import timezone
 
@@ -21,7 +20,7 @@ from accounts.signin import passwords
 from accounts.signin.services import set_password
 from accounts.token import services as tokens
 from accounts.user.models import User
-from core import services
+from core import access, services
 from core.access import Decision
 from core.actor import Actor
 from core.errors import AccessDenied, Conflict
@@ -48,7 +47,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> User:
     def finish(made: User) -> None:
         set_password(made, password, must_change=True, expires_in=TEMPORARY_FOR)
 
-    with transaction.atomic():
+    with access.writing(actor, changes=(actor.account_id,)):
         user = services.create(actor, user, after_save=finish)
         for group in data.get("groups") or ():
             groups.add_member(actor, _group(actor, group), user)
@@ -63,7 +62,7 @@ def update(
     changes = {k: data[k] for k in ("name", "description", "tags", "email") if k in data}
     if user.is_root and changes.get("name", user.name) != user.name:
         raise Conflict("The root user carries the account's name.", hint="Leave the name as it is.")
-    with transaction.atomic():
+    with services.holding(actor, user):
         user = services.update(actor, user, changes, expected_version=expected_version)
         facts.bump(user.account_id)
     return user

@@ -91,6 +91,8 @@ MIDDLEWARE = [
     "console.middleware.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Before session and token are looked at.
+    "console.middleware.BodyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "console.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",

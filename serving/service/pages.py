@@ -64,6 +64,8 @@ class PredictPage(ResourcePage):
             raise error
         with relay.calls.one(self.actor.user_id):
             body = request.META["wsgi.input"].read(int(length))
+            access.look_again(self.actor)  # the body may have taken long to come
+            access.authorize(self.actor, self.spec.action("infer"), service)
             kind = request.META.get("CONTENT_TYPE", "")
             answer = relay.ask(self.actor, service, body, kind)
         response = HttpResponse(answer.content, status=answer.status, content_type=answer.kind)

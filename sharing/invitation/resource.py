@@ -105,6 +105,7 @@ SPEC = registry.register(
         panels=panels,
         viewset="sharing.invitation.api.InvitationViewSet",
         services="sharing.invitation.services",
+        changes_rights=True,
         views={
             "list": "sharing.invitation.pages.SharedWithMe",
             "verb": "sharing.invitation.pages.AnswerPage",

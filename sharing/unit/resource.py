@@ -109,6 +109,7 @@ SPEC = registry.register(
         edit_form="sharing.unit.forms.UnitForm",
         viewset="sharing.unit.api.ShareUnitViewSet",
         services="sharing.unit.services",
+        changes_rights=True,
         inventory="sharing.unit.impact.inventory",
         quota=("share_units", 100),
         views={
