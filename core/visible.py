@@ -41,6 +41,17 @@ _JSON = {
 }
 
 
+def unkeepable(text: str) -> bool:
+    """Whether no database keeps the text: PostgreSQL has no NUL, half a surrogate pair no UTF-8."""
+    if "\0" in text:
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def visible(text: str) -> str:
     """A text of one line: a name, a path, a sentence."""
     return text.translate(_ONE_LINE)

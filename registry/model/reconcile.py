@@ -1,4 +1,4 @@
-"""Publishing: inspect the package without running it, then give the verdict."""
+"""Publishing: inspect the package in a child, without running it, then give the verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core import actor as actors
 from core.reconcile import reconciler
 from registry.model import services
 from registry.model.models import Model, ModelFile
-from registry.package import Opener, inspect
+from registry.package import Opener, inspect_bounded
 from storage.blob import services as blobs
 
 
@@ -22,6 +22,6 @@ def reconcile(model: Model) -> float | None:
         row.path: Opener(row.size, partial(blobs.read, row.blob))
         for row in ModelFile.objects.select_related("blob").filter(model=model)
     }
-    report = inspect(files, engine_types=engine_types(), engine_packages=engine_packages())
+    report = inspect_bounded(files, engine_types=engine_types(), engine_packages=engine_packages())
     services.checked(model, report, actor=actors.system("registry"))
     return None

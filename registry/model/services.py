@@ -197,9 +197,9 @@ def checked(model: Model, report: Any, *, actor: Actor) -> Model:
         }
         for p in report.problems
     ]
-    errors = [p for p in report.problems if p.level == "error"]
+    errors, warnings = report.errors, report.warnings
     if not errors and not report.engine:
-        errors = [None]
+        errors = 1
         problems.append(
             {
                 "code": "ENGINE_UNSUPPORTED",
@@ -219,8 +219,8 @@ def checked(model: Model, report: Any, *, actor: Actor) -> Model:
         "observed_at": timezone.now(),
     }
     if errors:
-        first, warnings = problems[0], len(problems) - len(errors)
-        count = f"{len(errors)} error{'s' if len(errors) > 1 else ''}"
+        first = problems[0]
+        count = f"{errors} error{'s' if errors > 1 else ''}"
         if warnings:
             count += f" and {warnings} warning{'s' if warnings > 1 else ''}"
         return states.transition(

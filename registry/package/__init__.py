@@ -3,6 +3,7 @@
 Rules: ModelArts "Model Package Specifications" (layout, config.json, customize_service.py).
 """
 
+from .bounded import inspect_bounded
 from .example import ExampleRequest, build_example, judge_answer
 from .inspect import inspect
 from .own_server import command_line, health_line
@@ -18,5 +19,6 @@ __all__ = [
     "from_directory",
     "health_line",
     "inspect",
+    "inspect_bounded",
     "judge_answer",
 ]

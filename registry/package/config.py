@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Collection
 from typing import Any
 
 from core import strict_json
+from core.visible import unkeepable
 
 from .apis import check_apis
 from .dependencies import check_dependencies
@@ -70,12 +70,34 @@ def read_config(opener: Opener, report: PackageReport) -> dict[str, Any] | None:
         place = f"line {error.line}" if error.line else ""
         report.error(code, CONFIG, f"config.json {error}", fix, place)
         return None
+    if _unkeepable(raw):
+        report.error(
+            "CONFIG_JSON",
+            CONFIG,
+            "config.json holds U+0000 or half a surrogate pair in a text; no database keeps that.",
+            "Take it out, or write the bytes as base64.",
+        )
+        return None
     if not isinstance(raw, dict):
         report.error(
             "CONFIG_JSON", CONFIG, "config.json must be one JSON object.", "Wrap it in { }.", "$"
         )
         return None
     return raw
+
+
+def _unkeepable(raw: Any) -> bool:
+    """Whether any text in it is one that no database keeps."""
+    waiting = [raw]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str) and unkeepable(value):
+            return True
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+    return False
 
 
 def check_config(raw: dict[str, Any], report: PackageReport, files: Collection[str] = ()) -> None:
@@ -153,7 +175,7 @@ def _algorithm(raw: dict[str, Any], config: dict[str, Any], report: PackageRepor
             "Shorten it.",
             where,
         )
-    if not re.match(r"[A-Za-z]", value):
+    if not (value[0].isascii() and value[0].isalpha()):
         report.error(
             "ALGORITHM_START",
             CONFIG,

@@ -67,7 +67,7 @@ def _package(raw: Any, where: str, report: PackageReport) -> dict[str, str] | No
         report.error(
             "PACKAGE_NAME",
             CONFIG,
-            f"{name!r} is not a package name.",
+            f"{said(name)} is not a package name.",
             "Use letters, digits, `.`, `_` and `-`.",
             f"{where}.package_name",
         )
@@ -88,7 +88,7 @@ def _package(raw: Any, where: str, report: PackageReport) -> dict[str, str] | No
         report.error(
             "PACKAGE_VERSION",
             CONFIG,
-            f"{version!r} is not a version of `{name}`.",
+            f"{said(version)} is not a version of `{name}`.",
             'Write text like "1.26.4".',
             f"{where}.package_version",
         )

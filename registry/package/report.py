@@ -10,8 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-#: findings of one level that a report keeps
-MAX_PROBLEMS = 100
+from core.visible import visible
+
+MAX_PROBLEMS = 100  # findings of one level that are kept; the rest is counted
+MAX_TEXT = 1000  # characters of a sentence
+MAX_PLACE = 300  # of a place or a file
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,13 @@ class PackageReport:
     base_class: str = ""
     total_size: int = 0
     file_count: int = 0
+    errors: int = 0
+    warnings: int = 0  # of both, those that are not kept are counted as well
 
     @property
     def ok(self) -> bool:
         """No error; warnings are allowed."""
-        return not any(problem.level == "error" for problem in self.problems)
+        return not self.errors
 
     @property
     def apis(self) -> list[dict[str, Any]]:
@@ -65,17 +70,32 @@ class PackageReport:
 
     def error(self, code: str, file: str, message: str, fix: str, where: str = "") -> None:
         """Record something that forbids publishing."""
-        self._add(Problem(code, file, message, fix, where))
+        self.errors += 1
+        if self.errors <= MAX_PROBLEMS:
+            self._keep(code, file, message, fix, where, "error")
 
     def warn(self, code: str, file: str, message: str, fix: str, where: str = "") -> None:
         """Record something that was normalised or deserves a look."""
-        self._add(Problem(code, file, message, fix, where, "warning"))
+        self.warnings += 1
+        if self.warnings <= MAX_PROBLEMS:
+            self._keep(code, file, message, fix, where, "warning")
 
-    def _add(self, problem: Problem) -> None:
-        """Keep the first of each level: thousands help nobody, and they are stored and shown."""
-        told = sum(one.level == problem.level for one in self.problems)
-        if told < MAX_PROBLEMS:
-            self.problems.append(problem)
+    def _keep(self, code: str, file: str, message: str, fix: str, where: str, level: str) -> None:
+        """Bounded and readable: a package chooses the names in it, and how long they are."""
+        self.problems.append(
+            Problem(
+                code,
+                _short(file, MAX_PLACE),
+                _short(message, MAX_TEXT),
+                _short(fix, MAX_TEXT),
+                _short(where, MAX_PLACE),
+                level,
+            )
+        )
+
+
+def _short(text: str, limit: int) -> str:
+    return visible(text[: limit + 1]) if len(text) <= limit else f"{visible(text[:limit])}…"
 
 
 def said(value: Any) -> str:

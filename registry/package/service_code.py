@@ -38,7 +38,7 @@ def check_service(opener: Opener, report: PackageReport) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Invalid escapes in the user's code are theirs.
             tree = ast.parse(source, filename=SERVICE)
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError) as error:  # what is too deep or too large: see .bounded
         line = getattr(error, "lineno", None)
         report.error(
             "CODE_SYNTAX",
@@ -51,9 +51,10 @@ def check_service(opener: Opener, report: PackageReport) -> None:
         return
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     names = _imported_names(tree)
+    known: dict[str, str | None] = {}
     services = {}
     for name in classes:
-        base = _base_of(name, classes, names, set())
+        base = _base_of(name, classes, names, known)
         if base is not None:
             services[name] = base
     parents = {
@@ -96,7 +97,7 @@ def _check_class(name: str, classes: dict[str, ast.ClassDef], report: PackageRep
             f"line {node.lineno}",
         )
     own = set()
-    chain: list[str] = [name]
+    chain, met = [name], {name}
     while chain:
         current = classes.get(chain.pop())
         if current is not None:
@@ -105,7 +106,9 @@ def _check_class(name: str, classes: dict[str, ast.ClassDef], report: PackageRep
                 for item in current.body
                 if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
             }
-            chain += [base.id for base in current.bases if isinstance(base, ast.Name)]
+            above = [base.id for base in current.bases if isinstance(base, ast.Name)]
+            chain += [one for one in dict.fromkeys(above) if one not in met]
+            met.update(above)
     if report.model_type == "PyTorch" and "__init__" not in own:
         report.error(
             "NO_INIT",
@@ -147,19 +150,34 @@ def _imported_names(tree: ast.Module) -> dict[str, str]:
 
 
 def _base_of(
-    name: str, classes: dict[str, ast.ClassDef], names: dict[str, str], seen: set[str]
+    name: str,
+    classes: dict[str, ast.ClassDef],
+    names: dict[str, str],
+    known: dict[str, str | None],
 ) -> str | None:
-    """The model_service base that the class ``name`` of this file goes back to."""
-    if name in seen:
-        return None
-    seen.add(name)
+    """The model_service base that the class ``name`` of this file goes back to. ``known``: what was
+    found before; each class is looked at once."""
+    if name in known:
+        return known[name]
+    known[name] = None  # for a class that goes back to itself
     for base in classes[name].bases:
-        dotted = ast.unparse(base)
+        dotted = _dotted(base)
         head, _, rest = dotted.partition(".")
         full = ".".join(filter(None, (names.get(head, head), rest)))
-        for known, (module, _) in BASES.items():
-            if full == f"{module}.{known}":
-                return known
-        if dotted in classes and (found := _base_of(dotted, classes, names, seen)) is not None:
-            return found
-    return None
+        for offered, (module, _types) in BASES.items():
+            if full == f"{module}.{offered}":
+                known[name] = offered
+        if known[name] is None and dotted in classes:
+            known[name] = _base_of(dotted, classes, names, known)
+        if known[name] is not None:
+            break
+    return known[name]
+
+
+def _dotted(node: ast.expr) -> str:
+    """`a.b.C` as it is written; "" for what is no name."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""

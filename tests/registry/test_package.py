@@ -91,7 +91,7 @@ LAYOUT = [
     ({"extra": {"model/mnist_cnn.pt": b""}}, "EMPTY_WEIGHTS", "model/mnist_cnn.pt"),
     ({"extra": {"model/my file.txt": b"x"}}, "SPACE_IN_PATH", "model/my file.txt"),
     ({"extra": {"model/../up.txt": b"x"}}, "BAD_PATH", "model/../up.txt"),
-    ({"extra": {"model/a\x07": b"x"}}, "BAD_PATH", "model/a\x07"),
+    ({"extra": {"model/a\x07": b"x"}}, "BAD_PATH", "model/a\\x07"),
     ({"extra": {"model/l": opener(b"x", is_link=True)}}, "LINK", "model/l"),
     ({"extra": {"model/big.bin": opener(b"", size=21 * 2**30)}}, "TOO_LARGE", "model"),
     (

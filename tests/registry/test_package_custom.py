@@ -76,7 +76,7 @@ RULES = [
     ([], {"command": ["python", *["x"] * 100]}, "COMMAND_LONG", "$.command"),
     ([], {"command": ["python", "x" * 9000]}, "COMMAND_LONG", "$.command"),
     ([], {"command": ["python", "-c", "a\nb"]}, "COMMAND_CHARS", "$.command"),
-    ([], {"command": ["python", "-c", "\0"]}, "COMMAND_CHARS", "$.command"),
+    ([], {"command": ["python", "-c", "\1"]}, "COMMAND_CHARS", "$.command"),
     ([], {"command": ["python", "server.py"]}, "COMMAND_FILE", "$.command[1]"),
     ([], {"command": ["./start", "--fast"]}, "COMMAND_FILE", "$.command[0]"),
     ([], {"command": ["python", "model/serve.py"]}, "COMMAND_FILE", "$.command[1]"),

@@ -87,7 +87,7 @@ WITHOUT_END = [
     {"type": "array", "minItems": 10**30},
     {"properties": {"n" * 70_000: {"type": "null"}}},
     {"properties": {f"n{number}": {"type": "null"} for number in range(1000)}},
-    {"example": ["\0" * 20_000]},  # six bytes each
+    {"example": ["\1" * 20_000]},  # six bytes each
     {"enum": [{"a": ["x" * 70_000]}]},
 ]
 
