@@ -4,12 +4,14 @@ The caller hands over a mapping ``name -> callable that opens a binary stream``;
 knows where the bytes live.
 """
 
+from .bounded import PAGE_WALL_SECONDS, validate_bounded, window_bounded
 from .reader import IdxError, IdxStream, Opener
 from .roles import Role, find_roles
 from .sample import Sample, sample, to_png
 from .validate import IdxReport, Problem, SplitSummary, validate
 
 __all__ = [
+    "PAGE_WALL_SECONDS",
     "IdxError",
     "IdxReport",
     "IdxStream",
@@ -22,4 +24,6 @@ __all__ = [
     "sample",
     "to_png",
     "validate",
+    "validate_bounded",
+    "window_bounded",
 ]

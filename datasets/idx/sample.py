@@ -8,8 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
-from PIL import Image
-
 from .reader import IdxError, IdxStream, Opener
 from .roles import find_roles
 
@@ -77,6 +75,8 @@ def to_png(image: Sample, *, side: int = 112) -> bytes:
             f"Image {image.index} has {len(image.pixels)} values for {image.rows} x {image.cols}.",
             fix="Validate the dataset first.",
         )
+    from PIL import Image  # the child that reads the files is without it
+
     side = max(1, min(side, MAX_THUMBNAIL))
     picture = Image.frombytes("L", (image.cols, image.rows), image.pixels)
     longest = max(picture.size)

@@ -43,6 +43,7 @@ class IdxReport:
     problems: list[Problem] = field(default_factory=list)
     splits: dict[str, SplitSummary] = field(default_factory=dict)
     value_bytes: int = 0
+    more: int = 0  # problems that are not listed
 
     @property
     def ok(self) -> bool:

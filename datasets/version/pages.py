@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from console.pages.base import ResourcePage
+from core.budget import Exceeded
 from core.errors import NotFound
 from datasets import idx
 from datasets.version import samples, tabs
@@ -24,7 +25,7 @@ class PicturePage(ResourcePage):
             raise NotFound()
         try:
             png = samples.picture(version, request.GET.get("split", ""), int(index))
-        except idx.IdxError:
+        except (idx.IdxError, Exceeded):
             raise NotFound() from None
         response = HttpResponse(png, content_type="image/png")
         # A version never changes; still, only its viewer's own browser may keep it, and not long.

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from core import actor as actors
 from core import reconcile, states
+from core.budget import Exceeded
 from core.errors import AppError
 from datasets import idx
 from datasets.dataset.models import Dataset
@@ -19,7 +20,6 @@ from storage.blob import services as blobs
 
 BUDGET = 40.0  # seconds of reading; a task has 50
 NOTE_EVERY = 1.0  # seconds between notes of progress
-MAX_PROBLEMS = 200  # kept on the row; the number of all is in the message
 
 Phase = DatasetVersion.Phase
 
@@ -108,10 +108,13 @@ def _check(version: DatasetVersion) -> None:
         _done(version, Phase.READY, {}, [], f"{version.file_count} files, taken as they are.")
         return
     progress = Progress(version)
-    report = idx.validate(openers(version, progress), classes=version.classes)
+    try:
+        report = idx.validate_bounded(openers(version, progress), classes=version.classes)
+    except Exceeded as why:
+        report = idx.IdxReport([_unreadable(why)])
     errors = sum(problem.level == "error" for problem in report.problems)
-    warnings = len(report.problems) - errors
-    problems = [dataclasses.asdict(problem) for problem in report.problems[:MAX_PROBLEMS]]
+    warnings = len(report.problems) - errors + report.more  # errors are listed first
+    problems = [dataclasses.asdict(problem) for problem in report.problems]
     summary = {"splits": report.summary(), "value_bytes": report.value_bytes}
     if report.ok:
         images = sum(split.count for split in report.splits.values())
@@ -124,6 +127,15 @@ def _check(version: DatasetVersion) -> None:
             version, Phase.INVALID, summary, problems,
             f"{errors} problems: the data cannot be trained on. First: {problems[0]['message']}",
         )  # fmt: skip
+
+
+def _unreadable(why: Exceeded) -> idx.Problem:
+    return idx.Problem(
+        "FILE_UNREADABLE",
+        why.file,
+        f"`{why.file}` cannot be read: {why}.",
+        "Write the file anew; split it where it holds more than can be read at once.",
+    )
 
 
 def _done(

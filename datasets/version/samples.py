@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from core.budget import Exceeded
 from core.errors import NotFound
 from datasets import idx
 from datasets.version.models import DatasetVersion
 from datasets.version.reconcile import openers
 
 PER_PAGE = 24
+READERS = 16  # pages of datasets that one process reads at once, at most
 CACHE_BYTES = 16 * 1024 * 1024
 MAX_PAGE_BYTES = 4 * 1024 * 1024  # values of one page; larger pictures come fewer at a time
 
@@ -37,18 +37,24 @@ class Cache:
         self._held = 0
         self._pages: OrderedDict[tuple[UUID, str, int], Window] = OrderedDict()
         self._lock = threading.Lock()
-        self._reading = threading.Lock()
+        self._reading = [threading.Lock() for _one in range(READERS)]
 
     def get(self, version: DatasetVersion, split: str, page: int) -> Window:
         key = (version.pk, split, page)
         found = self._look(key)
         if found is not None:
             return found
-        with self._reading:  # the pictures of one page arrive together: one of them reads
+        # The pictures of one page arrive together: one of them reads. Other datasets do not wait.
+        reading = self._reading[version.pk.int % READERS]
+        if not reading.acquire(timeout=idx.PAGE_WALL_SECONDS):
+            raise Exceeded("TIME")
+        try:
             found = self._look(key)
             if found is None:
                 found = _read(version, split, page)
                 self._keep(key, found)
+        finally:
+            reading.release()
         return found
 
     def _look(self, key: tuple[UUID, str, int]) -> Window | None:
@@ -88,7 +94,7 @@ def splits(version: DatasetVersion) -> dict[str, Any]:
 
 def window(version: DatasetVersion, split: str, page: int) -> Window:
     """Page ``page`` (from 0) of ``split``. Raises NotFound for a split or page that is not there,
-    IdxError where the data breaks the format."""
+    IdxError where the data breaks the format, Exceeded where reading takes too much."""
     known = splits(version).get(split)
     if known is None or page < 0 or page * per_page(version, split) >= known["count"]:
         raise NotFound()
@@ -96,7 +102,7 @@ def window(version: DatasetVersion, split: str, page: int) -> Window:
 
 
 def picture(version: DatasetVersion, split: str, index: int, side: int = 112) -> bytes:
-    """PNG of one picture. Raises NotFound, IdxError."""
+    """PNG of one picture. Raises NotFound, IdxError, Exceeded."""
     if split not in splits(version) or index < 0:
         raise NotFound()
     size = per_page(version, split)
@@ -108,28 +114,8 @@ def picture(version: DatasetVersion, split: str, index: int, side: int = 112) ->
 
 
 def _read(version: DatasetVersion, split: str, page: int) -> Window:
-    files = openers(version)
-    roles, _others = idx.find_roles(files)
-    names = {
-        role.kind: (role, found[0])
-        for role, found in roles.items()
-        if role.split == split and found
-    }
-    if set(names) != {"images", "labels"}:
-        raise NotFound()
-    (image_role, images_name), (label_role, labels_name) = names["images"], names["labels"]
     size = per_page(version, split)
-    first = page * size
-    with (
-        idx.IdxStream(files[images_name], name=images_name, dims=image_role.dims) as images,
-        idx.IdxStream(files[labels_name], name=labels_name, dims=label_role.dims) as labels,
-        closing(images.items()) as pixels,
-        closing(labels.items()) as marks,
-    ):
-        both = islice(zip(pixels, marks, strict=False), first, first + size)
-        _count, rows, cols = images.dims
-        samples = tuple(
-            idx.Sample(first + at, mark[0], rows, cols, values)
-            for at, (values, mark) in enumerate(both)
-        )
-        return Window(samples, min(images.dims[0], labels.dims[0]))
+    found = idx.window_bounded(openers(version), split, page * size, size)
+    if found is None:
+        raise NotFound()
+    return Window(*found)

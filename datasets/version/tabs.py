@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from core import access, registry
 from core.actor import Actor
+from core.budget import Exceeded
 from core.registry import InventoryGroup
 from datasets import idx, uses
 from datasets.queries import file_url
@@ -43,6 +44,11 @@ def samples_context(request: HttpRequest, version: DatasetVersion | None) -> dic
         found = samples.window(version, split, page - 1)
     except (idx.IdxError, OSError) as error:
         return {**context, "problem": str(error)}
+    except Exceeded:
+        return {
+            **context,
+            "problem": _("Reading up to this page takes too much; see an earlier one."),
+        }
     picture = reverse("dataset-versions:picture", kwargs={"pk": version.pk})
     return {
         **context,
