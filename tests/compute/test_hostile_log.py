@@ -12,8 +12,8 @@ from compute.runner.classify import Evidence, Verdict, classify, last_exception,
 from compute.runner.failures import Stopped
 from compute.sandbox import capabilities
 from compute.sandbox.spec import Limits
+from tests.badinput.linear import Row, check
 from tests.compute.helpers import Lab
-from tests.linear import grows_linearly
 
 REPORT = capabilities()
 HEAD = "Traceback (most recent call last):"
@@ -42,13 +42,16 @@ def seen(tail: str, code: int = 2) -> Evidence:
 
 
 @pytest.mark.parametrize("piece", REPEATED.values(), ids=REPEATED)
-@pytest.mark.parametrize("head", [HEAD, f"{HEAD}\nValueError", "x", "SyntaxError:"])
-def test_reading_the_end_of_a_log_grows_with_its_length(head: str, piece: str) -> None:
-    def read(size: int) -> None:
-        text = head + piece * (size // len(piece))
-        classify(seen(readable(text.encode())))
-
-    grows_linearly(read, 64 * 1024)
+def test_reading_the_end_of_a_log_grows_with_its_length(piece: str) -> None:
+    heads = (HEAD, f"{HEAD}\nValueError", "x", "SyntaxError:")
+    check(
+        Row(
+            "compute.runner.classify",
+            lambda logs: [classify(seen(readable(one))) for one in logs],
+            lambda n: [(head + piece * n).encode() for head in heads],
+            most=16_000,
+        )
+    )
 
 
 @pytest.mark.skipif(REPORT.isolation != "full", reason=f"no isolation here: {REPORT.fix}")

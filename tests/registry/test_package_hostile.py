@@ -12,7 +12,7 @@ from registry.model import services
 from registry.model.models import Model
 from registry.package import bounded, inspect, inspect_bounded
 from registry.package.report import MAX_PROBLEMS, MAX_TEXT, PackageReport
-from tests.linear import grows_linearly
+from tests.badinput.linear import Row, check
 from tests.registry.test_package import CONFIG, ENGINES, SERVICE, look, opener, package
 from tests.storage import people
 
@@ -22,6 +22,10 @@ BASE = "from model_service.pytorch_model_service import PTServingBaseService as 
 
 def bounded_look(*args: Any, **kwargs: Any) -> PackageReport:
     return inspect_bounded(package(*args, **kwargs), engine_types=ENGINES)
+
+
+def of(make: Any) -> Any:
+    return lambda n: package(**make(n))
 
 
 def codes(report: PackageReport) -> set[tuple[str, str]]:
@@ -89,11 +93,11 @@ def test_a_config_that_nothing_can_keep_is_a_finding(text: str) -> None:
 
 
 def test_findings_are_bounded_and_counted() -> None:
-    fields = {f"{'x' * 5000}{n}\u202e\x1b": 1 for n in range(150)}
+    fields = {f"{'x' * 5000}{n}\u202e\x1b": 1 for n in range(50)}
     names = {f"model/a b{n}": opener(b"") for n in range(3 * MAX_PROBLEMS)}
     report = bounded_look({**CONFIG, **fields}, extra=names)
-    assert report.errors == 3 * MAX_PROBLEMS and report.warnings == 150
-    assert len(report.problems) == MAX_PROBLEMS + 150 and not report.ok
+    assert report.errors == 3 * MAX_PROBLEMS and report.warnings == 50
+    assert len(report.problems) == MAX_PROBLEMS + 50 and not report.ok
     texts = [text for p in report.problems for text in (p.file, p.message, p.fix, p.where)]
     assert max(map(len, texts)) <= MAX_TEXT + 1
     assert not any(one in text for text in texts for one in "\u202e\x1b")
@@ -133,7 +137,7 @@ def test_findings_are_bounded_and_counted() -> None:
     ],
 )
 def test_the_check_grows_with_its_input(make: Any) -> None:
-    grows_linearly(lambda n: inspect(package(**make(n)), engine_types=ENGINES), 1000)
+    check(Row("package", lambda files: inspect(files, engine_types=ENGINES), of(make), most=4000))
 
 
 @pytest.mark.django_db
