@@ -128,6 +128,9 @@ class Backend(Protocol):
         """Delete the working files of an attempt that ended longer ago; its log and its last state
         stay. Returns whether there was anything. Raises BackendError while it is alive."""
 
+    def disk_held(self, attempt: str) -> int:
+        """Bytes of the host's disk that the working files of an attempt take now."""
+
     def age(self, attempt: str) -> timedelta:
         """Time since the attempt was launched here first; zero when it was not."""
 

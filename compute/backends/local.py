@@ -29,7 +29,7 @@ from compute.backends.base import (
     UnknownAttempt,
 )
 from compute.backends.start import end, start
-from compute.runner import trees
+from compute.runner import trees, volume
 from compute.runner.layout import SOCKET_NAME, Layout
 from compute.runner.log import end_offset, read_log
 from compute.runner.spec import ATTEMPT, RunSpec, SpecError
@@ -77,7 +77,7 @@ class LocalBackend:
 
     def may_retry_upload(self, attempt: str) -> bool:
         layout = Layout(self._directory(attempt))
-        return upload_failed(read_state(layout.state)) and layout.work.is_dir()
+        return upload_failed(read_state(layout.state)) and volume.kept(layout)
 
     def retry_upload(self, attempt: str) -> None:
         layout = self._known(attempt)
@@ -217,11 +217,17 @@ class LocalBackend:
             ended = layout.state.stat().st_mtime
         except FileNotFoundError:
             ended = layout.directory.stat().st_mtime
-        if not layout.work.exists() or time.time() - ended < older_than.total_seconds():
+        if not volume.kept(layout) or time.time() - ended < older_than.total_seconds():
             return False
-        trees.remove(layout.work)
+        volume.discard(layout)
         self._drop_socket_dir(attempt)
         return True
+
+    def disk_held(self, attempt: str) -> int:
+        layout = Layout(self._directory(attempt))
+        return volume.held(layout) or int(
+            read_state(layout.state).get("usage", {}).get("disk_bytes", 0)
+        )
 
     def age(self, attempt: str) -> timedelta:
         # The lock file is made by the first launch and never written to.

@@ -61,7 +61,7 @@ class Fetcher:
                 return
             raise failure(item, error) from error
         except OSError as error:
-            raise disk_failure(error, target) from error
+            raise disk_failure(error, target, self._layout.work.is_mount()) from error
         files = self._state.detail.get("fetched_count", 0) - before[0]
         self._log.note(f"fetched {where(item)}: {files} files, {self._bytes - before[1]} bytes")
 
@@ -130,6 +130,8 @@ class Fetcher:
                 f"The inputs are larger than this flavor's disk of "
                 f"{self._spec.limits.disk_mb} MB. Choose a larger flavor or less data.",
             )
+        if self._layout.work.is_mount():
+            return  # a volume of its own, whose blocks were taken before
         until = time.monotonic() + ROOM_SECONDS
         while (free := shutil.disk_usage(self._layout.directory).free) - size < DISK_RESERVE:
             if time.monotonic() < until:
@@ -183,8 +185,14 @@ def failure(item: Fetch, error: StorageError) -> Failure:
     )
 
 
-def disk_failure(error: OSError, path: Path) -> Failure:
-    """An error of the local file system while storing an input."""
+def disk_failure(error: OSError, path: Path, own: bool) -> Failure:
+    """An error of the local file system while storing an input. `own`: of the attempt's volume."""
+    if error.errno in (28, 122) and own:
+        return Failure(
+            "DISK_FULL",
+            f"The inputs do not fit on the disk of this flavor: no space left for {path.name!r}. "
+            "Choose a larger flavor or less data.",
+        )
     if error.errno in (28, 122):
         return Failure(
             "DISK_FULL",

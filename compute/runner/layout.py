@@ -32,6 +32,7 @@ class Layout:
         self.directory = directory
         self.isolated = isolated
         self.work = directory / "work"
+        self.volume = directory / "volume.img"  # mounted at work/, see compute.runner.volume
         self.spec = directory / "spec.json"
         self.state = directory / "state.json"
         self.token = directory / "token"

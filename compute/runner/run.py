@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from compute.runner import identity, trees
+from compute.runner import identity, trees, volume
 from compute.runner.classify import Evidence, Verdict, readable
 from compute.runner.failures import Failure, Stopped
 from compute.runner.fetch import Fetcher
@@ -89,6 +89,7 @@ class Runner:
             "started_at",
             "running_at",
             "isolation",
+            "disk",
             "seq",
             "usage",
             "uid",
@@ -96,6 +97,10 @@ class Runner:
         ):
             setattr(self.state, name, self._previous.get(name))
         self.state.detail[UPLOAD_RETRY] = True
+        try:
+            volume.attach(self.layout)
+        except volume.Unmountable as error:
+            raise Failure("NOTHING_TO_RETRY", f"The kept files cannot be read: {error}") from error
         self._uploads.load()
         self._guarded(lambda: self._conclude(Verdict("", "")))
 
@@ -129,6 +134,7 @@ class Runner:
             self._remove_group()
             for directory in self._socket_dir():
                 trees.empty(directory)  # a socket nobody listens on must not look like an instance
+            volume.shrink(self.layout)
             self._identity.release()
             self.log.close()
 
@@ -150,8 +156,8 @@ class Runner:
             self.log.note("this installation runs programs without isolation: limits only")
         self._identity = identity.acquire(self.spec.uid)
         self.state.uid = self._identity.uid
-        if self._previous:
-            trees.empty(self.layout.work)
+        bounded = volume.prepare(self.spec.limits, self.layout, self._orders.tick)
+        self.state.disk = "volume" if bounded else "measured"
         self.layout.make()
         self._fetch()
         self.file.enter(PREPARING, "starting")

@@ -58,6 +58,7 @@ class State:
     exit_code, signal: of the program, None when it did not run or still runs. oom: the kernel ended
     a process of the job because of its memory limit. detail: log_tail, exception, location,
     fetched, uploaded, failed_uploads, warnings. usage: memory_bytes, memory_peak_bytes, disk_bytes.
+    disk: "volume" where the kernel bounds the working files, "measured" where it does not.
     """
 
     attempt: str
@@ -74,6 +75,7 @@ class State:
     signal: int | None = None
     oom: bool = False
     isolation: str = ""
+    disk: str = ""
     pid: int = 0
     pid_start: int = 0
     boot_id: str = ""

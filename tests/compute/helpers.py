@@ -159,6 +159,12 @@ def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
     raise AssertionError(f"not true within {seconds} s: {condition}")
 
 
+def work_of(backend: LocalBackend, attempt: str) -> Path:
+    """The working files as the living runner sees them: its volume is mounted for it alone."""
+    place = backend.directory(attempt) / "work"
+    return Path(f"/proc/{backend.observe(attempt).state['pid']}/root", *place.parts[1:])
+
+
 class Lab:
     """A backend, a storage server and an engine, and the programs put into them."""
 
@@ -203,6 +209,9 @@ class Lab:
 
     def run(self, program: str, **changes: Any) -> Observation:
         return self.wait(self.launch(self.spec(program, **changes)))
+
+    def work(self, attempt: str) -> Path:
+        return work_of(self.backend, attempt)
 
     def log(self, attempt: str) -> str:
         return self.backend.logs(attempt, 0, 1 << 24).data.decode("utf-8", "replace")

@@ -166,7 +166,7 @@ def test_periodic_copy_only_of_what_changed(lab: Lab) -> None:
     )
     until(lambda: ("out", "p/log.1") in lab.storage.objects)
     assert lab.backend.observe(attempt).phase == "running"
-    (lab.backend.directory(attempt) / "work/home/go").touch()
+    (lab.work(attempt) / "home/go").touch()
     seen = lab.wait(attempt)
     assert seen.state["outcome"] == "succeeded"
     assert lab.storage.objects["out", "p/log.2"] == b"two"

@@ -169,8 +169,8 @@ def test_agency_revoked_while_running(house: House) -> None:
     )
     job = house.ready(job)
     revoke(house)
-    go = house.backend.directory(house.attempts(job)[-1])
-    (go / "work/home/modelarts/outputs/train_url_0/go").write_text("")
+    go = house.work(house.attempts(job)[-1])
+    (go / "home/modelarts/outputs/train_url_0/go").write_text("")
     told = ended(house, house.over(job), "Failed", "UPLOAD_FAILED", "authorisation lost", "revoked")
     assert "{" not in told["message"], "a person reads this"
     assert told["detail"]["exit_code"] == 0
@@ -186,8 +186,8 @@ def test_an_upload_that_failed_is_retried_and_completes(house: House) -> None:
     )
     job = house.ready(job)
     without(house.agency)
-    go = house.backend.directory(house.attempts(job)[-1])
-    (go / "work/home/modelarts/outputs/train_url_0/go").write_text("")
+    go = house.work(house.attempts(job)[-1])
+    (go / "home/modelarts/outputs/train_url_0/go").write_text("")
     ended(house, house.over(job), "Failed", "UPLOAD_FAILED", "PutObject")
     assert house.outputs(job) == {}
     with TURN:

@@ -1,0 +1,214 @@
+"""The disk of one attempt: a file system of its own in an image file, so that the kernel bounds it.
+
+    <directory>/volume.img   as large as the disk of the flavor; its blocks are taken at once
+    <directory>/work/        where it is mounted, in the mount namespace of this runner alone
+
+A program that fills its disk gets "no space left" and takes nothing from others, however quickly
+it writes: measuring (`compute.runner.watch`) only says why. The blocks are taken before the program
+starts, so a promise once kept cannot be broken by what others store meanwhile. When the attempt has
+ended, `shrink` gives back what holds no file.
+
+The mount belongs to a namespace that ends with the runner and its program. So nothing has to be
+unmounted, also after SIGKILL, and no other process ever sees it.
+
+It needs root, a loop device and mkfs.ext4. Elsewhere (`available` is False) the disk is measured
+only. docs/mechanisms/sandbox.md says what that means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import shutil
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+from compute.runner import trees
+from compute.runner.failures import Failure
+from compute.runner.layout import Layout
+from compute.sandbox.spec import MIB, Limits
+
+SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin"
+OPTIONS = "loop,nosuid,nodev,noatime"
+TOOL_SECONDS = 60.0
+ROOM_SECONDS = 300.0  # how long a host without room is waited for: it may be pruned meanwhile
+#: per file of Limits.files: its inode, and as much again for directories and bitmaps
+INODE_BYTES = 512
+RESERVE = 64 * MIB  # left alone in any case, so that the database beside can still commit
+SPARE = 16 * MIB  # superblocks, descriptors, lost+found
+CLONE_NEWNS = 0x00020000
+MS_REC, MS_SLAVE = 1 << 14, 1 << 19
+FITRIM = 0xC0185879
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_UNABLE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+
+
+class Unmountable(OSError):
+    """The image cannot be made or mounted here."""
+
+
+@lru_cache(maxsize=1)
+def available() -> bool:
+    """Whether this host can give an attempt a volume of its own."""
+    return (
+        os.geteuid() == 0
+        and os.access("/dev/loop-control", os.R_OK | os.W_OK)
+        and all(_tool(name) for name in ("mkfs.ext4", "mount"))
+    )
+
+
+def size(limits: Limits) -> int:
+    """Bytes that the image takes on the host: the disk, its inodes, and the file system's own."""
+    if not limits.disk_mb:
+        return 0
+    data = limits.disk_mb * MIB
+    return -(-(data + data // 64 + limits.files * INODE_BYTES + SPARE) // MIB) * MIB
+
+
+def prepare(limits: Limits, layout: Layout, tick: Callable[[], None]) -> bool:
+    """Give `layout.work` an empty volume. Returns whether the kernel bounds it; where not, work is
+    an empty directory. `tick` is called while a full host is waited for.
+
+    Call it before the runner starts threads: the mount is seen by those that come after.
+    Raises Failure HOST_DISK_FULL.
+    """
+    discard(layout)
+    layout.work.mkdir(exist_ok=True)
+    if not (limits.disk_mb and available()):
+        return False
+    try:
+        _take(layout, size(limits), tick)
+        _run(
+            "mkfs.ext4",
+            "-q",
+            "-F",
+            "-O",
+            "^has_journal",
+            "-m",
+            "0",
+            "-N",
+            str(limits.files + limits.files // 16 + 1024),
+            "-E",
+            "nodiscard,lazy_itable_init=1",
+            str(layout.volume),
+        )
+        _mount(layout)
+        (layout.work / "lost+found").rmdir()
+    except Unmountable as problem:
+        os.write(2, f"the disk of this attempt is measured only: {problem}\n".encode())
+        discard(layout)
+        return False
+    return True
+
+
+def attach(layout: Layout) -> None:
+    """Mount again what an earlier runner of this attempt kept. Raises Unmountable."""
+    if layout.volume.exists():
+        _mount(layout)
+
+
+def shrink(layout: Layout) -> None:
+    """Give blocks that hold no file back to the host; the files stay. Best effort."""
+    if not layout.volume.exists():
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(layout.work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.syncfs(descriptor) if hasattr(os, "syncfs") else os.fsync(descriptor)
+            fcntl.ioctl(descriptor, FITRIM, struct.pack("=QQQ", 0, (1 << 64) - 1, 0))
+        finally:
+            os.close(descriptor)
+
+
+def held(layout: Layout) -> int:
+    """Bytes of the host's disk that the volume holds now; 0 without one."""
+    try:
+        return layout.volume.stat().st_blocks * 512
+    except OSError:
+        return 0
+
+
+def kept(layout: Layout) -> bool:
+    """Whether working files of this attempt may still be there."""
+    return layout.volume.exists() or _holds_entries(layout)
+
+
+def discard(layout: Layout) -> None:
+    """Remove the working files. No process of the program may be alive."""
+    layout.volume.unlink(missing_ok=True)
+    trees.remove(layout.work)
+
+
+def _holds_entries(layout: Layout) -> bool:
+    with contextlib.suppress(OSError), os.scandir(layout.work) as entries:
+        return next(entries, None) is not None
+    return False
+
+
+def _take(layout: Layout, total: int, tick: Callable[[], None]) -> None:
+    """Make the image with its blocks; wait for room where the host has none at this moment."""
+    until = time.monotonic() + ROOM_SECONDS
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(layout.volume, flags, 0o600)
+    try:
+        while True:
+            try:
+                # Looked at first: asking for more than there is takes all there is for a moment.
+                if shutil.disk_usage(layout.directory).free - total < RESERVE:
+                    raise OSError(errno.ENOSPC, "not enough room")
+                os.posix_fallocate(descriptor, 0, total)
+                return
+            except OSError as error:
+                os.ftruncate(descriptor, 0)
+                if error.errno in _UNABLE:  # a file system that copies on write
+                    os.ftruncate(descriptor, total)
+                    return
+                if error.errno not in _FULL:
+                    raise Unmountable(error.errno, str(error)) from error
+            if time.monotonic() > until:
+                layout.volume.unlink(missing_ok=True)
+                raise Failure(
+                    "HOST_DISK_FULL",
+                    f"The host has no room for the disk of this attempt ({total // MIB:,} MB), "
+                    "which was there when it was admitted. Ask the administrator to free space.",
+                )
+            tick()
+            time.sleep(0.5)
+    finally:
+        os.close(descriptor)
+
+
+def _mount(layout: Layout) -> None:
+    system = ctypes.CDLL(None, use_errno=True)
+    if system.unshare(CLONE_NEWNS) or system.mount(None, b"/", None, MS_REC | MS_SLAVE, None):
+        number = ctypes.get_errno()
+        raise Unmountable(number, os.strerror(number))
+    layout.work.mkdir(exist_ok=True)
+    _run("mount", "-t", "ext4", "-o", OPTIONS, str(layout.volume), str(layout.work))
+
+
+def _run(tool: str, *arguments: str) -> None:
+    try:
+        done = subprocess.run(
+            [_tool(tool) or tool, *arguments],
+            env={"PATH": SEARCHED, "LANG": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TOOL_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unmountable(errno.EIO, str(error)) from error
+    if done.returncode:
+        said = done.stderr[-500:].decode(errors="replace").strip()
+        raise Unmountable(errno.EIO, f"{tool}: {said}")
+
+
+def _tool(name: str) -> str | None:
+    return shutil.which(name, path=SEARCHED)
