@@ -20,7 +20,7 @@ from core.errors import NotFound
 
 
 class FlavorSerializer(serializers.Serializer[Any]):
-    """A flavor; memory and disk in MiB."""
+    """A flavor; memory and disk in MiB. The disk is what a program gets here now."""
 
     id = serializers.CharField()
     cpus = serializers.FloatField()
@@ -29,7 +29,7 @@ class FlavorSerializer(serializers.Serializer[Any]):
 
 
 class PoolSerializer(serializers.Serializer[Any]):
-    """A pool and what is free in it."""
+    """A pool and what is free in it; `free_disk_mb`: not promised to anybody yet."""
 
     id = serializers.CharField()
     kind = serializers.CharField()
@@ -37,6 +37,8 @@ class PoolSerializer(serializers.Serializer[Any]):
     memory_mb = serializers.IntegerField()
     free_cpus = serializers.FloatField()
     free_memory_mb = serializers.IntegerField()
+    disk_mb = serializers.IntegerField()
+    free_disk_mb = serializers.IntegerField()
     flavors = FlavorSerializer(many=True)
 
 
@@ -74,8 +76,10 @@ class PoolsView(viewsets.ViewSet):
             "memory_mb": use.pool.memory_mb,
             "free_cpus": use.free_cpus,
             "free_memory_mb": use.free_memory_mb,
+            "disk_mb": use.room.capacity,
+            "free_disk_mb": use.room.free,
             "flavors": [
-                {"id": f.id, "cpus": f.cpus, "memory_mb": f.memory_mb, "disk_mb": f.disk_mb}
+                {"id": f.id, "cpus": f.cpus, "memory_mb": f.memory_mb, "disk_mb": use.disk_of(f)}
                 for f in fitting(use.pool)
             ],
         }

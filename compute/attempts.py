@@ -20,6 +20,7 @@ from compute import local
 from compute.backends.base import Backend, BackendError, Observation
 from compute.slot import services as slots
 from compute.slot.models import Slot
+from core import reconcile
 
 log = logging.getLogger("modelyard.attempts")
 
@@ -113,6 +114,48 @@ def sweep() -> Swept:
                 log.warning("attempt %s could not be swept: %s", seen.attempt, problem)
     _slots(backend, done)
     return done
+
+
+def make_room(needed: int) -> int:
+    """Remove working files of ended attempts, oldest first, until ``needed`` bytes are free.
+
+    Logs and last states stay. Files that a failed upload left go last: their upload could still be
+    retried. One at a time over all workers. Returns the bytes that became free; 0 where nothing is
+    needed or nobody has anything left.
+    """
+    if needed <= 0:
+        return 0
+    with reconcile.lease("compute.room") as holder:
+        if holder is None:
+            return 0
+        backend, freed = local.current(), 0
+        last: list[str] = []
+        for attempt in backend.kept():
+            if freed >= needed:
+                return freed
+            if backend.may_retry_upload(attempt):
+                last.append(attempt)
+            else:
+                freed += _empty(backend, attempt)
+        for attempt in last:
+            if freed >= needed:
+                break
+            freed += _empty(backend, attempt)
+        return freed
+
+
+def _empty(backend: Backend, attempt: str) -> int:
+    """Bytes that went with the working files of one ended attempt."""
+    held = backend.disk_held(attempt)
+    if attempt in ask([attempt]).wanted or backend.age(attempt) < YOUNG:
+        return 0
+    try:
+        gone = backend.prune(attempt, dt.timedelta(0))
+    except BackendError:
+        return 0  # it lives again: its upload is retried
+    if gone:
+        log.info("working files of attempt %s made room: %d bytes", attempt, held)
+    return held if gone else 0
 
 
 def _look(backend: Backend, seen: Observation, answer: Owned, done: Swept) -> None:

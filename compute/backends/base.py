@@ -128,6 +128,9 @@ class Backend(Protocol):
         """Delete the working files of an attempt that ended longer ago; its log and its last state
         stay. Returns whether there was anything. Raises BackendError while it is alive."""
 
+    def kept(self) -> list[str]:
+        """Ended attempts whose working files are still here, the one that ended first leading."""
+
     def disk_held(self, attempt: str) -> int:
         """Bytes of the host's disk that the working files of an attempt take now."""
 

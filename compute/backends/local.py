@@ -28,7 +28,7 @@ from compute.backends.base import (
     Observation,
     UnknownAttempt,
 )
-from compute.backends.start import end, start
+from compute.backends.start import end, start, stop_reason
 from compute.runner import trees, volume
 from compute.runner.layout import SOCKET_NAME, Layout
 from compute.runner.log import end_offset, read_log
@@ -223,6 +223,9 @@ class LocalBackend:
         self._drop_socket_dir(attempt)
         return True
 
+    def kept(self) -> list[str]:
+        return volume.kept_below(self.attempts)
+
     def disk_held(self, attempt: str) -> int:
         layout = Layout(self._directory(attempt))
         return volume.held(layout) or int(
@@ -306,18 +309,6 @@ class LocalBackend:
         write_atomic(layout.directory / "launched", f"{boot_id()} {time.monotonic()}")
         private(self.root / "starters")
         start(self.root / "starters", layout, options)
-
-
-def stop_reason(layout: Layout) -> dict[str, Any]:
-    """Why an attempt was asked to stop, where the asker said so: it explains a runner that is gone
-    without a report, too."""
-    try:
-        order = json.loads(layout.stop.read_text())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(order, dict) or not order.get("code"):
-        return {}
-    return {"reason_code": str(order["code"]), "message": str(order.get("message") or "")}
 
 
 def default_runtime(root: Path) -> Path:

@@ -55,9 +55,11 @@ class PoolsPage(Page):
                 "pools": [
                     {
                         "use": (use := slots.use(pool.id)),
-                        "flavors": fitting(pool),
+                        "flavors": [(f, use.disk_of(f) * MIB) for f in fitting(pool)],
                         "memory": use.pool.memory_mb * MIB,
                         "memory_used": use.memory_mb * MIB,
+                        "disk": use.room.capacity * MIB,
+                        "disk_used": use.room.promised * MIB,
                     }
                     for pool in pools().values()
                 ],

@@ -28,10 +28,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 
 from compute.runner import trees
 from compute.runner.failures import Failure
 from compute.runner.layout import Layout
+from compute.runner.spec import ATTEMPT
 from compute.sandbox.spec import MIB, Limits
 
 SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -137,6 +139,19 @@ def held(layout: Layout) -> int:
 def kept(layout: Layout) -> bool:
     """Whether working files of this attempt may still be there."""
     return layout.volume.exists() or _holds_entries(layout)
+
+
+def kept_below(attempts: Path) -> list[str]:
+    """Ids of those below a directory that left files, by the time of their last state."""
+    found = []
+    with contextlib.suppress(FileNotFoundError), os.scandir(attempts) as entries:
+        for entry in entries:
+            layout = Layout(Path(entry.path))
+            if not (ATTEMPT.match(entry.name) and kept(layout)):
+                continue
+            with contextlib.suppress(OSError):
+                found.append((layout.state.stat().st_mtime, entry.name))
+    return [name for _ended, name in sorted(found)]
 
 
 def discard(layout: Layout) -> None:

@@ -24,6 +24,9 @@ class Slot(models.Model):
     flavor = models.CharField(max_length=64)
     cpus = models.FloatField()
     memory_mb = models.PositiveIntegerField()
+    #: what the program may fill, and what that takes on the host; in MiB
+    disk_mb = models.PositiveIntegerField(default=0)
+    room_mb = models.PositiveIntegerField(default=0)
     account = models.ForeignKey(
         settings.MODELYARD_ACCOUNT_MODEL, on_delete=models.PROTECT, related_name="+"
     )

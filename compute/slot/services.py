@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, F, Sum
 
-from compute.catalog.flavors import FLAVORS, Pool, pools
+from compute.catalog.flavors import FLAVORS, MIB, Flavor, Pool, pools
+from compute.sandbox.spec import Limits
+from compute.slot import room
 from compute.slot.models import PoolLock, Slot
+from compute.slot.room import Room
 
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """Taken and total capacity of a pool."""
+    """Taken and total capacity of a pool; the disk is the host's."""
 
     pool: Pool
     cpus: float
     memory_mb: int
     slots: int
+    room: Room
 
     @property
     def free_cpus(self) -> float:
         return max(0.0, self.pool.cpus - self.cpus)
+
+    def disk_of(self, flavor: Flavor) -> int:
+        """MiB of disk that the flavor's program gets here."""
+        return room.share(self.pool, flavor, self.room).disk
 
     @property
     def free_memory_mb(self) -> int:
@@ -37,7 +45,7 @@ def use(pool_id: str) -> PoolUse:
     taken = Slot.objects.filter(pool=pool_id).aggregate(
         c=Sum("cpus"), m=Sum("memory_mb"), n=Count("pk")
     )
-    return PoolUse(pool, taken["c"] or 0.0, taken["m"] or 0, taken["n"])
+    return PoolUse(pool, taken["c"] or 0.0, taken["m"] or 0, taken["n"], room.now())
 
 
 def take(pool_id: str, flavor_id: str, attempt: uuid.UUID, obj: Any) -> Slot | None:
@@ -52,7 +60,12 @@ def take(pool_id: str, flavor_id: str, attempt: uuid.UUID, obj: Any) -> Slot | N
         if held is not None:
             return held
         now = use(pool_id)
-        if now.free_cpus < flavor.cpus or now.free_memory_mb < flavor.memory_mb:
+        share = room.share(now.pool, flavor, now.room)
+        if (
+            now.free_cpus < flavor.cpus
+            or now.free_memory_mb < flavor.memory_mb
+            or now.room.free < share.room
+        ):
             return None
         return Slot.objects.create(
             attempt=attempt,
@@ -60,6 +73,8 @@ def take(pool_id: str, flavor_id: str, attempt: uuid.UUID, obj: Any) -> Slot | N
             flavor=flavor_id,
             cpus=flavor.cpus,
             memory_mb=flavor.memory_mb,
+            disk_mb=share.disk,
+            room_mb=share.room,
             account_id=obj.account_id,
             resource_type=obj._meta.label_lower,
             resource_id=str(obj.pk),
@@ -91,4 +106,24 @@ def shortage(pool_id: str, flavor_id: str) -> str:
             f"Needs {flavor.memory_mb / 1024:g} GiB of memory; {now.free_memory_mb / 1024:.1f} of "
             f"{now.pool.memory_mb / 1024:.0f} are free."
         )
+    share = room.share(now.pool, flavor, now.room)
+    if share.room > now.room.free:
+        return (
+            f"Needs {share.room:,} MB of disk; {now.room.free:,} of {now.room.capacity:,} are not "
+            "promised to others. Older working files are removed to make room."
+        )
     return ""
+
+
+def disk_lacking(pool_id: str, flavor_id: str) -> int:
+    """Bytes of disk that must become free before the flavor fits; 0 where disk is not short."""
+    now = use(pool_id)
+    share = room.share(now.pool, FLAVORS[flavor_id], now.room)
+    return max(0, share.room - now.room.free) * MIB
+
+
+def limits_of(attempt: uuid.UUID, flavor_id: str, *, wall_seconds: int = 0) -> Limits:
+    """What the program of ``attempt`` may use: its flavor's limits, with the disk of its slot."""
+    limits = FLAVORS[flavor_id].limits(wall_seconds=wall_seconds)
+    slot = Slot.objects.filter(attempt=attempt).only("disk_mb").first()
+    return replace(limits, disk_mb=slot.disk_mb) if slot is not None and slot.disk_mb else limits

@@ -332,3 +332,7 @@ MODELYARD_ENGINES = env.path("MODELYARD_ENGINES", VAR_DIR / "engines")
 #: what the public pool gives away in all; 0: two per core, and three quarters of the memory
 MODELYARD_POOL_CPUS = env.integer("MODELYARD_POOL_CPUS", default=0, minimum=0)
 MODELYARD_POOL_MEMORY = env.size("MODELYARD_POOL_MEMORY", 0)
+#: bytes of disk that attempts share out among them; 0: half of what is there without the reserve
+MODELYARD_POOL_DISK = env.size("MODELYARD_POOL_DISK", 0)
+#: bytes of disk left to the platform itself; 0: 5 % of the file system, 128 MiB to 5 GiB
+MODELYARD_DISK_RESERVE = env.size("MODELYARD_DISK_RESERVE", 0)

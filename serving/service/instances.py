@@ -16,7 +16,6 @@ from accounts import services as accounts
 from compute import environment, local
 from compute.attempts import PLATFORM_STOPPED
 from compute.backends.base import Observation, UnknownAttempt
-from compute.catalog.flavors import FLAVORS
 from compute.runner.spec import Fetch, Mount, RunSpec
 from compute.slot import services as slots
 from core import access, states, strict_json
@@ -127,7 +126,7 @@ def run_spec(service: Service, instance: Instance, credential: Path) -> RunSpec:
         ),
         engine=str(environment.path(service.engine)),
         mounts=(Mount(str(MODEL_SERVER), INSIDE),),
-        limits=FLAVORS[service.flavor].limits(),
+        limits=slots.limits_of(instance.pk, service.flavor),
         grace_seconds=GRACE_SECONDS,
     )
 

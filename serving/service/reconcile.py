@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import services as accounts
-from compute import environment, local
+from compute import attempts, environment, local
 from compute.backends.base import BackendError
 from compute.runner.spec import SpecError
 from compute.slot import services as slots
@@ -112,6 +112,7 @@ def _grow(service: Service) -> bool:
     """Start one more instance; False while the pool is full."""
     instance = instances.add(service)
     if instance is None:
+        attempts.make_room(slots.disk_lacking(service.pool, service.flavor))
         return False
     _launch(service, instance)
     return True
@@ -352,6 +353,8 @@ NEXT = {
     "register a new version, deploy it as a new service.",
     "SERVICE_EXITED": "Let the command stay in the foreground until it gets SIGTERM; a server that "
     "puts itself into the background counts as ended.",
+    "HOST_DISK_FULL": "The operator frees space on the host; then start the service again.",
+    "DISK_FULL": "Write less, or choose a flavor with a larger disk.",
     "OOM_HOST": "Choose a flavor with more memory.",
     "AUTHORISATION_LOST": "Check the agency, the share and the rights of who deployed it; then "
     "start it again.",

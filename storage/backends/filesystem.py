@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.installation import places
+from storage import room
 from storage.backends.base import DiskFull, Metered, Readable, StoreError, Written, beside
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-RESERVE = 64 * 1024 * 1024  # bytes left alone, so that the database beside can still commit
 SYNC_EVERY = 32 * 1024 * 1024  # bytes after which the disk begins with what has arrived
 
 
@@ -122,7 +122,8 @@ class FileStore:
         return self.root / name[:2] / name
 
     def _room(self, size: int) -> None:
-        if shutil.disk_usage(self.root).free - size < RESERVE:
+        usage = shutil.disk_usage(self.root)
+        if usage.free - size < room.reserve(usage.total):
             raise OSError(errno.ENOSPC, "not enough room")
 
     @staticmethod

@@ -35,6 +35,7 @@ from core import reconcile
 from core.models import Event
 from storage.object import services as objects
 from tests.accounts import make
+from tests.compute.helpers import work_of
 from tests.engines import SKLEARN
 from tests.storage import people
 from training.job import services as jobs
@@ -180,6 +181,9 @@ class House:
     def seen(self, obj: Any) -> Observation:
         """What the backend says about the newest attempt."""
         return self.backend.observe(self.attempts(obj)[-1])
+
+    def work(self, attempt: str) -> Path:
+        return work_of(self.backend, attempt)
 
     def log(self, obj: Any, limit: int = 1 << 20) -> str:
         found = self.attempts(obj)

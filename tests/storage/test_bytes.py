@@ -18,6 +18,7 @@ import pytest
 from django.db import connection, connections
 
 from core.errors import AppError
+from storage import room
 from storage.backends import DiskFull, ShortBody, StoreError, Written, filesystem
 from storage.backends.base import CHUNK
 from storage.backends.filesystem import FileStore
@@ -103,7 +104,7 @@ def test_a_disk_known_to_be_too_small_is_refused_before_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1, 1, filesystem.RESERVE + 9))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1, 1, room.reserve(1) + 9))
     stream = io.BytesIO(b"0123456789")
     with pytest.raises(DiskFull):
         FileStore(tmp_path).put(NAME, stream, 10)

@@ -29,6 +29,9 @@ class Host:
     def launch(self, spec: Any) -> None:
         self.launched.append(spec.env["MODELYARD_JOB_NAME"])
 
+    def disk_held(self, attempt: str) -> int:
+        return 0
+
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Host]:

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from compute import local
-from compute.catalog.flavors import FLAVORS
 from compute.runner.spec import Fetch, Input, Output, RunSpec
+from compute.slot import services as slots
 from core.errors import AppError
 from datasets import queries as datasets
 from training.job.models import Attempt, TrainingJob
@@ -91,7 +91,7 @@ def run_spec(job: TrainingJob, attempt: Attempt, engine: Path, credential_file: 
             for i in job.outputs
         ),
         env={**job.environment, "MODELYARD_JOB_NAME": job.name},
-        limits=FLAVORS[job.flavor].limits(wall_seconds=job.max_duration),
+        limits=slots.limits_of(attempt.pk, job.flavor, wall_seconds=job.max_duration),
         grace_seconds=GRACE_SECONDS,
     )
 

@@ -11,8 +11,8 @@ import datetime as dt
 from django.db import transaction
 from django.utils import timezone
 
+from compute import attempts, local
 from compute import environment as engines
-from compute import local
 from compute.attempts import PLATFORM_STOPPED
 from compute.backends.base import BackendError, Observation
 from compute.runner.spec import SpecError
@@ -24,7 +24,9 @@ from training.job import launch, queue, upload, watch
 from training.job.ending import close, end, fence, let_go, system
 from training.job.models import Attempt, TrainingJob
 
-PLATFORM_REASONS = frozenset({"NODE_LOST", "RUNNER_LOST"})  # retried; user errors are not
+PLATFORM_REASONS = frozenset(
+    {"NODE_LOST", "RUNNER_LOST", "HOST_DISK_FULL"}
+)  # retried; user errors are not
 #: what a runner gives as its reason when it was told to stop
 STOPS = frozenset({"STOPPED_BY_USER", PLATFORM_STOPPED})
 RETRIES = 3
@@ -100,6 +102,7 @@ def _pending(job: TrainingJob) -> float | None:
             )
             attempt.save(force_insert=True)
     if slot is None:
+        attempts.make_room(slots.disk_lacking(job.pool, job.flavor))
         _waiting(job, "NO_CAPACITY", slots.shortage(job.pool, job.flavor))
         return 1.0
     queue.call_next(job.pool)
@@ -258,7 +261,7 @@ def _lost(
         return end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped.")
     if interrupted:
         return _interrupted(job)
-    spent = Attempt.objects.filter(job=job, end_reason__in=PLATFORM_REASONS).count()
+    spent = _spent(job)
     if spent > RETRIES:
         return end(
             job,
@@ -282,6 +285,19 @@ def _lost(
         message="The process disappeared through no fault of the code; starting again.",
     )
     return 0.2
+
+
+def _spent(job: TrainingJob) -> int:
+    """Attempts that ended through the platform's fault."""
+    return Attempt.objects.filter(job=job, end_reason__in=PLATFORM_REASONS).count()
+
+
+def _again(job: TrainingJob, reason: str, message: str) -> float | None:
+    """Wait for a slot again: the host could not keep what the slot promised."""
+    states.transition(
+        job, Phase.PENDING, actor=system(), secondary="Restarting", reason=reason, message=message
+    )
+    return 1.0
 
 
 def _wanted(job: TrainingJob) -> bool:
@@ -314,6 +330,8 @@ def _ended(job: TrainingJob, attempt: Attempt, seen: Observation) -> float | Non
         close(attempt, PLATFORM_STOPPED, report.get("exit_code"), report)
         return _interrupted(job)
     close(attempt, reason, report.get("exit_code"), report)
+    if reason == "HOST_DISK_FULL" and _wanted(job) and _spent(job) <= RETRIES:
+        return _again(job, reason, report["message"])
     detail = watch.proof(report)
     if report.get("outcome") == "succeeded":
         message = watch.summary(report)

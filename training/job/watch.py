@@ -48,6 +48,7 @@ NEXT = {
     "LAUNCH_FAILED": _("Rerun the job; the operator finds the cause in the worker's log."),
     "RUNNER_ERROR": _("A fault of the platform: tell the operator the job's id."),
     "TERMINATE_FAILED": _("The operator checks the host; then rerun the job."),
+    "HOST_DISK_FULL": _("The operator frees space on the host; then rerun the job."),
     "DISK_FULL": _("Write less, or choose a flavor with a larger disk."),
     "MAX_DURATION": _("Outputs so far were kept. Raise the time limit, or train for less."),
     "SANDBOX_FAILED": _("The operator finds what is missing with `./run --check`."),
