@@ -20,7 +20,7 @@ from compute import local
 from compute.backends.base import Backend, BackendError, Observation
 from compute.slot import services as slots
 from compute.slot.models import Slot
-from core import reconcile
+from core import installation, reconcile
 
 log = logging.getLogger("modelyard.attempts")
 
@@ -121,9 +121,9 @@ def make_room(needed: int) -> int:
 
     Logs and last states stay. Files that a failed upload left go last: their upload could still be
     retried. One at a time over all workers. Returns the bytes that became free; 0 where nothing is
-    needed or nobody has anything left.
+    needed, nothing is left to remove, or the stores do not belong together.
     """
-    if needed <= 0:
+    if needed <= 0 or not installation.sweeps_allowed():
         return 0
     with reconcile.lease("compute.room") as holder:
         if holder is None:

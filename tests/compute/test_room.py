@@ -20,6 +20,7 @@ from compute.runner import volume
 from compute.slot import room
 from compute.slot import services as slots
 from compute.slot.models import Slot
+from core import installation
 from storage import room as storage_room
 from tests.accounts import make
 from tests.compute.helpers import Lab
@@ -149,6 +150,7 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 def ended(lab: Lab, monkeypatch: pytest.MonkeyPatch, wanted: set[str]) -> Iterator[list[str]]:
     """Three ended attempts with files, the first one the oldest."""
     monkeypatch.setattr(local, "current", lambda: lab.backend)
+    monkeypatch.setattr(installation, "sweeps_allowed", lambda: True)
     found = [lab.run(WRITES).attempt for _ in range(3)]
     for days, attempt in enumerate(reversed(found), start=1):
         age(lab, attempt, dt.timedelta(days=days))
@@ -191,5 +193,13 @@ def test_files_of_a_failed_upload_go_last(lab: Lab, ended: list[str]) -> None:
 
 def test_what_somebody_wants_stays(lab: Lab, ended: list[str], wanted: set[str]) -> None:
     wanted.update(ended)
+    assert attempts.make_room(1 << 60) == 0
+    assert lab.backend.kept() == ended
+
+
+def test_nothing_is_removed_where_the_stores_do_not_belong_together(
+    lab: Lab, ended: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installation, "sweeps_allowed", lambda: False)
     assert attempts.make_room(1 << 60) == 0
     assert lab.backend.kept() == ended
