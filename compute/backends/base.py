@@ -63,6 +63,21 @@ class Observation:
         return self.phase in ("missing", "exited", "lost")
 
 
+@dataclass(frozen=True)
+class Probed:
+    """What the server of a service attempt last answered to its runner, raw: nothing in it is to be
+    believed.
+
+    age: seconds since its health was asked; None before the first answer, and where it was given
+    under another boot. health, first: the documents of compute.runner.prober, {} before there is
+    one.
+    """
+
+    age: float | None = None
+    health: dict[str, Any] = field(default_factory=dict)
+    first: dict[str, Any] = field(default_factory=dict)
+
+
 class Backend(Protocol):
     """Five verbs, and the housekeeping around them."""
 
@@ -136,6 +151,14 @@ class Backend(Protocol):
 
     def age(self, attempt: str) -> timedelta:
         """Time since the attempt was launched here first; zero when it was not."""
+
+    def probed(self, attempt: str) -> Probed:
+        """What the server of a service attempt last answered; its runner asks it. Never waits for
+        the server, never raises for an unknown attempt."""
+
+    def ask_again(self, attempt: str, number: int) -> None:
+        """Have the specification's first request asked again, as try ``number``. Asking twice for
+        the same try is fine. Raises UnknownAttempt."""
 
     def socket_path(self, attempt: str) -> Path:
         """Unix socket of a service attempt, as the gateway connects to it (below 108 bytes)."""

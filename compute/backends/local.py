@@ -26,9 +26,11 @@ from compute.backends.base import (
     LogChunk,
     NotSupported,
     Observation,
+    Probed,
     UnknownAttempt,
 )
-from compute.backends.start import end, start, stop_reason
+from compute.backends.reports import launch_age, probed, stop_reason
+from compute.backends.start import end, start
 from compute.runner import trees, volume
 from compute.runner.layout import SOCKET_NAME, Layout
 from compute.runner.log import end_offset, read_log
@@ -172,6 +174,12 @@ class LocalBackend:
         final = self.observe(attempt).final  # looked at before reading: later lines are not missed
         data, following = read_log(layout.log, offset, limit)
         return LogChunk(data, following, final and following >= end_offset(layout.log))
+
+    def probed(self, attempt: str) -> Probed:
+        return probed(Layout(self._directory(attempt)))
+
+    def ask_again(self, attempt: str, number: int) -> None:
+        write_atomic(self._known(attempt).again, str(int(number)))
 
     def exec(self, attempt: str, argv: Sequence[str]) -> int:
         raise NotSupported(
@@ -341,15 +349,6 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def launch_age(layout: Layout) -> float | None:
-    """Seconds since the last launch on this boot; infinite for another boot; None for never."""
-    try:
-        boot, _, moment = (layout.directory / "launched").read_text().partition(" ")
-    except OSError:
-        return None
-    return time.monotonic() - float(moment) if boot == boot_id() else float("inf")
 
 
 def is_process(pid: int, start: int) -> bool:

@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from compute.backends.base import BackendError
 from compute.runner.layout import Layout
@@ -130,15 +129,3 @@ def runner_env() -> dict[str, str]:
         "LANG": "C.UTF-8",
         **{name: os.environ[name] for name in kept if name in os.environ},
     }
-
-
-def stop_reason(layout: Layout) -> dict[str, Any]:
-    """Why an attempt was asked to stop, where the asker said so: it explains a runner that is gone
-    without a report, too."""
-    try:
-        order = json.loads(layout.stop.read_text())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(order, dict) or not order.get("code"):
-        return {}
-    return {"reason_code": str(order["code"]), "message": str(order.get("message") or "")}

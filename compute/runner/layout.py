@@ -42,6 +42,9 @@ class Layout:
         self.etc = directory / "etc"
         self.uploads = directory / "uploads.json"
         self.runner_log = directory / "runner.err"
+        self.health = directory / "health.json"  # what a server last answered; see `prober`
+        self.first = directory / "first.json"
+        self.again = directory / "again"
         self.sockets = directory / "run"  # the backend's short socket directory leads here
 
     def host(self, dest: str) -> Path:

@@ -18,6 +18,7 @@ from compute.runner.layout import Layout
 from compute.runner.log import LogWriter
 from compute.runner.orders import Orders
 from compute.runner.prepare import prepare
+from compute.runner.prober import Prober
 from compute.runner.reason import judged
 from compute.runner.spec import RunSpec
 from compute.runner.state import (
@@ -200,6 +201,7 @@ class Runner:
         pump.start()
         began = time.monotonic()
         sync = self._uploads.periodic()
+        prober = Prober(self.spec, self.layout)
         disk = DiskWatch(
             [self.layout.work, *self._socket_dir()],
             self.spec.limits.disk_mb * MIB,
@@ -214,8 +216,11 @@ class Runner:
             self.file.enter(RUNNING, "running")
             sync.start()
             disk.start()
+            if self.spec.kind == "service":
+                prober.start()
             code, stop = self._supervise(job, disk, began)
         finally:
+            prober.end()
             gone = job.gone(GONE_SECONDS)
             self.state.run_seconds = round(time.monotonic() - began, 3)
             pump.end(5.0)

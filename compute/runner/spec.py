@@ -91,6 +91,22 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class FirstRequest:
+    """The request that a server is asked after its health, once it is well (see `prober`).
+
+    `body` is base64, because the document is text. `seconds`: for connecting, sending and reading
+    together. `answer_bytes`: of the answer's body; a longer one is told as such, and not kept.
+    """
+
+    method: str
+    path: str
+    content_type: str = ""
+    body: str = ""
+    seconds: float = 30.0
+    answer_bytes: int = 1024 * 1024
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """One attempt of one job or one service instance.
 
@@ -104,6 +120,7 @@ class RunSpec:
     grace_seconds: between SIGTERM and SIGKILL. log_bytes: cap of the kept log.
     socket_dir: host directory shown read-write at /run/modelyard (services).
     uid: 0 lets the runner choose a free one from the platform's range when it runs as root.
+    first_request: what a service is asked once it is well; None asks for its health alone.
     """
 
     attempt: str
@@ -129,6 +146,7 @@ class RunSpec:
     log_bytes: int = 64 * 1024 * 1024
     socket_dir: str = ""
     uid: int = 0
+    first_request: FirstRequest | None = None
 
     def to_json(self) -> str:
         """The document, stable field order, UTF-8."""
@@ -163,6 +181,8 @@ class RunSpec:
             )
         values["limits"] = _build(Limits, data.get("limits") or {}, "limits", problems)
         values["argv"] = tuple(data.get("argv") or ())
+        if (first := data.get("first_request")) is not None:
+            values["first_request"] = _build(FirstRequest, first, "first_request", problems)
         for key in ("hyperparameters", "env"):
             if not isinstance(data.get(key, {}), dict):
                 raise SpecError([f"{key} must be an object"])
@@ -241,6 +261,8 @@ class RunSpec:
         found += [f"{place.name!r} names no bucket" for place in places if not place.bucket]
         if self.kind == "service" and self.outputs:
             found.append("a service has no outputs")
+        if self.kind != "service" and self.first_request is not None:
+            found.append("only a service has a first_request")
         needs_api = self.fetch or self.inputs or self.outputs
         if needs_api and not self.api_url.startswith(("http://", "https://")):
             found.append("fetch, inputs and outputs need api_url (http:// or https://)")

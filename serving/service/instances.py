@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts import services as accounts
 from compute import environment, local
 from compute.attempts import PLATFORM_STOPPED
-from compute.backends.base import Observation, UnknownAttempt
+from compute.backends.base import Observation, Probed, UnknownAttempt
 from compute.runner.spec import Fetch, Mount, RunSpec
 from compute.slot import services as slots
 from core import access, states, strict_json
@@ -128,6 +128,7 @@ def run_spec(service: Service, instance: Instance, credential: Path) -> RunSpec:
         mounts=(Mount(str(MODEL_SERVER), INSIDE),),
         limits=slots.limits_of(instance.pk, service.flavor),
         grace_seconds=GRACE_SECONDS,
+        first_request=probe.first_request(service.config),
     )
 
 
@@ -157,11 +158,11 @@ def watch(service: Service, instance: Instance) -> Instance:
 
 
 def _check(service: Service, instance: Instance) -> None:
-    socket = local.current().socket_path(str(instance.pk))
-    answer = probe.health(socket)
+    probed = local.current().probed(str(instance.pk))
+    answer = probe.health(probed)
     if not answer.ok:
         if instance.state == State.READY:
-            misses = instance.misses + 1
+            misses = probe.misses(probed, instance.misses)
             state = State.UNREADY if misses >= UNHEALTHY_AFTER else State.READY
             text = STUCK if answer.stage == "stuck" else f"The server is not well: {answer.text}"
             _save(instance, misses=misses, state=state, stage=answer.stage, message=text[:500])
@@ -174,7 +175,7 @@ def _check(service: Service, instance: Instance) -> None:
             )
         return
     if instance.state == State.STARTING:
-        _first_inference(service, instance, socket)
+        _first_inference(service, instance, probed)
     else:
         _save(
             instance,
@@ -186,9 +187,17 @@ def _check(service: Service, instance: Instance) -> None:
         )
 
 
-def _first_inference(service: Service, instance: Instance, socket: Path) -> None:
-    """An instance is routed only after one real request was answered well."""
-    answer = probe.inference(socket, service.config)
+def _first_inference(service: Service, instance: Instance, probed: Probed) -> None:
+    """An instance is routed only after one real request was answered well. Its runner asks it;
+    ``misses`` counts the answers that were judged and were not good."""
+    wanted = instance.misses + 1
+    asked = probe.first_request(service.config) is not None
+    if asked and probed.first.get("number") != wanted:
+        if wanted > 1:
+            local.current().ask_again(str(instance.pk), wanted)
+        _save(instance, stage="first inference", seen_at=timezone.now())
+        return
+    answer = probe.judge(service.config, probed.first)
     if answer.ok:
         local.forget_credential(str(instance.pk))
         _save(
@@ -203,16 +212,17 @@ def _first_inference(service: Service, instance: Instance, socket: Path) -> None
         )
         states.note(service, "INSTANCE_READY", f"Instance {instance.number}: {answer.text}")
         return
-    misses = instance.misses + 1
     _save(
         instance,
         stage="first inference",
-        misses=misses,
+        misses=wanted,
         message=answer.text[:500],
         reason="FIRST_INFERENCE",
     )
-    if misses >= UNHEALTHY_AFTER:
+    if wanted >= UNHEALTHY_AFTER:
         end(instance, reason="FIRST_INFERENCE", message=instance.message)
+    else:
+        local.current().ask_again(str(instance.pk), wanted + 1)
 
 
 def end(

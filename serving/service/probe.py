@@ -1,55 +1,26 @@
-"""Asking a model server over its unix socket whether it is well."""
+"""What a model server answered to its runner, and what that says about the instance.
+
+The runner asks (compute.runner.prober); nothing here waits for a tenant's code.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
+import base64
 import logging
-import socket
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from compute import sockets
+from compute.backends.base import Probed
 from compute.runner.classify import readable
+from compute.runner.spec import FirstRequest
 from core import strict_json
 from registry.package import build_example, judge_answer
-from serving.service import whole
-from serving.service.deadline import Deadline
 
 log = logging.getLogger("modelyard.serving")
 
-HEALTH_SECONDS = 5.0
 INFERENCE_SECONDS = 30.0
+SILENT_SECONDS = 60.0  # the first request and a health check together take less
 MAX_ANSWER = 1024 * 1024
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket, `timeout` seconds for everything together."""
-
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("instance", timeout=timeout)
-        self.socket_path = path
-        self._seconds = timeout
-        self._deadline: Deadline | None = None
-
-    @property
-    def late(self) -> bool:
-        """Whether it was cut because its time was over."""
-        return self._deadline is not None and self._deadline.late
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        with sockets.address(self.socket_path) as address:
-            self.sock.connect(address)
-        self._deadline = Deadline(self.sock, self._seconds)
-
-    def end(self) -> None:
-        """Close for good, and never cut again."""
-        if self._deadline is not None:
-            self._deadline.end()
-        self.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +61,18 @@ def proof_of(raw: Any) -> dict[str, Any]:
     return found
 
 
-def health(path: Path) -> Answer:
-    """GET /health: 200 = loaded, 503 = loading (with its stage)."""
+def health(probed: Probed) -> Answer:
+    """What the server last said of itself: 200 = loaded, 503 = loading (with its stage)."""
+    record = probed.health
+    if not record:
+        return Answer(False, "", "It has not been asked yet.")
+    if probed.age is None or probed.age > SILENT_SECONDS:
+        return Answer(False, "", f"Its runner has not asked it for {SILENT_SECONDS:g} s.")
+    if "error" in record:
+        return Answer(False, "", plain(record["error"]))
+    status = record["status"]
     try:
-        status, _kind, body = _ask(path, "GET", "/health", b"", "", HEALTH_SECONDS)
-    except (OSError, http.client.HTTPException) as error:
-        return Answer(False, "", plain(f"{type(error).__name__}: {error}"))
-    try:
-        said = strict_json.read(body or b"null")
+        said = strict_json.read(record["body"] or "null")
     except strict_json.Refused:
         said = None
     if not isinstance(said, dict):
@@ -113,19 +88,45 @@ def health(path: Path) -> Answer:
     )
 
 
-def inference(path: Path, config: dict[str, Any]) -> Answer:
-    """One real request made from the model's own interface, and whether the answer fits it.
+def misses(probed: Probed, before: int) -> int:
+    """Answers in a row that were not well, of a server that is not well. Looking twice at one
+    answer counts it once; ``before`` is the count so far, for a server that nobody asks."""
+    told = probed.health.get("misses", 0)
+    return (
+        max(int(told), 1) if probed.age is not None and probed.age <= SILENT_SECONDS else before + 1
+    )
 
+
+def first_request(config: dict[str, Any]) -> FirstRequest | None:
+    """The request that decides whether an instance is routed, from the model's own interface; None
+    where nothing is known, or the example would be too large."""
+    example = build_example(config)
+    if example is None:
+        return None
+    return FirstRequest(
+        method=example.method,
+        path=example.path,
+        content_type=example.content_type,
+        body=base64.b64encode(example.body).decode("ascii"),
+        seconds=INFERENCE_SECONDS,
+        answer_bytes=MAX_ANSWER,
+    )
+
+
+def judge(config: dict[str, Any], record: dict[str, Any]) -> Answer:
+    """Whether the answer that the runner got to the first request fits the model's interface.
+
+    ``record``: as compute.runner.prober keeps it; {} where there was no example to ask for.
     Whatever a package declares or answers is its own fault: this never raises.
     """
     try:
-        return _inference(path, config)
+        return _judge(config, record)
     except Exception as error:
-        log.exception("the first inference of %s cannot be judged", path)
+        log.exception("the first answer of a model cannot be judged")
         return Answer(False, text=f"The answer cannot be judged ({type(error).__name__}).")
 
 
-def _inference(path: Path, config: dict[str, Any]) -> Answer:
+def _judge(config: dict[str, Any], record: dict[str, Any]) -> Answer:
     example = build_example(config)
     if example is None:
         return Answer(
@@ -133,44 +134,12 @@ def _inference(path: Path, config: dict[str, Any]) -> Answer:
             text="No example request: `apis` declares none, or too large a one; only its "
             "health was checked.",
         )
-    try:
-        status, kind, body = _ask(
-            path,
-            example.method,
-            example.path,
-            example.body,
-            example.content_type,
-            INFERENCE_SECONDS,
-        )
-    except whole.CutOff as cut:
-        return Answer(False, text=plain(f"{example.description}: The answer is not whole. {cut}"))
-    except (OSError, http.client.HTTPException) as error:
-        return Answer(False, text=plain(f"{example.description}: {type(error).__name__}: {error}"))
-    findings = judge_answer(config, status, kind, body)
+    if "error" in record:
+        told = f"The answer is not whole. {record['error']}" if record["cut"] else record["error"]
+        return Answer(False, text=plain(f"{example.description}: {told}"))
+    body = None if record["body"] is None else base64.b64decode(record["body"])
+    findings = judge_answer(config, record["status"], record["kind"], body)
     if findings and not example.guessed:
         return Answer(False, text=plain(f"{example.description}: {findings[0]}"))
     unread = "" if body is not None else f" with more than {MAX_ANSWER:,} bytes, not looked into"
-    return Answer(True, text=f"{example.description}: answered {status}{unread}.")
-
-
-def _ask(
-    path: Path, method: str, target: str, body: bytes, kind: str, seconds: float
-) -> tuple[int, str, bytes | None]:
-    """Status, content type and body, None when that is longer than is read. Raises OSError,
-    HTTPException."""
-    connection = UnixConnection(path, seconds)
-    try:
-        headers = {"Content-Type": kind} if kind else {}
-        connection.request(method, target, body=body or None, headers=headers)
-        response = connection.getresponse()
-        content: bytes | None = None
-        with contextlib.suppress(whole.TooLong):
-            content = whole.read(response, MAX_ANSWER)
-        if not connection.late:
-            return response.status, response.headers.get("Content-Type", ""), content
-    except (OSError, http.client.HTTPException):
-        if not connection.late:
-            raise
-    finally:
-        connection.end()
-    raise TimeoutError(f"no answer within {seconds:g} s")
+    return Answer(True, text=f"{example.description}: answered {record['status']}{unread}.")

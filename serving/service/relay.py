@@ -17,10 +17,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from compute import whole
 from core.actor import Actor
 from core.errors import AppError, TooManyRequests, Unavailable
 from serving.gateway.protocol import is_answer
-from serving.service import pass_on, whole
+from serving.service import pass_on
 from serving.service.calls import MAX_BODY, called
 from serving.service.deadline import Deadline
 from serving.service.models import Service

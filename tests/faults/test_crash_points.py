@@ -277,7 +277,6 @@ class TestService:
             held = Slot.objects.filter(resource_id=str(service.pk))
             assert [str(slot.attempt) for slot in held] == ids
 
-        host.socket_path = lambda attempt: Path("/nowhere/server.sock")  # type: ignore[method-assign]
         assert every_kill(host, made_service, check) >= 4
 
     def test_stopping(self, host: Host) -> None:

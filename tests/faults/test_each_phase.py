@@ -7,18 +7,17 @@ very same trace: phases, attempts, processes, slots.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from compute.backends.base import Observation
+from compute.backends.base import Observation, Probed
 from compute.slot import services as slots
 from compute.slot.models import Slot
 from core import reconcile as kernel
 from core.errors import Conflict, StaleState
 from core.models import Event
-from serving.service import instances, probe
+from serving.service import instances
 from serving.service import reconcile as services
 from serving.service.models import Instance, Service
 from tests.faults.test_crash_points import Host, host, made_job, made_service, running_job
@@ -91,9 +90,7 @@ EVERY = [
 @pytest.fixture(autouse=True)
 def well(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Model servers that answer; a restart needs no pause to be seen."""
-    host.socket_path = lambda attempt: Path("/nowhere/server.sock")  # type: ignore[method-assign]
-    monkeypatch.setattr(probe, "health", lambda path: probe.Answer(True))
-    monkeypatch.setattr(probe, "inference", lambda path, config: probe.Answer(True, text="fine"))
+    host.answers = Probed(0.0, {"misses": 0, "status": 200, "kind": "", "body": "{}"})
     monkeypatch.setattr(services, "BACKOFF", (0.0,))
     monkeypatch.setattr(instances.local, "forget_credential", lambda attempt: None)
 

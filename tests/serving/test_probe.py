@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import threading
@@ -10,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from compute.backends.base import Probed
+from compute.runner import prober
 from serving.service import probe
 
-NOWHERE = Path("/nowhere/server.sock")
 CONFIG = {
     "apis": [
         {
@@ -29,16 +31,22 @@ def nested(depth: int) -> str:
     return "[" * depth + "]" * depth
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, body: str, status: int = 200) -> None:
-    monkeypatch.setattr(
-        probe, "_ask", lambda *asked: (status, "application/json", body.encode("utf-8", "replace"))
-    )
+def record(body: str, status: int = 200) -> dict[str, Any]:
+    """As the runner keeps an answer."""
+    raw = base64.b64encode(body.encode("utf-8", "replace")).decode()
+    return {"number": 1, "status": status, "kind": "application/json", "body": raw}
+
+
+def asked(path: Path) -> probe.Answer:
+    """What becomes of the first request to the server at this socket."""
+    request = probe.first_request(CONFIG)
+    assert request is not None
+    return probe.judge(CONFIG, prober.first(path, request))
 
 
 @pytest.mark.parametrize("body", ["[" * 200_000, nested(100_000), "9" * 5000, "\0", '"\\ud800"'])
-def test_hostile_answers_do_not_fit(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
-    answering(monkeypatch, body)
-    answer = probe.inference(NOWHERE, CONFIG)
+def test_hostile_answers_do_not_fit(body: str) -> None:
+    answer = probe.judge(CONFIG, record(body))
     assert not answer.ok
     assert 0 < len(answer.text) <= 500 and "cannot be judged" not in answer.text
 
@@ -47,10 +55,33 @@ def test_what_nobody_thought_of_is_a_finding_too(monkeypatch: pytest.MonkeyPatch
     def judge(*told: Any) -> list[str]:
         raise ZeroDivisionError
 
-    answering(monkeypatch, "{}")
     monkeypatch.setattr(probe, "judge_answer", judge)
-    answer = probe.inference(NOWHERE, CONFIG)
+    answer = probe.judge(CONFIG, record("{}"))
     assert (answer.ok, answer.text) == (False, "The answer cannot be judged (ZeroDivisionError).")
+
+
+class TestHealth:
+    """The look reads what the runner was last told; it asks nobody."""
+
+    def test_nobody_was_asked_yet(self) -> None:
+        assert not probe.health(Probed()).ok
+        assert probe.misses(Probed(), 1) == 2, "a runner that never asks is no sign of health"
+
+    @pytest.mark.parametrize("age", [None, probe.SILENT_SECONDS + 1])
+    def test_an_old_answer_is_none(self, age: float | None) -> None:
+        old = Probed(age, {"misses": 0, "status": 200, "kind": "", "body": "{}"})
+        assert not probe.health(old).ok
+        assert probe.misses(old, 2) == 3
+
+    def test_one_answer_looked_at_twice_is_counted_once(self) -> None:
+        bad = Probed(1.0, {"misses": 2, "error": "TimeoutError: no answer within 5 s"})
+        assert probe.health(bad).text == "TimeoutError: no answer within 5 s"
+        assert [probe.misses(bad, before) for before in (1, 2)] == [2, 2]
+
+    def test_no_json_is_known_by_its_status(self) -> None:
+        told = {"misses": 0, "kind": "", "body": nested(4000)}
+        assert probe.health(Probed(0.0, {**told, "status": 200})).ok
+        assert not probe.health(Probed(0.0, {**told, "status": 503})).ok
 
 
 def serving(path: Path, answer: bytes) -> threading.Thread:
@@ -88,7 +119,7 @@ def test_an_answer_that_breaks_off_is_not_called_bad_json(
     tmp_path: Path, answer: bytes, told: str
 ) -> None:
     server = serving(tmp_path / "s", answer)
-    found = probe.inference(tmp_path / "s", CONFIG)
+    found = asked(tmp_path / "s")
     server.join()
     assert not found.ok and "not whole" in found.text and told in found.text
 
@@ -96,6 +127,6 @@ def test_an_answer_that_breaks_off_is_not_called_bad_json(
 def test_an_answer_too_long_to_be_read_is_judged_by_its_head(tmp_path: Path) -> None:
     size = probe.MAX_ANSWER + 1
     server = serving(tmp_path / "s", HEAD + b"Content-Length: %d\r\n\r\n" % size + bytes(size))
-    found = probe.inference(tmp_path / "s", CONFIG)
+    found = asked(tmp_path / "s")
     server.join()
     assert found.ok and "not looked into" in found.text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from django.utils import timezone
 
 from compute import local
 from compute.attempts import PLATFORM_STOPPED
-from compute.backends.base import LogChunk, Observation, UnknownAttempt
+from compute.backends.base import LogChunk, Observation, Probed, UnknownAttempt
 from compute.slot import services as slots
 from compute.slot.models import Slot
 from core import states
@@ -35,6 +34,7 @@ class Seen:
     def __init__(self) -> None:
         self.shows: dict[str, Observation] = {}
         self.launched: list[str] = []
+        self.answers = Probed()
 
     def observe(self, attempt: str) -> Observation:
         return self.shows.get(attempt, Observation(attempt, "missing", False))
@@ -51,7 +51,10 @@ class Seen:
     def launch(self, spec: Any) -> None:
         self.launched.append(spec.attempt)
 
-    def socket_path(self, attempt: str) -> Path:
+    def probed(self, attempt: str) -> Probed:
+        return self.answers
+
+    def ask_again(self, attempt: str, number: int) -> None:
         raise UnknownAttempt(f"No attempt {attempt} on this host.")
 
     def ends(self, attempt: Any, phase: str = "exited", **state: Any) -> None:
