@@ -10,6 +10,7 @@ from console.supervisor.lock import AlreadyRunning
 from console.supervisor.ports import PortTaken
 from console.supervisor.reporter import Reporter
 from console.supervisor.supervisor import StartFailed
+from core.identity import outside
 
 EXPECTED = (
     AlreadyRunning,
@@ -18,6 +19,8 @@ EXPECTED = (
     SecretsUnreadable,
     StartFailed,
     installation.Unusable,
+    outside.Held,
+    outside.NoDatabase,
 )
 
 

@@ -6,7 +6,17 @@ import re
 import sys
 from pathlib import Path
 
-from console.supervisor import broker, environment, lock, ports, probes, programs, stamps
+from console.supervisor import (
+    belonging,
+    broker,
+    environment,
+    lock,
+    ports,
+    probes,
+    programs,
+    stamps,
+)
+from console.supervisor.belonging import Unusable
 from console.supervisor.layout import ROOT, Layout
 from console.supervisor.reporter import Reporter
 from console.supervisor.supervisor import StartFailed, Stopped, Supervisor
@@ -15,22 +25,18 @@ STOP_RUNNERS_WITHIN = 60.0
 """Seconds the running jobs and model servers get to stop in order, uploads included."""
 
 
-class Unusable(Exception):
-    """The installation cannot start as asked; the message says what to change."""
-
-
 def start(options: argparse.Namespace, reporter: Reporter) -> int:
     """Run until a stop signal, or until the demo ends with --exit. Returns the exit code.
 
-    Raises AlreadyRunning, PortTaken, NoServer, SecretsUnreadable, StartFailed or Unusable with a
-    sentence for the terminal.
+    Raises AlreadyRunning, PortTaken, NoServer, SecretsUnreadable, StartFailed, Unusable, Held or
+    NoDatabase with a sentence for the terminal.
     """
     layout = Layout(var_folder(options))
     layout.make()
-    with lock.Lock(layout.lock):
-        for name in lock.sweep(layout.state, layout.var):
+    with lock.Lock(layout.lock), belonging.hold(options, layout) as held:
+        for name in lock.sweep(layout.state, layout.var, held.identity):
             reporter.say(f"{name} of a supervisor that was killed was still there: stopped it")
-        return Installation(options, layout, reporter).run()
+        return Installation(options, layout, reporter, held).run()
 
 
 def var_folder(options: argparse.Namespace) -> Path:
@@ -42,8 +48,15 @@ def var_folder(options: argparse.Namespace) -> Path:
 class Installation:
     """What is started, in which order."""
 
-    def __init__(self, options: argparse.Namespace, layout: Layout, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        layout: Layout,
+        reporter: Reporter,
+        held: belonging.Held,
+    ) -> None:
         self._options = options
+        self._held = held
         self._layout = layout
         self._reporter = reporter
         try:
@@ -89,7 +102,10 @@ class Installation:
             reporter=self._reporter,
             verbose=self._options.verbose,
         )
+        if self._held.identity:
+            supervisor.environment["MODELYARD_INSTALLATION"] = self._held.identity
         with supervisor:
+            self._held.lost = supervisor.ask_to_stop
             try:
                 self._bring_up(supervisor)
                 if self._options.demo:
@@ -106,12 +122,13 @@ class Installation:
                 self._shut_down(supervisor)
 
     def _bring_up(self, supervisor: Supervisor) -> None:
+        # Before anything else runs: every process is given the id that `prepare` made or found.
+        self._migrate(supervisor)
+        supervisor.require_step("prepare", programs.manage("prepare", *self._held.answer))
+        supervisor.environment["MODELYARD_INSTALLATION"] = belonging.marked(self._layout.var)
         if self._own_broker:
             supervisor.add([programs.broker(self._own_broker.argv, self._own_broker.url)])
-        self._migrate(supervisor)
         self._collect_static(supervisor)
-        if has_command("prepare"):
-            supervisor.require_step("prepare", programs.manage("prepare"))
         supervisor.add(
             [
                 programs.web(self._options.host, self._port, self._size),

@@ -98,9 +98,19 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
         raise
 
 
-def record(path: Path, addresses: dict[str, str], children: Iterable[Child]) -> None:
+def record(
+    path: Path, addresses: dict[str, str], children: Iterable[Child], installation: str = ""
+) -> None:
     """Write down what runs, for `--check` and for the next supervisor after a kill -9."""
-    write_json(path, {"addresses": addresses, "children": [asdict(child) for child in children]})
+    write_json(
+        path,
+        {
+            "installation": installation,
+            "boot": procfs.boot(),
+            "addresses": addresses,
+            "children": [asdict(child) for child in children],
+        },
+    )
 
 
 def forget_running(layout: Layout) -> None:
@@ -113,38 +123,60 @@ def forget_running(layout: Layout) -> None:
         socket.unlink(missing_ok=True)
 
 
-def sweep(path: Path, var: Path, patience: float = 5.0) -> list[str]:
+def sweep(path: Path, var: Path, installation: str = "", patience: float = 5.0) -> list[str]:
     """End what a killed supervisor left behind and return the names.
 
     Its children got a signal from the kernel when it died and usually are gone or going; they keep
-    ports, so this waits up to `patience` seconds and then kills the rest. A process counts as left
-    behind only if it belongs to a session that the record names.
+    ports, so this waits up to `patience` seconds and then kills the rest. The record is only a
+    hint, which may have been copied from another folder: a process is signalled only when it proves
+    to be this installation's (`_ours`), or descends from one that does.
     """
     names = []
-    for item in read_json(path).get("children", []):
-        child = Child(**item)
-        if _members(child, var):
-            names.append(child.name)
-            deadline = time.monotonic() + patience
-            while _members(child, var) and time.monotonic() < deadline:
-                time.sleep(0.05)  # not our children: the kernel sends no event when they end
-            while members := _members(child, var):
-                for pid in members:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                time.sleep(0.01)
+    known = read_json(path)
+    if known.get("installation", installation) == installation and _this_boot(known):
+        for item in known.get("children", []):
+            child = Child(**item)
+            if _members(child, var, installation):
+                names.append(child.name)
+                _end(child, var, installation, patience)
     path.unlink(missing_ok=True)
     return names
 
 
-def _members(child: Child, var: Path) -> list[int]:
-    """Living processes of the session that `child` began."""
+def _this_boot(known: dict[str, Any]) -> bool:
+    """Whether numbers and start times still mean what they meant; older records do not say."""
+    return known.get("boot", procfs.boot()) == procfs.boot()
+
+
+def _end(child: Child, var: Path, installation: str, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while _members(child, var, installation) and time.monotonic() < deadline:
+        time.sleep(0.05)  # not our children: the kernel sends no event when they end
+    while members := _members(child, var, installation):
+        for pid in members:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _members(child: Child, var: Path, installation: str) -> list[int]:
+    """Living processes of the session that `child` began, as far as they are ours."""
     leader = procfs.stat(child.pid)
     if leader and leader.started != child.started:
         return []  # the number belongs to somebody else by now
     members = list(procfs.session_members(child.pid))
-    if leader:
+    # Nobody can enter a session from outside: all of it descends from its leader.
+    if leader and _ours(child.pid, var, installation):
         return members
-    # Without its leader a session is known by number only, so its members must also name the
-    # folder. With the leader there is no doubt, and some (Valkey) overwrite their environment.
-    return [pid for pid in members if procfs.environment(pid).get("MODELYARD_VAR") == str(var)]
+    return [pid for pid in members if _ours(pid, var, installation)]
+
+
+def _ours(pid: int, var: Path, installation: str) -> bool:
+    """Whether a process proves that this installation started it: it was given its id and this
+    very folder. Some (Valkey) overwrite their environment: they work in a folder below this one,
+    which a copy of it is not."""
+    given = procfs.environment(pid)
+    if "MODELYARD_VAR" in given:
+        same = given.get("MODELYARD_INSTALLATION", installation) == installation
+        return same and given["MODELYARD_VAR"] == str(var)
+    return procfs.works_below(pid, var)

@@ -60,6 +60,17 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--check", action="store_true", help="say what is there and what is missing; start nothing"
     )
+    answer = command.add_mutually_exclusive_group()
+    answer.add_argument(
+        "--this-is-a-copy",
+        action="store_true",
+        help="the data folder and database are a copy: make an installation of its own of them",
+    )
+    answer.add_argument(
+        "--adopt",
+        action="store_true",
+        help="database, data folder and object store belong together from now on",
+    )
     return command
 
 

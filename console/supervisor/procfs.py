@@ -52,3 +52,22 @@ def environment(pid: int) -> dict[str, str]:
         return {}
     pairs = (os.fsdecode(item).partition("=") for item in raw.split(b"\0") if item)
     return {name: value for name, _, value in pairs}
+
+
+def boot() -> str:
+    """Identity of this boot: numbers of processes mean nothing across boots."""
+    try:
+        return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def works_below(pid: int, folder: Path) -> bool:
+    """Whether a process works in `folder` or one directly below it. Compared by device and inode,
+    so that a copy of the folder, or one of the same name elsewhere, is not it."""
+    try:
+        here = (PROC / str(pid) / "cwd").stat()
+        places = [folder, *(entry for entry in folder.iterdir() if entry.is_dir())]
+        return any(os.path.samestat(here, place.stat()) for place in places)
+    except OSError:
+        return False

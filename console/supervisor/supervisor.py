@@ -116,6 +116,14 @@ class Supervisor:
         elif now - self._stop_asked > IMPATIENT_AFTER:
             self._hurry = True
 
+    def ask_to_stop(self, why: str) -> None:
+        """What a stop signal does, from any thread, with a sentence that says why."""
+        self._reporter.say(why)
+        if self._stop_asked is None:
+            self._stop_asked = time.monotonic()
+        with suppress(OSError):
+            self._outbox.send(b"\0")
+
     @property
     def stopping(self) -> bool:
         return self._stop_asked is not None
@@ -181,7 +189,8 @@ class Supervisor:
     def _record(self) -> None:
         lives = [unit.life for unit in self._units if unit.life] + self._steps
         try:
-            lock.record(self._state, self.addresses, [life.identity for life in lives])
+            given = self.environment.get("MODELYARD_INSTALLATION", "")
+            lock.record(self._state, self.addresses, [life.identity for life in lives], given)
         except OSError as problem:
             # A full disk must not take down what runs; the record only serves the next start.
             if self._recorded:

@@ -22,9 +22,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F, Min
 from django.utils import timezone
 
-from core.installation import places
-from core.installation.judge import FOLDER, Facts, Kind, Mismatch, Seen, judge
-from core.installation.places import MARKER
+from core.identity import places
+from core.identity.judge import FOLDER, Facts, Kind, Mismatch, Seen, judge
+from core.identity.places import MARKER
 
 __all__ = [
     "FOLDER",

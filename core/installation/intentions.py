@@ -10,8 +10,8 @@ from typing import Any
 from django.db import transaction
 
 from core import installation
-from core.installation import places
-from core.installation.judge import FOLDER, Seen, judge
+from core.identity import places
+from core.identity.judge import FOLDER, Seen, judge
 
 
 class NotPossible(Exception):

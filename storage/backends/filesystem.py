@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core.installation import places
+from core.identity import places
 from storage import room
 from storage.backends.base import DiskFull, Metered, Readable, StoreError, Written, beside
 

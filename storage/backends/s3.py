@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.exceptions import ImproperlyConfigured
 
-from core.installation import places
+from core.identity import places
 from storage.backends.base import CHUNK, DiskFull, Metered, Readable, StoreError, Written
 
 _NAME = re.compile(r"[0-9a-f]{32}")

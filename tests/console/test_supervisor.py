@@ -177,7 +177,8 @@ def test_the_next_start_sweeps_what_a_killed_supervisor_left(supervise):
     )
     running.says("all ready")
     left = running.pids()
-    orphan = int(eventually((running.var / "grandchild").read_text, "the grandchild's pid"))
+    note = running.var / "grandchild"
+    orphan = int(eventually(lambda: note.exists() and note.read_text(), "the grandchild's pid"))
     running.process.kill()
     running.process.wait()
     # careless ends by the kernel's signal but leaves its child; deaf ignores the signal.

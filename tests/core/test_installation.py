@@ -13,7 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from core import installation
-from core.installation import Kind, intentions, places
+from core.identity import places
+from core.installation import Kind, intentions
 from core.models import Installation
 from storage.backends import store
 from tests.storage import people

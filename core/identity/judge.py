@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.installation import places
+from core.identity import places
 
 FOLDER = "folder"
 COPY = "./run --this-is-a-copy"

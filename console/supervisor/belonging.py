@@ -1,0 +1,85 @@
+"""Before anything is started: whether database, data folder and objects belong together, and the
+lock that one installation holds in its database."""
+
+import argparse
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from console.supervisor import lock
+from console.supervisor.layout import Layout
+from core.identity import outside, places
+from core.identity.judge import ADOPT, COPY, FOLDER, Mismatch, judge
+
+
+class Unusable(Exception):
+    """The installation cannot start as asked; the message says what to change."""
+
+
+@dataclass
+class Held:
+    """What is known before the first process.
+
+    `identity` is empty before the first start; `answer` are the options of `manage.py prepare` that
+    pass on what the operator answered; `lost` is called with a sentence when another supervisor
+    got the database while its server was away.
+    """
+
+    identity: str
+    answer: tuple[str, ...]
+    lost: Callable[[str], None] = print
+
+
+@contextmanager
+def hold(options: argparse.Namespace, layout: Layout) -> Iterator[Held]:
+    """Look, refuse or take the operator's answer, and hold the database until the block ends.
+
+    Raises Unusable, outside.Held, outside.NoDatabase.
+    """
+    url = os.environ.get("DATABASE_URL", "").strip()
+    seen = outside.stores(layout.var, os.environ.get("MODELYARD_OBJECT_STORE", "").strip())
+    answer = _answer(options)
+    with outside.connect(url, layout.var) as database:
+        facts = database.facts()
+        found = judge(facts, seen)
+        if found is not None and not answer:
+            raise Unusable(refusal(found, layout.var))
+        folder = seen[FOLDER]
+        if options.this_is_a_copy and database.key and _key(folder) == database.key:
+            raise Unusable(
+                f"The database {facts.place} is not a copy: it is the one that the original uses."
+                " Copy it as well, set DATABASE_URL to the copy and start again."
+            )
+        held = Held("" if answer else facts.identity, answer)
+        further = hashlib.sha256(repr(folder.place).encode()).hexdigest() if folder.joined else ""
+        database.lock(lambda text: held.lost(text), further=further)
+        if answer:
+            lock.forget_running(layout)
+        yield held
+
+
+def refusal(found: Mismatch, var: Path) -> str:
+    """What happened, and the command for each intention, as it is typed for this folder."""
+    lines = [f"Not started. {found.what}", ""]
+    for intention, way in found.ways.items():
+        typed = way.replace("./run --", f"./run --var {var} --") if way in (COPY, ADOPT) else way
+        lines += [f"    {intention}:", f"        {typed}"]
+    return "\n".join(lines)
+
+
+def marked(var: Path) -> str:
+    """The id in the data folder's marker."""
+    return str((places.read(var) or {}).get("installation", ""))
+
+
+def _answer(options: argparse.Namespace) -> tuple[str, ...]:
+    if options.this_is_a_copy:
+        return ("--this-is-a-copy",)
+    return ("--adopt",) if options.adopt else ()
+
+
+def _key(folder: outside.Seen) -> str:
+    return str((folder.marker or {}).get("database_key", ""))
