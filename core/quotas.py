@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.db import connection
@@ -27,6 +27,35 @@ class Usage:
     def share(self) -> float:
         """Used part, 0.0 to 1.0 and beyond."""
         return self.used / self.limit if self.limit else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A quota of something that is no row of a resource type, such as stored bytes.
+
+    ``used``: account id -> how much of it the account has now, in the unit that ``label`` names.
+    """
+
+    key: str
+    label: object  # lazy text
+    default: int
+    used: Callable[[str], int]
+
+    def usage(self, account_id: str, limits: Mapping[str, int] | None = None) -> Usage:
+        """Use and limit of one account."""
+        if limits is None:
+            limit = limit_of(account_id, self.key, self.default)
+        else:
+            limit = limits.get(self.key, self.default)
+        return Usage(self.key, str(self.label), self.used(account_id), limit, self.default)
+
+
+_meters: dict[str, Meter] = {}
+
+
+def register(meter: Meter) -> Meter:
+    """Show and raise the quota like those of the resource types. Its room checks it."""
+    return _meters.setdefault(meter.key, meter)
 
 
 def limit_of(account_id: str, key: str, default: int) -> int:
@@ -90,4 +119,5 @@ def check(account_id: str, spec: registry.ResourceSpec) -> None:
 def all_usage(account_id: str) -> list[Usage]:
     """Use of every declared quota, for the dashboard."""
     limits = dict(Quota.objects.filter(account_id=account_id).values_list("key", "limit"))
-    return [u for spec in registry.all_specs() if (u := usage(account_id, spec, limits))]
+    found = [u for spec in registry.all_specs() if (u := usage(account_id, spec, limits))]
+    return [*found, *(meter.usage(account_id, limits) for meter in _meters.values())]

@@ -10,7 +10,7 @@ from core.quotas import Usage
 
 READ = "iam:quotas:listQuotas"
 CHANGE = "iam:quotas:updateQuotas"
-HIGHEST = 1_000_000
+HIGHEST = 100_000_000  # a hundred terabytes, for the quota that counts MiB
 
 
 def own(actor: Actor) -> list[Usage]:

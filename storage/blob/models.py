@@ -9,6 +9,22 @@ from django.conf import settings
 from django.db import models
 
 
+class StoredBytes(models.Model):
+    """How many bytes the blobs of one account have together, kept with every blob that comes or
+    goes: adding them up would take longer with every object."""
+
+    account = models.OneToOneField(
+        settings.MODELYARD_ACCOUNT_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="+",
+    )
+    total = models.PositiveBigIntegerField(default=0)  # bytes
+
+    def __str__(self) -> str:
+        return f"{self.total} bytes of {self.account_id}"
+
+
 class Blob(models.Model):
     """Bytes under a random name. Whoever needs them holds a protecting foreign key to this row.
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from core.errors import AppError
 from storage.backends import StoreError, Written, store
 from storage.backends.base import Readable
-from storage.blob import keep
+from storage.blob import keep, usage
 from storage.blob.models import Blob
 
 log = logging.getLogger("modelyard.storage")
@@ -78,7 +78,11 @@ def collect(blob_ids: Iterable[uuid.UUID]) -> int:
     for blob_id in unreferenced(list(blob_ids)):
         try:
             with transaction.atomic():
-                gone, _kinds = Blob.objects.filter(pk=blob_id).delete()
+                rows = Blob.objects.filter(pk=blob_id)
+                size = next(iter(rows.values_list("account_id", "size")), None)
+                gone, _kinds = rows.delete()
+                if gone and size is not None:
+                    usage.add(size[0], -size[1])
         except (models.ProtectedError, IntegrityError):
             continue  # taken into use between the look and the delete
         if gone:

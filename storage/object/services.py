@@ -19,6 +19,7 @@ from core.errors import NotFound, ValidationFailed
 from storage import uses
 from storage.backends.base import Readable, TooLarge
 from storage.blob import services as blobs
+from storage.blob import usage
 from storage.blob.models import Blob
 from storage.bucket import queries
 from storage.bucket.models import Bucket
@@ -69,7 +70,8 @@ def put_object(
 
     Raises:
         AccessDenied, NotFound (no such bucket), ValidationFailed (key, digest header),
-        TooLarge, ShortBody, DigestMismatch, DiskFull, StoreError. Nothing is left of a failure.
+        TooLarge, QuotaExceeded (stored bytes), ShortBody, DigestMismatch, DiskFull, StoreError.
+        Nothing is left of a failure.
     """
     key = normalise_key(key)
     if expected_sha256 and not _SHA256.fullmatch(expected_sha256):
@@ -84,6 +86,8 @@ def put_object(
             f"An object has at most {max_bytes()} bytes; this one has {size}.",
             hint="Split it into several objects.",
         )
+    if (more := (size or 0) - _replaced(found, key)) > 0:
+        usage.refuse_above(found.account_id, more)
     blob_id, written = blobs.write(stream, size, expected_sha256)
     try:
         return _record(actor, found, key, where, blob_id, written, content_type)
@@ -113,6 +117,9 @@ def _record(
             sha256=written.sha256,
         )
         row, before = _upsert(bucket, key, blob, content_type)
+        usage.add(bucket.account_id, written.size)
+        if before is None or before.size < written.size:
+            usage.refuse_above(bucket.account_id, -before.size if before else 0)
         audit.record(
             actor,
             event="putObject",
@@ -126,6 +133,12 @@ def _record(
         if before is not None:
             blobs.release_on_commit([before.pk])
     return row
+
+
+def _replaced(bucket: Bucket, key: str) -> int:
+    """Bytes that go when ``key`` is written anew."""
+    rows = StoredObject.objects.unscoped("object already authorized")
+    return next(iter(rows.filter(bucket=bucket, key=key).values_list("size", flat=True)), 0)
 
 
 def _locked(bucket: Bucket) -> Bucket:
