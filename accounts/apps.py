@@ -12,5 +12,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import actions
         from accounts.agency import home  # noqa: F401 registers itself
+        from accounts.policy import delegation
 
         actions.register()
+        delegation.register()

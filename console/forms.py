@@ -122,11 +122,15 @@ def may_create(actor: Actor, spec: registry.ResourceSpec) -> bool:
     a name that some policy covers. What is really created is decided again."""
     if "create" not in spec.actions:
         return False
-    action = spec.action("create")
-    return (
-        access.decide(actor, action, context=form_context(spec)).allowed
-        or access.scope(actor, action, spec.model).own is not None
-    )
+    decision = creating(actor, spec)
+    if access.held_back(decision):
+        return False
+    return decision.allowed or access.scope(actor, decision.action, spec.model).own is not None
+
+
+def creating(actor: Actor, spec: registry.ResourceSpec) -> access.Decision:
+    """May the actor create one, with the values a form starts with?"""
+    return access.decide(actor, spec.action("create"), context=form_context(spec))
 
 
 def form_context(spec: registry.ResourceSpec) -> dict[str, Any] | None:

@@ -74,6 +74,7 @@ class Decision:
     missing: str = ""  # the smallest right that would change a deny, "" if none would
     statement: str = ""  # policy and statement that decided, where one did
     id: str = field(default_factory=lambda: new_id())
+    guarded: bool = False  # policies allow it, a guard refused it
 
     def __bool__(self) -> bool:  # a Decision in a boolean place means its answer
         return self.allowed
@@ -100,6 +101,7 @@ class Target:
     region: str = ""
     instance: Model | None = None
     own_only: bool = False  # whatever a share contains, only the owner's account may do this
+    verb: str = ""  # the declared verb, where several share one action
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +153,41 @@ def as_target(actor: Actor, target: object) -> Target:
     raise TypeError(f"decide() takes a row, a Target or None, not {type(target).__name__}")
 
 
-def about(actor: Actor, obj: Model, *, own_only: bool = False) -> Target:
-    """A row as a target; ``own_only`` where no share can ever open the act in question."""
-    return replace(as_target(actor, obj), own_only=own_only)
+def about(actor: Actor, obj: Model, *, own_only: bool = False, verb: str = "") -> Target:
+    """A row as a target; ``own_only`` where no share can ever open the act in question. ``verb``
+    tells acts apart that share an action."""
+    return replace(as_target(actor, obj), own_only=own_only, verb=verb)
+
+
+#: says no to what policies allow, or None; main account included, so it looks itself
+Guard = Callable[[Actor, Target], Decision | None]
+
+_guards: dict[str, Guard] = {}
+
+
+def guard(action: str, check: Guard) -> None:
+    """Ask ``check`` whenever the engine allows ``action``. One guard per action.
+
+    A guard is a rule that no policy expresses ("nobody gives what they do not hold"). Pages, API
+    and services ask ``decide``, so all of them see its refusal, and the trace ends with its step.
+    """
+    assert _guards.setdefault(action, check) is check, f"{action} has a guard already"
+
+
+def held_back(decision: Decision) -> bool:
+    """Whether policies allow the act and a guard refused it. Pages show such an act greyed, with
+    the reason, instead of leaving it out."""
+    return not decision.allowed and decision.guarded
+
+
+def _guarded(found: Decision, actor: Actor, target: Target) -> Decision:
+    """What the guard of an allowed action makes of it."""
+    check = _guards.get(found.action)
+    refused = check(actor, target) if check is not None else None
+    if refused is None:
+        return found
+    last = Step(refused.step, "deny", refused.reason)
+    return replace(refused, trace=(*found.trace, last), guarded=True)
 
 
 def decide(
@@ -167,7 +201,8 @@ def decide(
         normal = as_target(actor, target)
         _hold_owner(actor, normal)
         known: Context = getattr(normal.instance, "access_context", {})
-        return _engine().decide(actor, action, normal, {**known, **(context or {})})
+        found = _engine().decide(actor, action, normal, {**known, **(context or {})})
+        return _guarded(found, actor, normal) if found.allowed and action in _guards else found
     except Exception:
         log.exception("access engine failed on %s for %s", action, actor.label)
         return Decision(

@@ -197,10 +197,11 @@ def perform(
     """
     spec = registry.spec_of(obj)
     declared = spec.verb(verb)
-    access.authorize(actor, declared.action, access.about(actor, obj, own_only=declared.own_only))
+    target = access.about(actor, obj, own_only=declared.own_only, verb=verb)
+    access.authorize(actor, declared.action, target)
     with holding(actor, obj):
         fresh = lock(obj)
-        target = access.about(actor, fresh, own_only=declared.own_only)
+        target = access.about(actor, fresh, own_only=declared.own_only, verb=verb)
         decision = access.authorize(actor, declared.action, target)
         check_version(fresh, expected_version)
         if not declared.enabled(fresh):

@@ -18,7 +18,6 @@ from accounts.user.models import User
 from core import access, services
 from core.access import Decision
 from core.actor import Actor
-from core.errors import AccessDenied
 
 CREATE = "iam:agencies:createAgency"
 
@@ -38,7 +37,6 @@ def create(actor: Actor, data: Mapping[str, Any]) -> Agency:
         ValidationFailed, QuotaExceeded (50 per account), Conflict, NotFound (a policy).
     """
     access.authorize(actor, CREATE)
-    _main_account_only(actor, CREATE)
     grantee = _own_user(actor, data.get("grantee"))
     agency = Agency(
         name=data.get("name") or default_name(grantee.name if grantee else actor.username),
@@ -60,7 +58,6 @@ def update(
     actor: Actor, agency: Agency, data: Mapping[str, Any], *, expected_version: int | None = None
 ) -> Agency:
     """Change name, text, user or duration; a new duration counts from now."""
-    _main_account_only(actor, "iam:agencies:updateAgency")
     changes = {
         k: data[k]
         for k in ("name", "description", "tags", "duration", "days", "grantee")
@@ -80,7 +77,6 @@ def update(
 
 def delete(actor: Actor, agency: Agency, *, expected_version: int | None = None) -> None:
     """Delete an agency; work that still runs on it loses its authorisation at once."""
-    _main_account_only(actor, "iam:agencies:deleteAgency")
     services.delete(
         actor,
         agency,
@@ -91,7 +87,6 @@ def delete(actor: Actor, agency: Agency, *, expected_version: int | None = None)
 
 def revoke(actor: Actor, agency: Agency, _data: Mapping[str, Any]) -> Agency:
     """Verb handler: end the agency now and for good; the row stays for the trail."""
-    _main_account_only(actor, "iam:agencies:updateAgency")
     now = timezone.now()
     Agency.objects.unscoped("revoke").filter(pk=agency.pk, revoked_at=None).update(
         revoked_at=now, version=F("version") + 1, updated_at=now
@@ -144,19 +139,6 @@ def preflight(
     behalf = actor.with_request(agency_id=agency.pk)
     found = (access.decide(behalf, action, target) for action, target in questions)
     return [decision for decision in found if not decision.allowed]
-
-
-def _main_account_only(actor: Actor, action: str) -> None:
-    if not actor.is_root or actor.agency_id is not None:
-        raise AccessDenied(
-            Decision(
-                False,
-                action,
-                "main_account",
-                "Only the main account configures agencies, because an agency may hold any right "
-                "of the account. Sign in as the main account.",
-            )
-        )
 
 
 def _own_user(actor: Actor, user: User | UUID | None) -> User | None:

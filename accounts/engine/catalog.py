@@ -19,6 +19,9 @@ from accounts.engine.matching import action_matches, action_pattern, is_action
 
 Scope = Literal["global", "project"]
 
+#: patterns whose answers a catalogue keeps
+MOST_COVERED = 4096
+
 KEY_TYPES = ("string", "number", "date", "bool", "ip", "path")
 
 
@@ -89,6 +92,7 @@ class Catalog:
     actions: Mapping[str, Action]
     keys: Mapping[str, ConditionKey]
     path_keys: frozenset[str] = field(default_factory=frozenset)
+    _covered: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def action(self, name: str) -> Action | None:
         """The action called ``name`` in any case, or None."""
@@ -119,6 +123,16 @@ class Catalog:
         if "*" not in wanted:
             return ()
         return tuple(a for name, a in self.actions.items() if action_matches(wanted, name))
+
+    def covered(self, pattern: str) -> frozenset[str]:
+        """Names of the known actions that ``matching`` finds. The answers are kept, boundedly:
+        patterns come from policies."""
+        found = self._covered.get(pattern)
+        if found is None:
+            if len(self._covered) >= MOST_COVERED:
+                self._covered.clear()
+            found = self._covered[pattern] = frozenset(a.name for a in self.matching(pattern))
+        return found
 
     def suggest(self, token: str, limit: int = 3) -> tuple[str, ...]:
         """The known action names closest to ``token``."""

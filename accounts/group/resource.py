@@ -6,12 +6,14 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.group import services
 from accounts.group.models import Group, Membership
 from accounts.policy.pages import policies_tab
 from accounts.user.models import User
+from console.pages.base import off, why_held_back
 from core import access
 from core.actor import Actor
 from core.registry import Column, InventoryGroup, ResourceSpec, Tab, register
@@ -26,11 +28,15 @@ def _members(request: HttpRequest, group: Group) -> dict[str, Any]:
         .filter(is_root=False)
         .order_by("name")[:500]
     )
+    add = access.decide(actor, services.ADD, group)
+    remove = access.decide(actor, services.REMOVE, group)
     return {
         "members": there,
         "others": others,
-        "can_add": access.decide(actor, services.ADD, group).allowed,
-        "can_remove": access.decide(actor, services.REMOVE, group).allowed,
+        "can_add": add.allowed,
+        "can_remove": remove.allowed,
+        "add_why_not": why_held_back(add),
+        "remove_off": off(gettext("Remove"), "user-minus", why_held_back(remove)),
         "members_url": reverse("groups:members", kwargs={"pk": group.pk}),
     }
 

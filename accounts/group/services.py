@@ -7,9 +7,6 @@ from typing import Any
 
 from accounts import facts
 from accounts.group.models import Group, Membership
-from accounts.policy import delegation
-from accounts.policy.models import PolicyAttachment
-from accounts.principal import documents_of
 from accounts.user.models import User
 from core import access, audit, services
 from core.actor import Actor
@@ -36,21 +33,24 @@ def update(
 
 
 def delete(actor: Actor, group: Group, *, expected_version: int | None = None) -> None:
-    """Delete a group; its members lose what it gave them on the next request."""
+    """Delete a group; its members lose what it gave them on the next request.
 
-    def clear(row: Group) -> None:
-        attached = PolicyAttachment.objects.filter(group=row)
-        delegation.check_release(actor, "iam:groups:deleteGroup", attached)
-        facts.bump(row.account_id)
-
-    services.delete(actor, group, expected_version=expected_version, before_delete=clear)
+    Raises:
+        AccessDenied: also when a Deny ends with it and the actor does not hold what it denies.
+    """
+    services.delete(
+        actor,
+        group,
+        expected_version=expected_version,
+        before_delete=lambda g: facts.bump(g.account_id),
+    )
 
 
 def add_member(actor: Actor, group: Group, user: User) -> None:
     """Put a user into a group. Twice is once.
 
     Raises:
-        AccessDenied: also when the group gives what the actor does not hold himself.
+        AccessDenied: also when the group gives what the actor does not hold.
         NotFound: another account's user. Conflict: the root user.
     """
     access.authorize(actor, ADD, group)
@@ -63,22 +63,23 @@ def add_member(actor: Actor, group: Group, user: User) -> None:
                 "The main account holds every right and is in no group.",
                 hint="Add another user.",
             )
-        attached = PolicyAttachment.objects.filter(group=group)
-        delegation.check(actor, ADD, documents_of(attached))
         _row, made = Membership.objects.get_or_create(group=group, user=user)
         if made:
             _changed(actor, "addUserToGroup", ADD, group, user, decision.id)
 
 
 def remove_member(actor: Actor, group: Group, user: User) -> None:
-    """Take a user out of a group; nothing happens where he is not in it."""
+    """Take a user out of a group; nothing happens where they are not in it.
+
+    Raises:
+        AccessDenied: also when the group denies what the actor does not hold.
+        NotFound: another account's user.
+    """
     access.authorize(actor, REMOVE, group)
     _same_account(actor, group, user)
     with services.holding(actor, group):
         user, group = services.lock(user), services.lock(group)
         decision = access.authorize(actor, REMOVE, group)
-        if user.pk == actor.user_id:
-            delegation.check_release(actor, REMOVE, PolicyAttachment.objects.filter(group=group))
         gone, _kinds = Membership.objects.filter(group=group, user=user).delete()
         if gone:
             _changed(actor, "removeUserFromGroup", REMOVE, group, user, decision.id)

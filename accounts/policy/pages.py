@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.policy import services
+from accounts.policy.models import PolicyAttachment
 from accounts.policy.system import system_policies
-from console.pages.base import Page, ResourcePage
+from console.pages.base import Page, ResourcePage, off, why_held_back
 from core import access, registry
+from core.actor import Actor
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
 from core.registry import Tab
 
@@ -34,15 +36,29 @@ def _context(request: HttpRequest, obj: Any) -> dict[str, Any]:
     actor = request.actor  # type: ignore[attr-defined]
     slug = registry.spec_of(obj).slug
     root = bool(getattr(obj, "is_root", False))
+    attach = access.decide(actor, services.ATTACH, obj)
+    detach = access.decide(actor, services.DETACH, obj)
     return {
-        "attachments": services.attachments(obj),
+        "attachments": [
+            {"row": row, "off": _detach_off(actor, row, detach)}
+            for row in services.attachments(obj)
+        ],
         "is_root_user": root,
         "policy_choices": services.choices(actor),
-        "can_attach": not root and access.decide(actor, services.ATTACH, obj).allowed,
-        "can_detach": access.decide(actor, services.DETACH, obj).allowed,
+        "can_attach": not root and attach.allowed,
+        "can_detach": detach.allowed,
+        "attach_why_not": why_held_back(attach),
         "attach_url": reverse(f"{slug}:attach", kwargs={"pk": obj.pk}),
         "detach_url": reverse(f"{slug}:detach", kwargs={"pk": obj.pk}),
     }
+
+
+def _detach_off(
+    actor: Actor, row: PolicyAttachment, asked: access.Decision
+) -> dict[str, Any] | None:
+    """The greyed button of an attachment that policies let the actor end and a rule does not."""
+    refused = services.releasing(actor, row) if asked.allowed else asked
+    return off(_("Detach"), "unlink", why_held_back(refused)) if refused is not None else None
 
 
 class PrincipalPage(ResourcePage):

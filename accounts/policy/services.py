@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 
 from accounts import engine, facts
 from accounts.agency.models import Agency
@@ -21,11 +20,12 @@ from accounts.user.models import User
 from core import access, audit, services
 from core.access import Decision
 from core.actor import Actor
-from core.errors import AccessDenied, Conflict, NotFound, Problem, ValidationFailed
+from core.errors import Conflict, NotFound, Problem, ValidationFailed
 
 Principal = User | Group | Agency
 ATTACH = "iam:policies:attachPolicy"
 DETACH = "iam:policies:detachPolicy"
+UPDATE = "iam:policies:updatePolicy"
 
 
 def read_document(source: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +83,8 @@ def update(
     """Change a policy. Another document is a new version, in force at once wherever it is attached.
 
     Raises:
-        AccessDenied: also when the policy is attached and would give what the actor lacks.
+        AccessDenied: also when the policy is attached and would give what the actor does not hold
+            or deny less of it; or, for all but the main account, when it is on an agency.
     """
     changes = {k: data[k] for k in ("name", "description", "tags") if k in data}
     given = read_document(data["document"]) if "document" in data else None
@@ -91,10 +92,11 @@ def update(
         policy = services.lock(policy)
         document = policy.document if given is None else given
         if document != policy.document:
-            access.authorize(actor, "iam:policies:updatePolicy", policy)
-            delegation.check_release(actor, "iam:policies:updatePolicy", _of(policy))
+            access.authorize(actor, UPDATE, policy)
             if policy.attachments.exists():
-                delegation.check(actor, "iam:policies:updatePolicy", [engine.load_stored(document)])
+                old, new = engine.load_stored(policy.document), engine.load_stored(document)
+                delegation.enforce(delegation.narrowing(actor, UPDATE, old, new))
+                delegation.check(actor, UPDATE, [new])
             changes |= {"document": document, "revision": policy.revision + 1}
         policy = services.update(actor, policy, changes, expected_version=expected_version)
         if "document" in changes:
@@ -113,17 +115,18 @@ def restore(actor: Actor, policy: Policy, number: int) -> Policy:
 
 
 def delete(actor: Actor, policy: Policy, *, expected_version: int | None = None) -> None:
-    """Delete a policy with its attachments; who had it loses it on the next request."""
+    """Delete a policy with its attachments; who had it loses it on the next request.
 
-    def clear(row: Policy) -> None:
-        delegation.check_release(actor, "iam:policies:deletePolicy", _of(row))
-        facts.bump(row.account_id)
-
-    services.delete(actor, policy, expected_version=expected_version, before_delete=clear)
-
-
-def _of(policy: Policy) -> QuerySet[PolicyAttachment]:
-    return PolicyAttachment.objects.filter(policy=policy)
+    Raises:
+        AccessDenied: also when it denies somebody what the actor does not hold, or when it is
+            attached to an agency, by anybody but the main account.
+    """
+    services.delete(
+        actor,
+        policy,
+        expected_version=expected_version,
+        before_delete=lambda p: facts.bump(p.account_id),
+    )
 
 
 def attach(actor: Actor, policy: str | UUID | Policy, principal: Principal) -> PolicyAttachment:
@@ -136,7 +139,7 @@ def attach(actor: Actor, policy: str | UUID | Policy, principal: Principal) -> P
             ModelArts CommonOperations never go together).
     """
     access.authorize(actor, ATTACH, principal)
-    _reachable(actor, principal)
+    _same_account(actor, principal)
     with services.holding(actor, principal):
         return _attach(actor, policy, services.lock(principal))
 
@@ -187,17 +190,21 @@ def _attach(actor: Actor, policy: str | UUID | Policy, principal: Principal) -> 
 
 
 def detach(actor: Actor, attachment: PolicyAttachment) -> None:
-    """Take a policy away; holds on the next request."""
+    """Take a policy away; holds on the next request.
+
+    Raises:
+        AccessDenied: also when it denies what the actor does not hold, whomever it denies it.
+    """
     principal = attachment.principal
     access.authorize(actor, DETACH, principal)
-    _reachable(actor, principal)
+    _same_account(actor, principal)
     with services.holding(actor, principal):
         principal = services.lock(principal)
         decision = access.authorize(actor, DETACH, principal)
         here = PolicyAttachment.objects.select_for_update().filter(pk=attachment.pk)
         if not here.exists():
             raise NotFound()
-        delegation.check_release(actor, DETACH, PolicyAttachment.objects.filter(pk=attachment.pk))
+        delegation.enforce(releasing(actor, attachment))
         here.delete()
         facts.bump(attachment.account_id)
         audit.record(
@@ -208,6 +215,12 @@ def detach(actor: Actor, attachment: PolicyAttachment) -> None:
             decision_id=decision.id,
             before={"policy": attachment.policy_name},
         )
+
+
+def releasing(actor: Actor, attachment: PolicyAttachment) -> Decision | None:
+    """Why the actor may not detach this one, or None; asked beside ``DETACH`` on the principal."""
+    rows = PolicyAttachment.objects.filter(pk=attachment.pk)
+    return delegation.releasing(actor, DETACH, rows)
 
 
 def attachment_of(actor: Actor, attachment_id: str) -> PolicyAttachment:
@@ -276,10 +289,6 @@ def _check_exclusive(name: str, principal: Principal, column: str) -> None:
             )
 
 
-def _reachable(actor: Actor, principal: Principal) -> None:
+def _same_account(actor: Actor, principal: Principal) -> None:
     if principal.account_id != actor.account_id:
         raise NotFound()
-    if isinstance(principal, Agency) and not actor.is_root:
-        raise AccessDenied(
-            Decision(False, ATTACH, "main_account", "Only the main account configures agencies.")
-        )

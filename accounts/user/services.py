@@ -13,18 +13,17 @@ from accounts.account.services import TEMPORARY_FOR
 from accounts.group import services as groups
 from accounts.group.models import Group
 from accounts.policy import delegation
-from accounts.policy.models import PolicyAttachment
-from accounts.principal import documents_of
 from accounts.session import services as sessions
 from accounts.signin import passwords
 from accounts.signin.services import set_password
 from accounts.token import services as tokens
 from accounts.user.models import User
 from core import access, services
-from core.access import Decision
 from core.actor import Actor
-from core.errors import AccessDenied, Conflict
+from core.errors import Conflict
 from core.text import english
+
+UPDATE = "iam:users:updateUser"
 
 
 def create(actor: Actor, data: Mapping[str, Any]) -> User:
@@ -33,7 +32,9 @@ def create(actor: Actor, data: Mapping[str, Any]) -> User:
     Nobody chooses a password for somebody else. ``data["groups"]`` are groups to join.
 
     Raises:
-        AccessDenied, ValidationFailed, QuotaExceeded, Conflict.
+        AccessDenied: also when every user of the account may by default do what the actor may not,
+            or a group gives what the actor does not hold.
+        ValidationFailed, QuotaExceeded, Conflict.
     """
     user = User(
         name=data["name"],
@@ -58,11 +59,20 @@ def create(actor: Actor, data: Mapping[str, Any]) -> User:
 def update(
     actor: Actor, user: User, data: Mapping[str, Any], *, expected_version: int | None = None
 ) -> User:
-    """Change name, text, e-mail or tags. The root user keeps the account's name."""
+    """Change name, text, e-mail or tags. The root user keeps the account's name.
+
+    Raises:
+        AccessDenied: also when another name would change whom a policy means, or the user may do
+            what the actor does not hold.
+    """
     changes = {k: data[k] for k in ("name", "description", "tags", "email") if k in data}
     if user.is_root and changes.get("name", user.name) != user.name:
         raise Conflict("The root user carries the account's name.", hint="Leave the name as it is.")
     with services.holding(actor, user):
+        user = services.lock(user)
+        if changes.get("name", user.name) != user.name:
+            access.authorize(actor, UPDATE, user)
+            delegation.enforce(delegation.renaming(actor, UPDATE, user))
         user = services.update(actor, user, changes, expected_version=expected_version)
         facts.bump(user.account_id)
     return user
@@ -99,7 +109,6 @@ def reset_password(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
     Raises:
         AccessDenied: the user holds more than the actor, who would thereby take it.
     """
-    _not_beyond(actor, "iam:users:resetPassword", user)
     password = passwords.temporary()
     set_password(user, password, must_change=True, expires_in=TEMPORARY_FOR)
     sessions.end_all(user)
@@ -120,7 +129,11 @@ def disable(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
 
 
 def enable(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
-    """Verb handler: the user may sign in again, with the rights he has now."""
+    """Verb handler: the user may sign in again, with the rights they have now.
+
+    Raises:
+        AccessDenied: the user may do what the actor does not hold.
+    """
     _touch(user, is_active=True)
     return user
 
@@ -144,20 +157,6 @@ def _not_root(user: User, verb: str) -> None:
             f"The root user of an account cannot be {verb}.",
             hint="The operator can suspend the whole account.",
         )
-
-
-def _not_beyond(actor: Actor, action: str, user: User) -> None:
-    """Who could take over a user would take his rights: refuse unless he holds them already."""
-    if actor.is_root or user.pk == actor.user_id:
-        return
-    if user.is_root:
-        raise AccessDenied(
-            Decision(False, action, "delegation", "Only the main account may do this to itself.")
-        )
-    attached = PolicyAttachment.objects.filter(user=user) | PolicyAttachment.objects.filter(
-        group__memberships__user=user
-    )
-    delegation.check(actor, action, documents_of(attached.distinct()))
 
 
 def _group(actor: Actor, group: Any) -> Group:

@@ -106,7 +106,7 @@ class VerbPage(ResourcePage):
         return HttpResponseRedirect(self.after(obj, declared))
 
     def ask(self, obj: Any, declared: Any) -> None:
-        target = access.about(self.actor, obj, own_only=declared.own_only)
+        target = access.about(self.actor, obj, own_only=declared.own_only, verb=declared.name)
         access.authorize(self.actor, declared.action, target)
 
     def after(self, obj: Any, declared: Any) -> str:

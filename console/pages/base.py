@@ -10,11 +10,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import gettext as _
 from django.views import View
 
 from console.malformed import MethodNotAllowed, refuse_form
 from console.pages import errors
-from core import printed, registry, services, states
+from core import access, printed, registry, services, states
 from core.actor import ANONYMOUS, Actor
 
 
@@ -167,3 +168,25 @@ def status_of(obj: Any, actor: Actor | None = None) -> dict[str, Any] | None:
         **obj.status_words(),
     }
     return printed.withhold(actor, obj, shown)
+
+
+def off(label: str, icon: str, why_not: str) -> dict[str, Any] | None:
+    """A greyed button with its reason, for the template tag ``action_button``; None without one."""
+    if not why_not:
+        return None
+    return {"label": label, "icon": icon, "enabled": False, "why_not": why_not}
+
+
+def why_held_back(decision: access.Decision) -> str:
+    """Why something that policies allow is refused all the same, in the reader's language; "" where
+    that is not so. It stands beside a greyed button."""
+    if not access.held_back(decision):
+        return ""
+    if decision.step == "main_account":
+        return _("Only the main account may do this.")
+    if not decision.missing:
+        return decision.reason
+    right = decision.missing.removeprefix("Allow ")
+    return _("This touches rights that you do not hold yourself, such as %(right)s.") % {
+        "right": right
+    }

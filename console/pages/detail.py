@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from console.pages.base import ResourcePage, status_of
+from console.pages.base import ResourcePage, status_of, why_held_back
 from core import access, printed, shell
 from core.errors import NotFound
 from core.models import AuditRecord, Event
@@ -112,10 +112,14 @@ class DetailPage(ResourcePage):
                 }
             )
         for verb in spec.verbs:
-            target = access.about(actor, obj, own_only=verb.own_only)
-            if not verb.concerns(obj) or not access.decide(actor, verb.action, target).allowed:
+            target = access.about(actor, obj, own_only=verb.own_only, verb=verb.name)
+            if not verb.concerns(obj):
                 continue
-            enabled = verb.enabled(obj)
+            decision = access.decide(actor, verb.action, target)
+            held_back = why_held_back(decision)
+            if not decision.allowed and not held_back:
+                continue
+            enabled = not held_back and verb.enabled(obj)
             buttons.append(
                 {
                     "label": verb.label,
@@ -124,18 +128,18 @@ class DetailPage(ResourcePage):
                     "tone": verb.tone,
                     "method": "get" if verb.confirm or verb.form or verb.inventory else "post",
                     "enabled": enabled,
-                    "why_not": ""
-                    if enabled
+                    "why_not": held_back
+                    if enabled or held_back
                     else _("Not possible while the status is %(phase)s.")
                     % {"phase": obj.Phase(obj.phase).label},
                 }
             )
-        if own and (spec.edit_form or spec.form) and self._may(obj, "update"):
-            buttons.append(self._plain(obj, "edit", _("Edit"), "pencil", "secondary"))
-        if own and self._may(obj, "delete"):
+        if own and (spec.edit_form or spec.form):
+            buttons += self._plain(obj, "update", "edit", _("Edit"), "pencil", "secondary")
+        if own:
             why_not = str(self.spec.why_not_delete(obj)) if self.spec.why_not_delete else ""
-            delete = self._plain(obj, "delete", _("Delete"), "trash", "danger")
-            buttons.append({**delete, "enabled": not why_not, "why_not": why_not})
+            word = _("Delete")
+            buttons += self._plain(obj, "delete", "delete", word, "trash", "danger", why_not)
         return sorted(buttons, key=lambda button: not button["enabled"])
 
     def _may(self, obj: Any, verb: str) -> bool:
@@ -144,16 +148,34 @@ class DetailPage(ResourcePage):
             and access.decide(self.actor, self.spec.action(verb), obj).allowed
         )
 
-    def _plain(self, obj: Any, page: str, label: str, icon: str, tone: str) -> dict[str, Any]:
-        return {
-            "label": label,
-            "url": self.url(page, pk=obj.pk),
-            "icon": icon,
-            "tone": tone,
-            "method": "get",
-            "enabled": True,
-            "why_not": "",
-        }
+    def _plain(
+        self,
+        obj: Any,
+        verb: str,
+        page: str,
+        label: str,
+        icon: str,
+        tone: str,
+        why_not: str = "",
+    ) -> list[dict[str, Any]]:
+        """The button of an act that every type has, where the actor's policies allow it."""
+        if verb not in self.spec.actions:
+            return []
+        decision = access.decide(self.actor, self.spec.action(verb), obj)
+        why_not = why_held_back(decision) or why_not
+        if not decision.allowed and not why_held_back(decision):
+            return []
+        return [
+            {
+                "label": label,
+                "url": self.url(page, pk=obj.pk),
+                "icon": icon,
+                "tone": tone,
+                "method": "get",
+                "enabled": not why_not,
+                "why_not": why_not,
+            }
+        ]
 
     def _overview(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         panels = list(self.spec.panels(obj, self.actor)) if self.spec.panels else []

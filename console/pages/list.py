@@ -6,10 +6,11 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from console.filters import filterset_class
-from console.forms import may_create
-from console.pages.base import ResourcePage, status_of
+from console.forms import creating, may_create
+from console.pages.base import ResourcePage, off, status_of, why_held_back
 from console.ui import html as ui
 from core import access, registry, shell
 from core.listing import COUNT_CAP, Branches
@@ -81,10 +82,18 @@ class ListPage(ResourcePage):
             "page": self._page(request, page),
             "can_create": can_create and which == "own",
             "create_url": self.url("create") if can_create else "",
+            "create_off": self._create_off(which),
             "banners": shell.banners(self.actor, spec.slug),
             "bulk_actions": [],
             **self.extra_context(request),
         }
+
+    def _create_off(self, which: str) -> dict[str, Any] | None:
+        """The greyed button to create one, where policies allow it and a guard refuses it."""
+        if which != "own" or not self.spec.form or "create" not in self.spec.actions:
+            return None
+        label = _("Create %(label)s") % {"label": str(self.spec.label).lower()}
+        return off(label, "plus", why_held_back(creating(self.actor, self.spec)))
 
     def extra_context(self, request: HttpRequest) -> dict[str, Any]:
         """More context for a room's own list template."""
@@ -127,8 +136,6 @@ class ListPage(ResourcePage):
         """The tabs of own and shared rows; ``known``: the count of ``which``, where it is."""
         if not self.spec.shareable:
             return []
-        from django.utils.translation import gettext as _
-
         labels = {
             "own": _("My %(things)s") % {"things": str(self.spec.label_plural).lower()},
             "shared": _("Shared %(things)s") % {"things": str(self.spec.label_plural).lower()},
