@@ -11,6 +11,7 @@ from django.core.exceptions import (
     TooManyFilesSent,
 )
 from django.http import HttpRequest, QueryDict, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 
 from core.errors import AppError, Problem, ValidationFailed
 from core.text import unstorable
@@ -23,11 +24,8 @@ class MethodNotAllowed(AppError):
     code = "METHOD_NOT_ALLOWED"
 
 
-class LengthRequired(AppError):
-    """A body of unknown length would be taken for no body at all."""
-
-    status = 411
-    code = "LENGTH_REQUIRED"
+class UnexpectedFile(MultiPartParserError):
+    """A form brings a file to an address that takes none."""
 
 
 class UnsupportedCharset(AppError):
@@ -54,6 +52,14 @@ def malformed(error: Exception | None) -> AppError:
             code="TOO_MANY_FIELDS",
             hint="Send it in several requests.",
         )
+    if isinstance(error, UnexpectedFile):
+        found = AppError(
+            "The form brings a file, and this address takes none.",
+            code="UNEXPECTED_FILE",
+            hint="Files go to /api/v1/buckets/{bucket}/objects/{key}.",
+        )
+        found.status = 415
+        return found
     if isinstance(error, UnreadablePostError):
         return AppError(
             "The body ended before its announced length; nothing was changed.",
@@ -66,13 +72,8 @@ def malformed(error: Exception | None) -> AppError:
 
 
 def refuse_unreadable(request: HttpRequest) -> None:
-    """Refuse what no view could use: a body without a length, text that cannot be stored in the
-    address or the query. Raises LengthRequired, ValidationFailed."""
-    if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
-        raise LengthRequired(
-            "A body needs Content-Length.",
-            hint="Send the body whole with its length, not in chunks of unknown number.",
-        )
+    """Refuse what no view could use: text that cannot be stored in the address or the query.
+    Raises ValidationFailed."""
     found = [Problem("", f"The address: {why}") for why in [unstorable(request.path)] if why]
     found += problems_of(request.GET)
     if found:

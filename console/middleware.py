@@ -10,7 +10,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
-from django.urls import Resolver404, resolve
 from django.utils import translation
 
 from console.malformed import malformed, refuse_unreadable
@@ -79,41 +78,6 @@ class LanguageMiddleware(LocaleMiddleware):
         translation.activate("en")
         request.LANGUAGE_CODE = "en"
         return None
-
-
-class BodyMiddleware:
-    """Reads a body to its end before anybody asks who sends it: a request that is held open does
-    not keep the rights of the moment in which its head arrived.
-
-    Bytes that a view streams are left to it; it looks again when they end. What is larger than a
-    form may be is left unread: whoever reads it later refuses it.
-    """
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.method in ("GET", "HEAD", "OPTIONS") or streams_body(request):
-            return self.get_response(request)
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        whole = length.isascii() and length.isdigit() and len(length) < 16
-        if whole and int(length) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            try:
-                _ = request.body
-            except UnreadablePostError as error:
-                return errors.answer(request, malformed(error))
-        return self.get_response(request)
-
-
-def streams_body(request: HttpRequest) -> bool:
-    """Whether the view at this address reads the bytes of a body itself: a page says so with
-    ``reads_form = False``, a view of the API with ``parser_classes = []``."""
-    try:
-        found = resolve(request.path_info).func
-    except Resolver404:
-        return False
-    view = getattr(found, "cls", None) or getattr(found, "view_class", None)
-    return not getattr(view, "reads_form", True) or getattr(view, "parser_classes", None) == []
 
 
 class ErrorMiddleware:

@@ -4,24 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.access import Decision
 
 
+#: problems that one answer names; the rest is counted
+MAX_PROBLEMS = 100
+#: characters of a sentence about input, and of the place it is about: both repeat what was sent
+MAX_TEXT = 1000
+MAX_FIELD = 200
+
+
+def excerpt(text: str, limit: int) -> str:
+    """``text``, or its beginning with three dots where it is longer than ``limit`` characters."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with one field ("" = the whole input)."""
+    """One thing wrong with one field ("" = the whole input). Long ones are cut."""
 
     field: str
     text: str
     code: str = "INVALID"
     next: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field", excerpt(self.field, MAX_FIELD))
+        object.__setattr__(self, "text", excerpt(str(self.text), MAX_TEXT))
+
 
 class AppError(Exception):
-    """Base: ``status`` is the HTTP status, ``code`` a stable upper-case name."""
+    """Base: ``status`` is the HTTP status, ``code`` a stable upper-case name.
+
+    ``problems`` are the first hundred; ``extra['problems_left_out']`` counts the others.
+    """
 
     status = 400
     code = "BAD_REQUEST"
@@ -35,12 +55,16 @@ class AppError(Exception):
         problems: Iterable[Problem] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> None:
+        message = excerpt(message, MAX_TEXT)
         super().__init__(message)
         self.message = message
         self.code = code or type(self).code
         self.hint = hint
-        self.problems = tuple(problems)
+        every = iter(problems)
+        self.problems = tuple(islice(every, MAX_PROBLEMS))
         self.extra = dict(extra or {})
+        if left_out := sum(1 for _problem in every):
+            self.extra["problems_left_out"] = left_out
 
 
 class ValidationFailed(AppError):

@@ -159,6 +159,7 @@ class ResourceSpec:
     grant: str = ""  # dotted path of the grant model where shareable
     live_token: Callable[[Any], str] | None = None  # changes when the page should refresh
     views: Mapping[str, str] = field(default_factory=dict)  # page name -> dotted view override
+    largest_body: int = 0  # bytes of a create or a change; 0 = the usual (console.bodies)
     regional: bool = True  # lists show the current region only
     #: its rows decide what people may do: whoever writes one holds the account's rights alone
     changes_rights: bool = False

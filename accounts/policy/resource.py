@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.policy import services
 from accounts.policy.models import Policy, PolicyAttachment
+from console.bodies import DOCUMENT
 from core import registry
 from core.actor import Actor
 from core.registry import Column, InventoryGroup, Panel, ResourceSpec, Tab, register
@@ -74,6 +75,7 @@ SPEC = register(
         model=Policy,
         slug="policies",
         iam="iam:policies",
+        largest_body=DOCUMENT,
         label=_("Policy"),
         label_plural=_("Policies"),
         description=_("Custom policies of this account. System policies are listed apart."),

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -105,7 +106,7 @@ def translate(exc: Exception) -> AppError | None:
         error = AppError(str(exc) or "Forbidden.", code="FORBIDDEN")
         error.status = 403
         return error
-    if isinstance(exc, SuspiciousOperation | UnreadablePostError):
+    if isinstance(exc, SuspiciousOperation | UnreadablePostError | MultiPartParserError):
         return malformed(exc)
     if isinstance(exc, exceptions.APIException):
         error = AppError(

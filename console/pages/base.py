@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.views import View
 
+from console.bodies import Body
 from console.malformed import MethodNotAllowed, refuse_form
 from console.pages import errors
 from core import access, printed, registry, services, states
@@ -34,6 +36,9 @@ class Page(View):
     abstract: ClassVar[bool] = True
     while_password_expired: ClassVar[bool] = False
     reads_form: ClassVar[bool] = True  # False: the body of a POST is bytes for somebody else
+    #: largest body by method, where it is not the usual one (console.bodies)
+    bodies: ClassVar[Mapping[str, Body]] = {}
+    writes_resource: ClassVar[bool] = False  # its form is a whole resource of its type
 
     request: HttpRequest
 

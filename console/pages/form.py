@@ -19,6 +19,7 @@ class CreatePage(ResourcePage):
     """GET shows the form, POST creates through the room's service."""
 
     verb = "create"
+    writes_resource = True
 
     def ask(self) -> None:
         """Whoever may create under no name at all gets no form, neither empty nor filled in."""
@@ -85,6 +86,7 @@ class EditPage(ResourcePage):
     """Change what may be changed; a stale tab is told so and keeps its text."""
 
     verb = "update"
+    writes_resource = True
 
     def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
         obj = self.object(pk)

@@ -91,10 +91,10 @@ MIDDLEWARE = [
     "console.middleware.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Before session and token are looked at.
-    "console.middleware.BodyMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
     "console.middleware.LanguageMiddleware",
+    # Before whatever reads a form, and before session and token are looked at.
+    "console.bodies.BodyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -210,8 +210,10 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = TESTING
 WHITENOISE_AUTOREFRESH = TESTING  # tests run without collected files
-DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # forms and JSON; object bytes are streamed
+#: the second bound; console.bodies has the first, by route. Object bytes are streamed.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+FILE_UPLOAD_HANDLERS = ["console.bodies.NoFiles"]
 #: open live pages per web process, each of which holds a thread: half of them stay for requests
 MODELYARD_LIVE_STREAMS = env.integer(
     "MODELYARD_LIVE_STREAMS",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from console.api import errors as answers
+from console.bodies import Body
 from console.pages.base import ResourcePage
 from core import access
 from core.errors import AppError
@@ -41,6 +43,7 @@ class PredictPage(ResourcePage):
 
     verb = "infer"
     reads_form = False
+    bodies: ClassVar[Mapping[str, Body]] = {"put": Body(MAX_BODY, streamed=True)}
 
     def put(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """What the tab sends: the check against forged requests would read a POST's form, and
@@ -63,7 +66,7 @@ class PredictPage(ResourcePage):
             error.status = 413
             raise error
         with relay.calls.one(self.actor.user_id):
-            body = request.META["wsgi.input"].read(int(length))
+            body = request.read(int(length))
             access.look_again(self.actor)  # the body may have taken long to come
             access.authorize(self.actor, self.spec.action("infer"), service)
             kind = request.META.get("CONTENT_TYPE", "")

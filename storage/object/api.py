@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.http.response import HttpResponseBase
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from console.bodies import Body
 from core.actor import Actor
 from core.errors import ValidationFailed
 from storage.object import listing, services, transfer
@@ -169,6 +171,9 @@ class ObjectsView(ObjectView):
 
 class ObjectBytesView(ObjectView):
     """One object: its bytes."""
+
+    #: an object of any size that the installation takes, asked about before its first byte
+    bodies: ClassVar[Mapping[str, Body]] = {"put": Body(services.max_bytes(), streamed=True)}
 
     declared: ClassVar[dict[str, str]] = {
         "get": "resource: obs:object:GetObject",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from core import states
-from core.errors import Conflict
+from core.errors import Conflict, ValidationFailed
 from tests.storage import people
+from training.job.checks import MAX_OUTPUTS
 from training.job.models import OutputClaim, TrainingJob
-from training.job.services import _claim_outputs
+from training.job.services import _claim_outputs, create
 
 pytestmark = pytest.mark.django_db
 
@@ -74,3 +77,36 @@ def test_a_path_is_looked_for_by_the_database(owner: people.Person) -> None:
         patch.setattr(OutputClaim, "from_db", classmethod(counted))
         _claim_outputs(last)
     assert near == 31 and loaded == []
+
+
+def with_outputs(owner: people.Person, name: str, prefixes: list[str]) -> TrainingJob:
+    made = job(owner, name, "")
+    made.outputs = [{"name": f"o{p}", "bucket": "data", "prefix": p} for p in prefixes]
+    return made
+
+
+def test_one_path_costs_as_many_statements_as_the_most(owner: people.Person) -> None:
+    counts = []
+    for number in (1, MAX_OUTPUTS):
+        many = with_outputs(owner, f"many{number}", [f"{number}/o/{i}/" for i in range(number)])
+        with CaptureQueriesContext(connection) as asked:
+            _claim_outputs(many)
+        counts.append(len(asked))
+    assert counts[0] == counts[1] <= 4
+
+
+@pytest.mark.parametrize("prefixes", [["a/", "a/"], ["a/b/", "c/", "a/"], ["x/", "", "y/"]])
+def test_outputs_of_one_job_do_not_overlap(owner: people.Person, prefixes: list[str]) -> None:
+    with pytest.raises(Conflict, match="Two outputs"):
+        _claim_outputs(with_outputs(owner, "second", prefixes))
+    assert OutputClaim.objects.count() == 1
+
+
+def test_more_outputs_than_the_limit_are_a_problem(owner: people.Person) -> None:
+    data = {
+        "name": "many", "code_bucket": "data", "boot_file": "t.py", "engine": "x",
+        "outputs": [{"name": f"o{i}", "bucket": "data", "prefix": f"{i}"} for i in range(4000)],
+    }  # fmt: skip
+    with pytest.raises(ValidationFailed) as refused:
+        create(owner.actor, data)
+    assert "TOO_MANY" in {problem.code for problem in refused.value.problems}

@@ -10,7 +10,7 @@ from typing import Any
 from accounts.agency.models import Agency
 from compute.catalog.flavors import FLAVORS, pools
 from compute.engines import catalogue
-from core import access
+from core import access, strict_json
 from core.actor import Actor
 from core.errors import AppError, NotFound, Problem
 from datasets import queries as datasets
@@ -20,6 +20,7 @@ from storage.object import listing
 PARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
 VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
 MAX_INPUTS = 10  # vendor: at most 10 datasets per job
+MAX_OUTPUTS = 10
 MAX_PAIRS = 100
 MAX_VALUE = 4096  # characters of a hyperparameter or variable
 
@@ -91,7 +92,7 @@ def _sizes(data: Mapping[str, Any]) -> list[Problem]:
 def _pairs(field: str, pairs: Mapping[str, Any], rule: re.Pattern[str]) -> list[Problem]:
     found = []
     if len(pairs) > MAX_PAIRS:
-        found.append(Problem(field, f"At most {MAX_PAIRS} entries.", "TOO_MANY"))
+        return [Problem(field, f"At most {MAX_PAIRS} entries.", "TOO_MANY")]
     for name, value in pairs.items():
         if not rule.match(name):
             found.append(
@@ -127,7 +128,7 @@ def _names(data: Mapping[str, Any]) -> list[Problem]:
         )
     names = [i["name"] for i in [*data["inputs"], *data["outputs"]]]
     names += list(data.get("hyperparameters") or {})
-    for name in sorted({n for n in names if names.count(n) > 1}):
+    for name in strict_json.repeated(names):
         found.append(
             Problem(
                 "inputs",
@@ -144,6 +145,8 @@ def _names(data: Mapping[str, Any]) -> list[Problem]:
                 )
     if len(data["inputs"]) > MAX_INPUTS:
         found.append(Problem("inputs", f"At most {MAX_INPUTS} inputs per job.", "TOO_MANY"))
+    if len(data["outputs"]) > MAX_OUTPUTS:
+        found.append(Problem("outputs", f"At most {MAX_OUTPUTS} outputs per job.", "TOO_MANY"))
     if not data["outputs"]:
         found.append(
             Problem(

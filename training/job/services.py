@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -211,34 +212,55 @@ def _write_beside(job: TrainingJob) -> None:
 
 
 def _claim_outputs(job: TrainingJob) -> None:
-    """Hold the output paths; a path inside another job's path is as taken as the same path."""
-    for item in job.outputs:
-        prefix = item["prefix"]
-        # Asked of the database: an account may hold thousands. SQLite's LIKE ignores case, so what
-        # comes back is looked at once more.
-        near = Q(prefix__in=_above(prefix)) | Q(prefix__startswith=prefix)
-        held = OutputClaim.objects.filter(near, account_id=job.account_id, bucket=item["bucket"])
-        for claim in held.select_related("job"):
-            if prefix.startswith(claim.prefix) or claim.prefix.startswith(prefix):
-                raise Conflict(
-                    f"Job “{claim.job.name}” writes to {claim} now.",
-                    code="OUTPUT_BUSY",
-                    hint="Choose another output path, or wait for that job to end.",
-                )
-        try:
-            with transaction.atomic():
-                OutputClaim.objects.create(
-                    job=job,
-                    account_id=job.account_id,
-                    bucket=item["bucket"],
-                    prefix=prefix,
-                )
-        except IntegrityError:
+    """Hold the output paths; a path inside another path is as taken as the same path. One query
+    and one insert, however many they are: on SQLite nobody else writes meanwhile."""
+    wanted = [
+        OutputClaim(job=job, account_id=job.account_id, bucket=i["bucket"], prefix=i["prefix"])
+        for i in job.outputs
+    ]
+    _refuse_own_overlap(wanted)
+    # Asked of the database: an account may hold thousands. SQLite's LIKE ignores case, so what
+    # comes back is looked at once more.
+    near = Q()
+    for claim in wanted:
+        inside = Q(prefix__in=_above(claim.prefix)) | Q(prefix__startswith=claim.prefix)
+        near |= Q(bucket=claim.bucket) & inside
+    held = OutputClaim.objects.filter(near, account_id=job.account_id) if wanted else ()
+    for other in held:
+        if any(_overlap(claim, other) for claim in wanted):
             raise Conflict(
-                f"obs://{item['bucket']}/{prefix} was claimed by another job just now.",
+                f"Job “{other.job.name}” writes to {other} now.",
                 code="OUTPUT_BUSY",
-                hint="Choose another output path.",
-            ) from None
+                hint="Choose another output path, or wait for that job to end.",
+            )
+    try:
+        with transaction.atomic():
+            OutputClaim.objects.bulk_create(wanted)
+    except IntegrityError:
+        raise Conflict(
+            f"An output path of job “{job.name}” was claimed by another job just now.",
+            code="OUTPUT_BUSY",
+            hint="Choose another output path.",
+        ) from None
+
+
+def _refuse_own_overlap(wanted: list[OutputClaim]) -> None:
+    """Two outputs of one job, one inside the other: in the order of their paths whatever lies in a
+    directory follows it. Raises Conflict."""
+    ordered = sorted(wanted, key=lambda claim: (claim.bucket, claim.prefix))
+    for one, following in pairwise(ordered):
+        if _overlap(one, following):
+            raise Conflict(
+                f"Two outputs of this job write to {one}.",
+                code="OUTPUT_BUSY",
+                hint="Choose a path of its own for each output.",
+            )
+
+
+def _overlap(one: OutputClaim, other: OutputClaim) -> bool:
+    return one.bucket == other.bucket and (
+        one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
+    )
 
 
 def _above(prefix: str) -> list[str]:
