@@ -82,7 +82,8 @@ class Layout:
         if spec.engine:
             found.append(Bind(spec.engine, ENGINE))
         if spec.socket_dir:
-            found.append(Bind(spec.socket_dir, RUNTIME, writable=True))
+            # resolved: the link may lead through this process, and another one binds it
+            found.append(Bind(str(Path(spec.socket_dir).resolve()), RUNTIME, writable=True))
         found += [Bind(mount.source, mount.target) for mount in spec.mounts]
         return tuple(found)
 

@@ -159,6 +159,8 @@ class Runner:
         self.state.uid = self._identity.uid
         bounded = volume.prepare(self.spec.limits, self.layout, self._orders.tick)
         self.state.disk = "volume" if bounded else "measured"
+        if bounded and self.spec.socket_dir:
+            volume.bound_sockets(self.layout, Path(self.spec.socket_dir))
         self.layout.make()
         self._fetch()
         self.file.enter(PREPARING, "starting")

@@ -38,6 +38,7 @@ from compute.sandbox.spec import MIB, Limits
 
 SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin"
 OPTIONS = "loop,nosuid,nodev,noatime"
+SOCKETS = "size=1m,nr_inodes=256,mode=0700,nosuid,nodev,noexec"
 TOOL_SECONDS = 60.0
 ROOM_SECONDS = 300.0  # how long a host without room is waited for: it may be pruned meanwhile
 #: per file of Limits.files: its inode, and as much again for directories and bitmaps
@@ -107,6 +108,23 @@ def prepare(limits: Limits, layout: Layout, tick: Callable[[], None]) -> bool:
         discard(layout)
         return False
     return True
+
+
+def bound_sockets(layout: Layout, short: Path) -> None:
+    """Give the directory of a server's socket a small file system of its own, too: the program may
+    write there. `short`, the link by which the platform comes, then leads through this process,
+    because only its namespace has the mount. Call it after `prepare` said True.
+    """
+    if not short.is_symlink():
+        return
+    try:
+        _run("mount", "-t", "tmpfs", "-o", SOCKETS, "sockets", str(layout.sockets))
+    except Unmountable as problem:
+        os.write(2, f"the socket's directory is measured only: {problem}\n".encode())
+        return
+    fresh = short.with_name(f".{short.name}.{os.getpid()}")
+    fresh.symlink_to(Path(f"/proc/{os.getpid()}/root", *layout.sockets.parts[1:]))
+    fresh.rename(short)
 
 
 def attach(layout: Layout) -> None:

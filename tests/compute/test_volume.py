@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from compute.runner.failures import Failure
 from compute.runner.layout import Layout
 from compute.runner.spec import Output
 from compute.sandbox.spec import MIB, Limits
+from compute.sockets import address
 from tests.compute.helpers import Lab, until
 
 pytestmark = pytest.mark.skipif(
@@ -139,3 +142,35 @@ def backing_files(image: bytes) -> list[Path]:
         if text.startswith(image):
             found.append(file)
     return found
+
+
+SERVER = """
+import os, socket
+place = os.environ["MODELYARD_SOCKET"]
+s = socket.socket(socket.AF_UNIX); s.bind(place); s.listen()
+taken = 0
+try:
+    with open(os.path.dirname(place) + "/more", "wb") as file:
+        while True: taken += file.write(bytes(1 << 16))
+except OSError as error:
+    print("took", taken, error.errno, flush=True)
+while True:
+    c, _ = s.accept(); c.sendall(b"hello"); c.close()
+"""
+
+
+def test_the_directory_of_a_socket_is_bounded_and_the_socket_is_reached(lab: Lab) -> None:
+    attempt = lab.launch(lab.spec(SERVER, kind="service", limits=SMALL))
+    until(lambda: "took" in lab.log(attempt))
+    count, number = lab.log(attempt).split("took ")[1].split()[:2]
+    assert int(count) <= MIB
+    assert int(number) == errno.ENOSPC
+    path = lab.backend.socket_path(attempt)
+    with address(path) as place, socket.socket(socket.AF_UNIX) as client:
+        client.connect(place)
+        assert client.recv(5) == b"hello"
+    assert list(layout_of(lab, attempt).sockets.iterdir()) == []
+    lab.backend.kill(attempt)
+    until(lambda: not lab.backend.observe(attempt).alive)
+    with pytest.raises(OSError), address(path):
+        pass
