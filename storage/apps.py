@@ -18,5 +18,5 @@ class StorageConfig(AppConfig):
             lambda: store().marker(),
             lambda marker: store().write_marker(marker),
             place=lambda: store().place(),
-            holds_data=lambda: next(iter(store().names(0)), None) is not None,
+            holds_data=lambda: next(iter(store().stored(0)), None) is not None,
         )

@@ -187,6 +187,8 @@ REGIONS: dict[str, Any] = dict(
 )
 DEFAULT_REGION = next(iter(REGIONS))
 MODELYARD_OBJECT_STORE = env.text("MODELYARD_OBJECT_STORE")  # s3://...; unset: VAR_DIR/objects
+#: days that bytes lie in the trash after a sweep found that nothing refers to them
+MODELYARD_TRASH_DAYS = env.integer("MODELYARD_TRASH_DAYS", default=7, minimum=0)
 MODELYARD_MAX_OBJECT_BYTES = env.size("MODELYARD_MAX_OBJECT_BYTES", 5 * 1024**3)
 
 # -- language, time, static files

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +33,14 @@ __all__ = [
     "Kind",
     "Mismatch",
     "created_at",
+    "deletes_allowed",
     "find_mismatch",
     "installation_id",
     "mark",
+    "note_refusal",
     "pulse",
+    "reason_of_age",
+    "reason_to_refuse",
     "register_store",
     "sweeps_allowed",
 ]
@@ -195,6 +200,63 @@ def sweeps_allowed() -> bool:
     if found is not None:
         log.error("sweeps are off: %s", found.what)
     return found is None
+
+
+_agreed: dict[str, float] = {}
+AGREED_SECONDS = 5.0
+
+
+def deletes_allowed() -> bool:
+    """``sweeps_allowed`` for what is asked with every single delete: an agreement holds for some
+    seconds."""
+    place = f"{var()} {connection.settings_dict['NAME']}"
+    if time.monotonic() - _agreed.get(place, float("-inf")) < AGREED_SECONDS:
+        return True
+    if not sweeps_allowed():
+        return False
+    _agreed[place] = time.monotonic()
+    return True
+
+
+SLACK = dt.timedelta(hours=1)
+FEW, SHARE = 20, 0.1
+
+
+def reason_to_refuse(
+    what: str, taken: int, total: int, *, taken_bytes: int = 0, total_bytes: int = 0
+) -> str:
+    """Why a sweep that would take so many of ``what`` shall take none: it is an unusual share, so a
+    dump or a store may have been exchanged; "" where it is usual."""
+    if taken <= FEW or (taken <= SHARE * total and taken_bytes <= SHARE * total_bytes):
+        return ""
+    return (
+        f"{taken} of {total} {what} would be taken ({taken_bytes} of {total_bytes} bytes), which "
+        "is an unusual share"
+    )
+
+
+def reason_of_age(oldest: float | None) -> str:
+    """Why a sweep shall take nothing from a store whose oldest content (seconds since 1970) is
+    older than the database; "" where it is not."""
+    if oldest is None:
+        return ""
+    moment = dt.datetime.fromtimestamp(oldest, dt.UTC)
+    born = created_at()
+    if moment >= born - SLACK:
+        return ""
+    return (
+        f"the database was begun on {born:%Y-%m-%d %H:%M} UTC and is younger than what is stored "
+        f"since {moment:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def note_refusal(reason: str) -> None:
+    """Remember why the last sweep took nothing, for the operator; "" where it did its work."""
+    from core.models import Installation
+
+    if reason:
+        log.error("the sweep took nothing: %s", reason)
+    Installation.objects.filter(key=1).exclude(refused=reason).update(refused=reason)
 
 
 def mark(*, start: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 from collections.abc import Iterator
@@ -32,6 +33,24 @@ class Written:
 
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Bytes in their place: size, and when they were stored (seconds since 1970)."""
+
+    name: str
+    size: int
+    changed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trashed:
+    """Bytes in the trash, and since which day (UTC)."""
+
+    name: str
+    size: int
+    day: dt.date
 
 
 class StoreError(Unavailable):
@@ -85,8 +104,25 @@ class ByteStore(Protocol):
         """Remove; nothing happens where nothing is. Raises StoreError."""
         ...
 
-    def names(self, older_than_seconds: float) -> Iterator[str]:
-        """Names of everything stored that long ago, in any order, for the orphan sweep."""
+    def stored(self, older_than_seconds: float) -> Iterator[Stored]:
+        """Everything stored that long ago, in any order, for the orphan sweep; not the trash."""
+        ...
+
+    def trash(self, name: str) -> None:
+        """Move to the trash of today (UTC); nothing happens where nothing is. Raises StoreError."""
+        ...
+
+    def trashed(self) -> Iterator[Trashed]:
+        """Everything in the trash, in any order. Raises StoreError."""
+        ...
+
+    def put_back(self, name: str, day: dt.date | None = None) -> bool:
+        """Back from the trash (of one day, where it is known) to its place; False where the trash
+        has no such bytes. Bytes that are in their place are left alone. Raises StoreError."""
+        ...
+
+    def discard(self, found: Trashed) -> None:
+        """Remove from the trash, for good. Raises StoreError."""
         ...
 
     def sweep_partial(self, older_than_seconds: float) -> int:

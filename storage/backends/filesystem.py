@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import errno
 import io
 import os
@@ -16,7 +17,16 @@ from typing import Any, BinaryIO
 
 from core.identity import places
 from storage import room
-from storage.backends.base import DiskFull, Metered, Readable, StoreError, Written, beside
+from storage.backends.base import (
+    DiskFull,
+    Metered,
+    Readable,
+    Stored,
+    StoreError,
+    Trashed,
+    Written,
+    beside,
+)
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -24,11 +34,13 @@ SYNC_EVERY = 32 * 1024 * 1024  # bytes after which the disk begins with what has
 
 
 class FileStore:
-    """Files at ``<root>/<first two digits>/<name>``; unfinished ones at ``<root>/partial/``."""
+    """Files at ``<root>/<first two digits>/<name>``; unfinished ones at ``<root>/partial/``, what a
+    sweep took at ``<root>/trash/<day>/``."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.partial = root / "partial"
+        self._trash = root / "trash"
 
     def put(self, name: str, stream: Readable, size: int | None) -> Written:
         target = self._path(name)
@@ -75,29 +87,68 @@ class FileStore:
         except OSError as error:
             raise StoreError("The bytes of an object could not be removed.") from error
 
-    def names(self, older_than_seconds: float) -> Iterator[str]:
+    def stored(self, older_than_seconds: float) -> Iterator[Stored]:
         limit = time.time() - older_than_seconds
         if not self.root.is_dir():
             return
         for folder in sorted(self.root.iterdir()):
-            if folder == self.partial or not folder.is_dir():
+            if folder in (self.partial, self._trash) or not folder.is_dir():
                 continue
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    with contextlib.suppress(FileNotFoundError):
-                        if _NAME.fullmatch(entry.name) and entry.stat().st_mtime < limit:
-                            yield entry.name
+            for name, status in _files(folder):
+                if status.st_mtime < limit:
+                    yield Stored(name, status.st_size, status.st_mtime)
+
+    def trash(self, name: str) -> None:
+        day = self._trash / dt.datetime.now(dt.UTC).date().isoformat()
+        try:
+            day.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with contextlib.suppress(FileNotFoundError):
+                self._path(name).rename(day / name)
+        except OSError as error:
+            raise StoreError("The bytes of an object could not be moved to the trash.") from error
+
+    def trashed(self) -> Iterator[Trashed]:
+        for day, folder in self._days():
+            for name, status in _files(folder):
+                yield Trashed(name, status.st_size, day)
+
+    def put_back(self, name: str, day: dt.date | None = None) -> bool:
+        target = self._path(name)
+        for _day, folder in self._days():
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if (folder / name).exists() and not target.exists():
+                    (folder / name).rename(target)
+                    return True
+            except OSError as error:
+                raise StoreError("Bytes could not be put back from the trash.") from error
+        return False
+
+    def discard(self, found: Trashed) -> None:
+        folder = self._trash / found.day.isoformat()
+        try:
+            (folder / self._path(found.name).name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # the day's last
+        except OSError as error:
+            raise StoreError("The trash could not be emptied.") from error
+
+    def _days(self) -> Iterator[tuple[dt.date, Path]]:
+        if not self._trash.is_dir():
+            return
+        for folder in sorted(self._trash.iterdir()):
+            with contextlib.suppress(ValueError):
+                yield dt.date.fromisoformat(folder.name), folder
 
     def sweep_partial(self, older_than_seconds: float) -> int:
         if not self.partial.is_dir():
             return 0
         limit, removed = time.time() - older_than_seconds, 0
-        for entry in os.scandir(self.partial):
-            with contextlib.suppress(FileNotFoundError):
-                # An upload that still runs keeps its file's time fresh with every chunk.
-                if entry.stat().st_mtime < limit:
-                    Path(entry.path).unlink()
-                    removed += 1
+        for name, status in _files(self.partial):
+            # An upload that still runs keeps its file's time fresh with every chunk.
+            if status.st_mtime < limit:
+                (self.partial / name).unlink(missing_ok=True)
+                removed += 1
         return removed
 
     def marker(self) -> dict[str, Any] | None:
@@ -189,6 +240,19 @@ class _Early:
     def __exit__(self, *_raised: object) -> None:
         if self._running:
             self._running.result()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Stored files of a folder; what vanishes meanwhile is left out."""
+    try:
+        entries = os.scandir(folder)
+    except FileNotFoundError:
+        return
+    with entries:
+        for entry in entries:
+            if _NAME.fullmatch(entry.name):
+                with contextlib.suppress(FileNotFoundError):
+                    yield entry.name, entry.stat(follow_symlinks=False)
 
 
 def _write(file: io.RawIOBase, chunk: bytes) -> None:

@@ -5,6 +5,7 @@ MODELYARD_OBJECT_STORE=s3://bucket/optional/prefix?endpoint=https://s3.example.c
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
 import json
@@ -20,9 +21,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.exceptions import ImproperlyConfigured
 
 from core.identity import places
-from storage.backends.base import CHUNK, DiskFull, Metered, Readable, StoreError, Written
+from storage.backends.base import (
+    CHUNK,
+    DiskFull,
+    Metered,
+    Readable,
+    Stored,
+    StoreError,
+    Trashed,
+    Written,
+)
 
 _NAME = re.compile(r"[0-9a-f]{32}")
+_TRASH = "trash"
 _FULL = frozenset({"QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity"})
 #: parts of 16 MiB: 5 GiB stay below the 10 000 parts of one upload, and memory below 40 MiB
 _TRANSFER = TransferConfig(
@@ -91,14 +102,65 @@ class S3Store:
         except (BotoCoreError, ClientError) as error:
             raise _failed(error) from error
 
-    def names(self, older_than_seconds: float) -> Iterator[str]:
+    def stored(self, older_than_seconds: float) -> Iterator[Stored]:
         limit = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=older_than_seconds)
-        pages = self._client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
-            for item in page.get("Contents", ()):
-                name = item["Key"].removeprefix(self._prefix)
-                if _NAME.fullmatch(name) and item["LastModified"] < limit:
-                    yield name
+        for item in self._listed(self._prefix):
+            name = item["Key"].removeprefix(self._prefix)
+            if _NAME.fullmatch(name) and item["LastModified"] < limit:
+                yield Stored(name, item["Size"], item["LastModified"].timestamp())
+
+    def trash(self, name: str) -> None:
+        today = dt.datetime.now(dt.UTC).date()
+        self._move(self._key(name), self._trash_key(name, today))
+
+    def trashed(self) -> Iterator[Trashed]:
+        prefix = f"{self._prefix}{_TRASH}/"
+        for item in self._listed(prefix):
+            day, _slash, name = item["Key"].removeprefix(prefix).partition("/")
+            if _NAME.fullmatch(name):
+                with contextlib.suppress(ValueError):
+                    yield Trashed(name, item["Size"], dt.date.fromisoformat(day))
+
+    def put_back(self, name: str, day: dt.date | None = None) -> bool:
+        key = self._key(name)
+        if day is None:
+            day = next((one.day for one in self.trashed() if one.name == name), None)
+        if day is None or next(iter(self._listed(key)), None) is not None:
+            return False
+        return self._move(self._trash_key(name, day), key)
+
+    def discard(self, found: Trashed) -> None:
+        try:
+            self._client.delete_object(
+                Bucket=self._bucket, Key=self._trash_key(found.name, found.day)
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise _failed(error) from error
+
+    def _move(self, key: str, target: str) -> bool:
+        """Copied inside the service, then removed; False where nothing is."""
+        source = {"Bucket": self._bucket, "Key": key}
+        try:
+            self._client.copy(source, self._bucket, target, Config=_TRANSFER)
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                return False
+            raise _failed(error) from error
+        except BotoCoreError as error:
+            raise _failed(error) from error
+        return True
+
+    def _listed(self, prefix: str) -> Iterator[Any]:
+        try:
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                yield from page.get("Contents", ())
+        except (BotoCoreError, ClientError) as error:
+            raise _failed(error) from error
+
+    def _trash_key(self, name: str, day: dt.date) -> str:
+        return f"{self._prefix}{_TRASH}/{day.isoformat()}/{self._key(name)[len(self._prefix) :]}"
 
     def sweep_partial(self, older_than_seconds: float) -> int:
         limit = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=older_than_seconds)
@@ -106,7 +168,9 @@ class S3Store:
         pages = self._client.get_paginator("list_multipart_uploads")
         for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
             for item in page.get("Uploads", ()):
-                if item["Initiated"] < limit:
+                # Others may use the same bucket: theirs are not ours to break off.
+                ours = _NAME.fullmatch(item["Key"].removeprefix(self._prefix))
+                if ours and item["Initiated"] < limit:
                     self._client.abort_multipart_upload(
                         Bucket=self._bucket, Key=item["Key"], UploadId=item["UploadId"]
                     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import uuid
 from collections.abc import Iterable
@@ -10,8 +9,8 @@ from typing import BinaryIO
 
 from django.db import IntegrityError, models, transaction
 from django.db.models import ManyToOneRel
-from django.utils import timezone
 
+from core import installation
 from core.errors import AppError
 from storage.backends import StoreError, Written, store
 from storage.backends.base import Readable
@@ -19,9 +18,6 @@ from storage.blob import keep, usage
 from storage.blob.models import Blob
 
 log = logging.getLogger("modelyard.storage")
-
-ORPHAN_AGE = 3600.0  # seconds; longer than any upload waits between its bytes and its row
-PARTIAL_AGE = 3600.0  # seconds without a new chunk
 
 
 class DigestMismatch(AppError):
@@ -60,8 +56,16 @@ def discard(blob_id: uuid.UUID) -> None:
 
 
 def read(blob: Blob, start: int = 0, length: int | None = None) -> BinaryIO:
-    """A stream of the bytes; the caller closes it. Raises StoreError."""
-    return store().open(blob.stored_name, start, length)
+    """A stream of the bytes; the caller closes it. Bytes that a sweep took although a row refers to
+    them come back from the trash. Raises StoreError."""
+    place = store()
+    try:
+        return place.open(blob.stored_name, start, length)
+    except StoreError:
+        if not place.put_back(blob.stored_name):
+            raise
+    log.warning("bytes %s were in the trash and are wanted: put back", blob.stored_name)
+    return place.open(blob.stored_name, start, length)
 
 
 def release_on_commit(blob_ids: Iterable[uuid.UUID]) -> None:
@@ -76,20 +80,26 @@ def collect(blob_ids: Iterable[uuid.UUID]) -> int:
     the row goes first, and the database refuses that while anything points at it."""
     removed = 0
     for blob_id in unreferenced(list(blob_ids)):
-        try:
-            with transaction.atomic():
-                rows = Blob.objects.filter(pk=blob_id)
-                size = next(iter(rows.values_list("account_id", "size")), None)
-                gone, _kinds = rows.delete()
-                if gone and size is not None:
-                    usage.add(size[0], -size[1])
-        except (models.ProtectedError, IntegrityError):
-            continue  # taken into use between the look and the delete
-        if gone:
-            if not keep.wanted():  # else the sweep takes the bytes, after the backup
+        if remove_row(blob_id):
+            # Else the sweep takes the bytes: after the backup, and once the stores agree again.
+            if not keep.wanted() and installation.deletes_allowed():
                 discard(blob_id)
             removed += 1
     return removed
+
+
+def remove_row(blob_id: uuid.UUID) -> bool:
+    """Remove a blob's row, unless it was taken into use since somebody looked."""
+    try:
+        with transaction.atomic():
+            rows = Blob.objects.filter(pk=blob_id)
+            size = next(iter(rows.values_list("account_id", "size")), None)
+            gone, _kinds = rows.delete()
+            if gone and size is not None:
+                usage.add(size[0], -size[1])
+    except (models.ProtectedError, IntegrityError):
+        return False
+    return bool(gone)
 
 
 def unreferenced(blob_ids: list[uuid.UUID]) -> list[uuid.UUID]:
@@ -105,45 +115,3 @@ def unreferenced(blob_ids: list[uuid.UUID]) -> list[uuid.UUID]:
         column = relation.field.attname
         free -= set(holder.filter(**{f"{column}__in": free}).values_list(column, flat=True))
     return list(free)
-
-
-def sweep() -> tuple[int, int]:
-    """Remove bytes without a row or a reference, and leftovers of broken uploads; both counts."""
-    place, orphans, batch = store(), 0, []
-    for name in place.names(ORPHAN_AGE):
-        batch.append(name)
-        if len(batch) == 500:
-            orphans += _sweep(batch)
-            batch = []
-    orphans += _sweep(batch)
-    orphans += _sweep_rows()
-    return orphans, place.sweep_partial(PARTIAL_AGE)
-
-
-def _sweep_rows() -> int:
-    """Blobs whose last reference went in a commit after which nobody came to collect them."""
-    old = timezone.now() - dt.timedelta(seconds=ORPHAN_AGE)
-    removed, last = 0, uuid.UUID(int=0)
-    while True:
-        rows = Blob.objects.filter(pk__gt=last, created_at__lt=old).order_by("pk")
-        ids = list(rows.values_list("pk", flat=True)[:500])
-        if not ids:
-            return removed
-        removed += collect(ids)
-        last = ids[-1]
-
-
-def _sweep(names: list[str]) -> int:
-    known = {
-        blob_id.hex
-        for blob_id in Blob.objects.filter(pk__in=[uuid.UUID(n) for n in names]).values_list(
-            "pk", flat=True
-        )
-    }
-    lost = [name for name in names if name not in known]
-    if lost and keep.wanted():
-        return 0  # a backup runs: another sweep takes them
-    for name in lost:
-        log.info("removing bytes without a row: %s", name)
-        store().delete(name)
-    return len(lost)

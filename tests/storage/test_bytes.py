@@ -8,7 +8,6 @@ import io
 import os
 import shutil
 import threading
-import time
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
@@ -171,33 +170,6 @@ def test_replaced_bytes_go_after_the_commit_and_readers_keep_them(
     assert len(files(var_dir / "objects")) == 1
     row = listing.get_object(alice.actor, "team1", "x")
     assert (row.size, row.blob.size) == (4, 4)
-
-
-def test_the_sweep_takes_orphans_and_only_them(alice: Person, var_dir: Path) -> None:
-    people.bucket(alice)
-    kept = people.put(alice, "team1", "x", b"1")
-    stray, _written = blobs.write(io.BytesIO(b"stray"))
-    partial = var_dir / "objects" / "partial" / ("1" * 32)
-    partial.write_bytes(b"half")
-    unreferenced, written = blobs.write(io.BytesIO(b"row without a reference"))
-    Blob.objects.create(
-        id=unreferenced,
-        account_id=alice.actor.account_id,
-        size=written.size,
-        sha256=written.sha256,
-    )
-    assert blobs.sweep() == (0, 0)  # everything is young: an upload may be between its two steps
-    old = time.time() - 2 * blobs.ORPHAN_AGE
-    for file in files(var_dir / "objects"):
-        os.utime(file, (old, old))
-    import datetime as dt
-
-    from django.utils import timezone
-
-    Blob.objects.update(created_at=timezone.now() - dt.timedelta(seconds=2 * blobs.ORPHAN_AGE))
-    assert blobs.sweep() == (2, 1)
-    assert [p.name for p in files(var_dir / "objects")] == [kept.blob.stored_name]
-    assert stray.hex != kept.blob.stored_name
 
 
 @pytest.mark.django_db(transaction=True)

@@ -53,15 +53,15 @@ def test_parts_and_delete(store: S3Store) -> None:
 def test_a_cut_upload_stores_nothing(store: S3Store, size: int) -> None:
     with pytest.raises(ShortBody):
         store.put(NAME, io.BytesIO(bytes(size - 1)), size)
-    assert list(store.names(-60)) == []
+    assert list(store.stored(-60)) == []
     assert store.sweep_partial(-60) == 0
 
 
 def test_names_for_the_sweep(store: S3Store) -> None:
     store.put(NAME, io.BytesIO(b"1"), 1)
     store.put(OTHER, io.BytesIO(b"2"), 1)
-    assert sorted(store.names(-60)) == [NAME, OTHER]
-    assert list(store.names(3600)) == []
+    assert sorted((one.name, one.size) for one in store.stored(-60)) == [(NAME, 1), (OTHER, 1)]
+    assert list(store.stored(3600)) == []
     with pytest.raises(ValueError, match="hexadecimal"):
         store.put("../x", io.BytesIO(b"1"), 1)
 
@@ -70,3 +70,38 @@ def test_names_for_the_sweep(store: S3Store) -> None:
 def test_a_wrong_address_is_explained(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="MODELYARD_OBJECT_STORE"):
         S3Store.from_url(url)
+
+
+def test_the_trash_and_back(store: S3Store) -> None:
+    store.put(NAME, io.BytesIO(b"bytes"), 5)
+    store.put(OTHER, io.BytesIO(b"stay"), 4)
+    store.trash(NAME)
+    store.trash(NAME)  # what is not there is not moved
+    assert [one.name for one in store.stored(-60)] == [OTHER]
+    (found,) = store.trashed()
+    assert (found.name, found.size) == (NAME, 5)
+    assert store.put_back(NAME)
+    assert not store.put_back(NAME)
+    assert store.open(NAME).read() == b"bytes"
+    store.trash(NAME)
+    (found,) = store.trashed()
+    store.discard(found)
+    assert not store.put_back(NAME)
+    assert list(store.trashed()) == []
+
+
+def test_the_marker_of_an_installation(store: S3Store) -> None:
+    assert store.marker() is None
+    store.write_marker({"installation": "1" * 32})
+    assert store.marker() == {"installation": "1" * 32}
+    assert list(store.stored(-60)) == []
+    assert store.place().startswith("s3://bytes/objects/ at ")
+
+
+def test_uploads_of_others_in_the_same_bucket_are_not_broken_off(store: S3Store) -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    for key in (f"objects/{NAME}", "objects/backup.tar", "objects/x/" + OTHER):
+        client.create_multipart_upload(Bucket="bytes", Key=key)
+    assert store.sweep_partial(-60) == 1
+    left = client.list_multipart_uploads(Bucket="bytes")["Uploads"]
+    assert sorted(item["Key"] for item in left) == ["objects/backup.tar", "objects/x/" + OTHER]
