@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from core import installation
+from core.models import Installation
 from tests.storage import people
 
 
@@ -22,7 +25,9 @@ def var_dir(settings: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def alice(db: None) -> people.Person:
-    """Main account of a tenant."""
+    """Main account of a tenant, on an installation that is older than any file of a test."""
+    installation.row()
+    Installation.objects.update(created_at=timezone.now() - dt.timedelta(days=30))
     return people.root("alice")
 
 

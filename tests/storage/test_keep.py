@@ -11,8 +11,7 @@ import pytest
 from django.utils import timezone
 
 from core.models import Lease
-from storage.blob import keep
-from storage.blob import services as blobs
+from storage.blob import keep, sweeping
 from storage.object import services as objects
 from storage.object.models import StoredObject
 from tests.storage import people
@@ -22,7 +21,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def stored(var: Path) -> list[Path]:
-    return [p for p in (var / "objects").rglob("*") if p.is_file()]
+    """Files in their place: not in the trash."""
+    return [p for p in (var / "objects").glob("??/*") if p.is_file()]
 
 
 def age(var: Path) -> None:
@@ -45,11 +45,11 @@ def test_bytes_deleted_while_a_backup_runs_go_with_the_sweep_after_it(
     remove(alice, "a.txt")
     age(var_dir)
     assert len(stored(var_dir)) == 1
-    assert blobs.sweep() == (0, 0)
+    assert sweeping.sweep().trashed == 0
     assert len(stored(var_dir)) == 1
 
     keep.end("one")
-    assert blobs.sweep() == (1, 0)
+    assert sweeping.sweep().trashed == 1
     assert stored(var_dir) == []
 
 

@@ -16,8 +16,7 @@ from accounts.account import services as accounts
 from accounts.quota import services as limits
 from core import quotas
 from core.errors import QuotaExceeded
-from storage.blob import services as blobs
-from storage.blob import usage
+from storage.blob import sweeping, usage
 from storage.blob.models import Blob, StoredBytes
 from storage.object import services as objects
 from tests.storage import people
@@ -62,7 +61,7 @@ def test_what_comes_and_goes_is_counted(alice: Person) -> None:
     objects.delete_object(alice.actor, "team1", "b")
     objects.delete_prefix(alice.actor, "team1", "")
     assert held(alice) == really(alice) == 0
-    blobs.sweep()
+    sweeping.sweep()
     assert held(alice) == 0
 
 

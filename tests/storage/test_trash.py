@@ -20,7 +20,7 @@ from core.installation import places
 from core.models import Installation
 from storage.backends import store
 from storage.blob import services as blobs
-from storage.blob import sweeping
+from storage.blob import sweeping, usage
 from storage.blob.models import Blob
 from storage.object import listing
 from storage.tasks import sweep as sweep_task
@@ -34,8 +34,6 @@ OLD = 2 * sweeping.ORPHAN_AGE
 def marked(alice: Person, var_dir: Path) -> Iterator[None]:
     """An installation that was started long ago."""
     people.bucket(alice)
-    installation.row()
-    Installation.objects.update(created_at=timezone.now() - dt.timedelta(days=30))
     installation.mark(start=True)
     installation._agreed.clear()
     yield
@@ -77,6 +75,7 @@ def test_the_sweep_takes_orphans_and_only_them(alice: Person, var_dir: Path) -> 
         size=written.size,
         sha256=written.sha256,
     )
+    usage.add(alice.actor.account_id, written.size)
     young = sweeping.sweep()  # an upload may be between its two steps
     assert (young.trashed, young.partial) == (0, 0)
     grow_old(var_dir)
