@@ -1,4 +1,4 @@
-"""The public API for the drill: signs in as the demonstration's owner and waits out what is away.
+"""The public API for the drill: signs in as a person of the demonstration, waits for what is away.
 
 Every answer is watched: while a part is broken the platform may be silent or say 503, but an
 answer of 500 means that nobody thought of it.
@@ -32,10 +32,10 @@ class DrillFailed(Exception):
 class Client:
     """One signed-in user."""
 
-    def __init__(self, base_url: str, var: Path) -> None:
+    def __init__(self, base_url: str, var: Path, who: str = "owner") -> None:
         self.api = Api(base_url, "", "drill")
         self.wrong: list[str] = []
-        person = owner(var)
+        person = credentials(var, who)
         made = self.api.post(
             "/auth/tokens",
             {
@@ -99,15 +99,15 @@ class Client:
                 self.api.delete(f"/tokens/{row['id']}")
 
 
-def owner(var: Path) -> dict[str, str]:
-    """The credentials that the demonstration left. Raises DrillFailed."""
+def credentials(var: Path, who: str) -> dict[str, str]:
+    """What the demonstration left to sign in with. Raises DrillFailed."""
     path = var / "demo.json"
     try:
         people = json.loads(path.read_text())["people"]
-        return dict(people["owner"])
+        return dict(people[who])
     except (OSError, ValueError, KeyError):
         raise DrillFailed(
-            f"{path} names no owner to sign in as. Play the demonstration there first: ./run --demo"
+            f"{path} names no {who} to sign in as. Play the demonstration there first: ./run --demo"
         ) from None
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 JOB, SERVICE, STORY = "job", "service", "story"
+#: another tenant at work, while one attacks
+OTHERS = "others"
+WORKING = "Working"
 #: the phases in which an object can be hit; Preparing and Uploading are parts of a job's Running
 PHASES = {
     JOB: ("Creating", "Pending", "Preparing", "Running", "Uploading", "Terminating"),
@@ -30,6 +33,11 @@ FAULTS = {
     "disk": "the disk full for 10 s",
     "clock": "the clock a minute back for 10 s, then forward again",
     "run": "kill -9 of ./run, then started again",
+}
+
+#: what one tenant does on purpose while another works; `console.drill.attacks` has the code
+ATTACKS = {
+    "filled-disk": "a job fills its whole disk at once",
 }
 
 NO_PROCESS = "no process of the object exists yet"
@@ -81,11 +89,13 @@ def reason_against(cell: Cell) -> str:
 
 
 def matrix() -> Iterator[Cell]:
-    """Every fault at every phase, those without a meaning too."""
+    """Every fault at every phase, those without a meaning too, then every attack."""
     for fault in FAULTS:
         for kind, phases in PHASES.items():
             for phase in phases:
                 yield Cell(fault, kind, phase)
+    for attack in ATTACKS:
+        yield Cell(attack, OTHERS, WORKING)
 
 
 def cells(text: str = "") -> list[Cell]:

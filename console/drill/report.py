@@ -15,7 +15,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from console.drill.matrix import FAULTS, PHASES, Cell, Row, matrix, reason_against
+from console.drill.matrix import (
+    ATTACKS,
+    FAULTS,
+    OTHERS,
+    PHASES,
+    WORKING,
+    Cell,
+    Row,
+    matrix,
+    reason_against,
+)
 
 BAD = ("LOST", "missed", "not held")
 COLUMNS = ("fault", "kind", "phase", "end", "lost", "seconds", "verdict")
@@ -95,6 +105,11 @@ def side_by_side(documents: Sequence[dict[str, Any]]) -> str:
             shown = (" / ".join(_seconds(rows.get(cell), cell) for rows in found) for cell in cells)
             lines += [f"| {fault} | {' | '.join(shown)} |"]
         lines += [""]
+    lines += ["| attack | what the other tenant noticed |", "|---|---|"]
+    for attack in ATTACKS:
+        cell = Cell(attack, OTHERS, WORKING)
+        shown = " / ".join(rows[cell]["end"] for rows in found if cell in rows)
+        lines += [f"| {attack} | {shown or 'not held'} |"]
     return "\n".join(lines)
 
 

@@ -9,10 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from console.drill import faults, proof
+from console.drill.attacks import ATTACKS
 from console.drill.client import Client
 from console.drill.faults import Fault, Skip
 from console.drill.held import Consumer
-from console.drill.matrix import FULL, HELD, JOB, SERVICE, Cell, Row
+from console.drill.matrix import FULL, HELD, JOB, OTHERS, SERVICE, Cell, Row
+from console.drill.others import Others
 from console.drill.processes import Host
 from console.drill.story import Story
 from console.drill.work import Job, Missed, Service, free_cores, until
@@ -38,6 +40,8 @@ class Drill:
     database_stop: str
     database_start: str
     tell: Callable[[str], None]
+    #: signs in as the other tenant
+    neighbour: Callable[[], Client]
     resident: Service | None = None
     fillers: list[Job] = field(default_factory=list)
 
@@ -60,6 +64,8 @@ class Drill:
                 self._job(cell, row)
             elif cell.kind == SERVICE:
                 self._service(cell, row)
+            elif cell.kind == OTHERS:
+                self._others(cell, row)
             else:
                 self._story(cell, row)
         except Skip as reason:
@@ -131,6 +137,28 @@ class Drill:
         struck = self._strike(cell, fault, story)
         row.end = story.end(END_WITHIN + STORY_SECONDS)
         row.seconds = time.monotonic() - struck
+
+    def _others(self, cell: Cell, row: Row) -> None:
+        """One tenant attacks; what does the other one notice?"""
+        attack = ATTACKS[cell.fault](self.client, self.host)
+        attack.check()
+        before = proof.look(self.host).rows
+        other = Others(self.neighbour())
+        try:
+            idle = other.work()
+            self.tell(f"{cell.fault}: attacking")
+            began = time.monotonic()
+            try:
+                attack.begin()
+                under = other.work(attack.look)
+            finally:
+                ended = attack.end()
+            row.seconds = time.monotonic() - began
+            row.end = "; ".join(filter(None, (ended, other.compare(idle, under))))
+            row.lost += [*dict.fromkeys(other.wrong), *other.client.wrong]
+        finally:
+            other.client.sign_out()
+        self._nothing_left(row, before)
 
     # -- the blow ------------------------------------------------------------------------------
 

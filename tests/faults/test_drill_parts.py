@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from compute.slot.models import Slot
-from console.drill import clock, matrix, program, proof, report
+from console.drill import attacks, clock, matrix, program, proof, report
 from console.drill.matrix import Cell, Row
 from console.drill.processes import Host
 from console.drill.work import Job
@@ -37,13 +37,16 @@ class TestMatrix:
     def test_every_fault_at_every_phase_is_held_or_has_a_reason(self) -> None:
         whole = list(matrix.matrix())
         phases = sum(len(found) for found in matrix.PHASES.values())
-        assert len(set(whole)) == len(whole) == len(matrix.FAULTS) * phases
+        assert len(set(whole)) == len(whole) == len(matrix.FAULTS) * phases + len(matrix.ATTACKS)
         held = matrix.cells()
         assert {cell for cell in whole if not matrix.reason_against(cell)} == set(held)
-        assert {cell.fault for cell in held} == set(matrix.FAULTS)
+        assert {cell.fault for cell in held} == {*matrix.FAULTS, *matrix.ATTACKS}
         assert {(cell.kind, cell.phase) for cell in held} == {
             (kind, phase) for kind, found in matrix.PHASES.items() for phase in found
-        }
+        } | {(matrix.OTHERS, matrix.WORKING)}
+
+    def test_every_attack_has_its_code(self) -> None:
+        assert set(attacks.ATTACKS) == set(matrix.ATTACKS)
 
     def test_no_reason_is_given_for_what_does_not_exist(self) -> None:
         for fault, kind, phases in matrix.NO_MEANING:

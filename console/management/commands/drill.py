@@ -89,6 +89,8 @@ class Command(BaseCommand):
         for name, text in matrix.FAULTS.items():
             shown = ", ".join(f"{cell.kind} {cell.phase}" for cell in matrix.cells(name))
             self.stdout.write(f"{name:9} {text}: {shown}")
+        for name, text in matrix.ATTACKS.items():
+            self.stdout.write(f"{name:9} {text}, while another tenant works")
         self.stdout.write("\nWithout a meaning:")
         for cell in matrix.matrix():
             if reason := matrix.reason_against(cell):
@@ -97,7 +99,8 @@ class Command(BaseCommand):
     def _chosen(self, names: list[str]) -> list[matrix.Cell]:
         wanted = []
         for text in names:
-            found = matrix.cells(text) if text.partition(":")[0] in matrix.FAULTS else []
+            known = text.partition(":")[0] in {*matrix.FAULTS, *matrix.ATTACKS}
+            found = matrix.cells(text) if known else []
             if not found:
                 raise CommandError(f"There is no scenario {text}. See manage.py drill --list.")
             wanted += found
@@ -137,6 +140,7 @@ class Command(BaseCommand):
             database_stop=options["database_stop"],
             database_start=options["database_start"],
             tell=self._tell,
+            neighbour=lambda: client.Client(host.address("web"), host.var, "consumer"),
         )
         until = time.monotonic() + options["minutes"] * 60
         try:

@@ -1,0 +1,79 @@
+"""The other tenant: works while one attacks, and tells what it noticed."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from console.drill.client import Client
+from demo.client import Refused, StoryFailed
+
+BUCKET = "digits-others"
+ROUNDS = 15
+RATIO = 2.0  # medians under attack against those of before
+NOISE = 0.1  # seconds that a median may grow without being told: other work of the machine
+SLOW = 10.0  # seconds that no single act may take
+
+
+class Others:
+    """One tenant's ordinary acts, timed: a change, a list, an object stored and read."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.wrong: list[str] = []
+        self._acts: dict[str, Callable[[], None]] = {
+            "change": self._change,
+            "list": self._list,
+            "store": self._store,
+        }
+        if client.api.named("/buckets", BUCKET) is None:
+            client.api.post("/buckets", {"name": BUCKET})
+
+    def work(self, between: Callable[[], list[str]] = list) -> dict[str, float]:
+        """Every act some times in turn; the median of each in seconds. ``between``: a look at the
+        platform after each round."""
+        took: dict[str, list[float]] = {name: [] for name in self._acts}
+        for _round in range(ROUNDS):
+            for name, act in self._acts.items():
+                began = time.monotonic()
+                try:
+                    act()
+                except (Refused, StoryFailed) as problem:
+                    self.wrong.append(f"another tenant's {name} failed: {problem}")
+                took[name].append(time.monotonic() - began)
+            self.wrong += between()
+        for name, seconds in took.items():
+            if max(seconds) > SLOW:
+                self.wrong.append(f"another tenant's {name} took {max(seconds):.1f} s")
+        return {name: statistics.median(seconds) for name, seconds in took.items()}
+
+    def compare(self, before: dict[str, float], under: dict[str, float]) -> str:
+        """What changed, in words; too much of it is wrong."""
+        said = []
+        for name, idle in before.items():
+            now = under[name]
+            said.append(f"{name} {idle * 1000:.0f} -> {now * 1000:.0f} ms")
+            if now > RATIO * idle and now - idle > NOISE:
+                self.wrong.append(
+                    f"another tenant's {name} took {now / idle:.1f} times as long as before"
+                )
+        return ", ".join(said)
+
+    def _change(self) -> None:
+        api = self.client.api
+        made = api.post("/groups", {"name": f"others-{uuid.uuid4().hex[:8]}"})
+        api.delete(f"/groups/{made['id']}")
+
+    def _list(self) -> None:
+        self.client.api.get("/training-jobs", limit=20)
+
+    def _store(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "file")
+            path.write_bytes(uuid.uuid4().bytes * 4096)
+            self.client.api.put_file(BUCKET, "one", path)
+        self.client.api.objects(BUCKET, "one")
