@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from core import registry
+from core import access, registry
 from core.actor import Actor
 from core.models import AuditRecord
 
@@ -67,7 +67,13 @@ def record(
     resource_id: str = "",
     resource_name: str = "",
 ) -> AuditRecord:
-    """Write one row in the caller's transaction: if it cannot be written, nothing happens."""
+    """Write one row in the caller's transaction: if it cannot be written, nothing happens.
+
+    Raises RuntimeError: a user's decision counts only inside ``access.writing``.
+    """
+    done = bool(decision_id) and result == AuditRecord.Result.OK
+    if done and actor.is_user and not access.held(actor.account_id):
+        raise RuntimeError(f"{event}: decided outside access.writing(); ask again inside it.")
     if isinstance(target, Model):
         resource_type = resource_type or target._meta.label_lower
         resource_id = resource_id or str(target.pk)

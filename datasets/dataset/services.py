@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
-
-from core import services
+from core import access, services
 from core.actor import Actor
 from core.errors import Conflict
 from datasets import uses
@@ -21,7 +19,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> Dataset:
 
     Raises: AccessDenied, ValidationFailed, QuotaExceeded, NotFound (no such bucket).
     """
-    with transaction.atomic():
+    with access.writing(actor):
         dataset = services.create(
             actor,
             Dataset(

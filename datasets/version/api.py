@@ -131,6 +131,7 @@ class FileView(ObjectView):
             row.path.rpartition("/")[2],
             content_type=DEFAULT_TYPE,
             modified=row.blob.created_at.timestamp(),
+            ask=lambda: queries.version_file(self.actor, pk, path),
         )
 
     @extend_schema(exclude=True)

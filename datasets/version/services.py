@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Max
 
-from core import services, states
+from core import access, services, states
 from core.actor import Actor
 from core.errors import Conflict, Problem, ValidationFailed
 from core.text import english
@@ -46,7 +45,7 @@ def add(
     Raises: AccessDenied, NotFound, ValidationFailed (nothing there, too much, other region).
     """
     folder = normalise_folder(prefix)
-    with transaction.atomic():
+    with access.writing(actor, of=(dataset.account_id,)):
         dataset = services.lock(dataset)
         found = _snapshot(actor, dataset, bucket, folder)
         last = DatasetVersion.objects.unscoped("next number").filter(dataset=dataset)

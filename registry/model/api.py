@@ -99,7 +99,8 @@ class ModelViewSet(ResourceViewSet):
         model = self.get_object()
         actor = self.actor
         serving = actor.via == "credential" and actor.bound_to.startswith(SERVICE_LABEL)
-        access.authorize(actor, f"modelarts:model:{'deploy' if serving else 'export'}", model)
+        action = f"modelarts:model:{'deploy' if serving else 'export'}"
+        access.authorize(actor, action, model)
         row = services.file_of(model, path)
         return transfer.send(
             request._request,
@@ -107,4 +108,5 @@ class ModelViewSet(ResourceViewSet):
             row.path.rpartition("/")[2],
             content_type="application/octet-stream",
             modified=row.blob.created_at.timestamp(),
+            ask=lambda: access.authorize(actor, action, model),
         )

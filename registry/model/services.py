@@ -34,6 +34,11 @@ def create(actor: Actor, data: Mapping[str, Any]) -> Model:
     Raises: ValidationFailed, AccessDenied, Conflict, QuotaExceeded.
     """
     access.authorize(actor, "modelarts:model:create")
+    with access.writing(actor):
+        return _create(actor, data)
+
+
+def _create(actor: Actor, data: Mapping[str, Any]) -> Model:
     source = resolve(actor, data)
     found = _package(actor, source)
     model = Model(

@@ -31,6 +31,12 @@ def create(actor: Actor, data: Mapping[str, Any]) -> Service:
 
     Raises: ValidationFailed, AccessDenied (naming the missing side), Conflict, QuotaExceeded.
     """
+    deployable(actor, data.get("model"))  # what is refused anyway waits for no lock
+    with access.writing(actor):
+        return _create(actor, data)
+
+
+def _create(actor: Actor, data: Mapping[str, Any]) -> Service:
     model = deployable(actor, data.get("model"))
     spec = {
         "flavor": data.get("flavor") or DEFAULT_FLAVOR,

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from core import access, audit, services, states
@@ -42,17 +41,21 @@ def create(actor: Actor, data: Mapping[str, Any]) -> ShareUnit:
         )
     if region not in settings.REGIONS:
         raise ValidationFailed.of("region", f"One of {', '.join(settings.REGIONS)}.")
-    wanted = plan.read(
-        actor,
-        region,
-        resources=data["resources"],
-        permissions=data.get("permissions"),
-        principals=accounts,
-    )
     unit = ShareUnit(region=region, **{k: data[k] for k in COLUMNS if k in data})
     states.start(unit, Phase.ACTIVE)
     unit.next_look_at = None  # nothing goes on in an active unit, so nobody needs to look
-    return services.create(actor, unit, after_save=lambda saved: members.add(actor, saved, wanted))
+    with access.writing(actor, changes=(actor.account_id,)):
+        _ask(actor, "resource_share:unit:create", access.Target(actor.account_id), accounts)
+        wanted = plan.read(
+            actor,
+            region,
+            resources=data["resources"],
+            permissions=data.get("permissions"),
+            principals=accounts,
+        )
+        return services.create(
+            actor, unit, after_save=lambda saved: members.add(actor, saved, wanted)
+        )
 
 
 def update(
@@ -73,17 +76,18 @@ def update(
     accounts = [str(text) for text in data.get("add_principals", ())]
     _ask(actor, members.UPDATE, unit, accounts)
     _must_be_active(unit)
-    wanted = plan.read(
-        actor,
-        unit.region,
-        resources=data.get("add_resources", ()),
-        permissions=data.get("permissions"),
-        principals=accounts,
-        unit=unit,
-    )
     lapse(unit_id=unit.pk)
     leaving = [str(text) for text in data.get("remove_principals", ())]
-    with transaction.atomic():
+    with services.holding(actor, unit):
+        _ask(actor, members.UPDATE, unit, accounts)
+        wanted = plan.read(
+            actor,
+            unit.region,
+            resources=data.get("add_resources", ()),
+            permissions=data.get("permissions"),
+            principals=accounts,
+            unit=unit,
+        )
         locked = _lock_invitations(unit, leaving)
         columns = {k: data[k] for k in COLUMNS if k in data}
         fresh = services.update(actor, unit, columns, expected_version=expected_version)
@@ -109,11 +113,12 @@ def delete(actor: Actor, obj: ShareUnit, *, expected_version: int | None = None)
     Raises:
         AccessDenied, PreconditionFailed, Conflict (not active any more).
     """
-    decision = access.authorize(actor, "resource_share:unit:delete", obj)
+    access.authorize(actor, "resource_share:unit:delete", obj)
     lapse(unit_id=obj.pk)
-    with transaction.atomic():
+    with services.holding(actor, obj):
         locked = _lock_invitations(obj)
         unit = services.lock(obj)
+        decision = access.authorize(actor, "resource_share:unit:delete", unit)
         services.check_version(unit, expected_version)
         _must_be_active(unit)
         _nothing_new(unit, locked)
@@ -157,7 +162,7 @@ def revoke(actor: Actor, obj: Resource) -> int:
         pk__in=rows.values("unit_id"), account_id=actor.account_id
     )
     item = {"type": obj._meta.label_lower, "id": str(obj.pk)}
-    with transaction.atomic():
+    with access.writing(actor, changes=(actor.account_id,)):
         found = list(units.order_by("pk"))
         for unit in found:
             update(actor, unit, {"remove_resources": [item]})

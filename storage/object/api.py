@@ -197,6 +197,7 @@ class ObjectBytesView(ObjectView):
             row.key.rpartition("/")[2],
             content_type=row.content_type,
             modified=row.updated_at.timestamp(),
+            ask=lambda: listing.may_read(self.actor, bucket, key),
         )
 
     @extend_schema(exclude=True)

@@ -11,6 +11,7 @@ from core import access
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
 from storage.bucket import queries
+from storage.bucket.models import Bucket
 from storage.keys import after, normalise_key, normalise_prefix
 from storage.object.models import StoredObject
 
@@ -126,10 +127,17 @@ def get_object(actor: Actor, bucket: str, key: str) -> StoredObject:
     Raises: AccessDenied (obs:object:GetObject), NotFound, ValidationFailed.
     """
     key = normalise_key(key)
-    target, found = queries.located(actor, bucket, key)
-    access.authorize(actor, GET, target)
+    found = may_read(actor, bucket, key)
     rows = StoredObject.objects.unscoped("object already authorized")
     row = found and rows.select_related("blob").filter(bucket=found, key=key).first()
     if row is None:
         raise NotFound()
     return row  # type: ignore[no-any-return]
+
+
+def may_read(actor: Actor, bucket: str, key: str) -> Bucket | None:
+    """Raise AccessDenied unless the actor may read what lies or could lie at ``key``; the bucket,
+    where there is one."""
+    target, found = queries.located(actor, bucket, key)
+    access.authorize(actor, GET, target)
+    return found

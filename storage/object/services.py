@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import facts
 from core import access, audit
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
@@ -105,9 +104,8 @@ def _record(
     written: Any,
     content_type: str,
 ) -> StoredObject:
-    with transaction.atomic():
-        # An upload takes long: the right may have gone and the bucket been deleted meanwhile.
-        facts.forget(bucket.account_id)
+    # An upload takes long: right, token, user and bucket may be gone.
+    with access.writing(actor):
         decision = access.authorize(actor, PUT, where)
         bucket = _locked(bucket)
         blob = Blob.objects.create(
@@ -194,10 +192,12 @@ def delete_object(actor: Actor, bucket: str, key: str) -> None:
     """
     key = normalise_key(key)
     where = queries.target(actor, bucket, key)
-    decision = access.authorize(actor, DELETE, where)
+    access.authorize(actor, DELETE, where)
     found = queries.own_bucket(actor, bucket)
-    uses.refuse_if_used(found, key)
-    with transaction.atomic():
+    with access.writing(actor):
+        decision = access.authorize(actor, DELETE, where)
+        found = _locked(found)  # who begins to read from it comes before this, or finds it gone
+        uses.refuse_if_used(found, key)
         rows = StoredObject.objects.unscoped("object already authorized")
         row = rows.select_for_update(of=("self",)).filter(bucket=found, key=key).first()
         if row is None:
@@ -228,26 +228,28 @@ def delete_prefix(
     mentioned. Raises: AccessDenied (may not list), NotFound, ValidationFailed.
     """
     prefix = normalise_prefix(prefix)
+    with access.writing(actor):
+        return _delete_prefix(actor, bucket, prefix, marker, limit)
+
+
+def _delete_prefix(actor: Actor, bucket: str, prefix: str, marker: str, limit: int) -> Deleted:
     page = listing.list_objects(actor, bucket, prefix=prefix, marker=marker, limit=limit)
-    found = queries.own_bucket(actor, bucket)
+    found = _locked(queries.own_bucket(actor, bucket))
     in_the_way = uses.blocking(found)
     result = Deleted(next_marker=page.next_marker)
-    with transaction.atomic():
-        ids = [row.pk for row in page.items]
-        rows = StoredObject.objects.unscoped("objects decided one by one").filter(pk__in=ids)
-        for row in rows.select_for_update(of=("self",)).order_by("key"):
-            path = f"{found.name}/{row.key}"
-            decision = access.decide(
-                actor, DELETE, access.Target(found.account_id, path, found.region)
-            )
-            used = next((use for use in in_the_way if use.covers(row.key)), None)
-            if not decision.allowed:
-                result.keep(row.key, "ACCESS_DENIED", decision.reason)
-            elif used is not None:
-                result.keep(row.key, "IN_USE", uses.in_use(path, used).message)
-            else:
-                _remove(actor, row, path, decision.id)
-                result.deleted += 1
+    ids = [row.pk for row in page.items]
+    rows = StoredObject.objects.unscoped("objects decided one by one").filter(pk__in=ids)
+    for row in rows.select_for_update(of=("self",)).order_by("key"):
+        path = f"{found.name}/{row.key}"
+        decision = access.decide(actor, DELETE, access.Target(found.account_id, path, found.region))
+        used = next((use for use in in_the_way if use.covers(row.key)), None)
+        if not decision.allowed:
+            result.keep(row.key, "ACCESS_DENIED", decision.reason)
+        elif used is not None:
+            result.keep(row.key, "IN_USE", uses.in_use(path, used).message)
+        else:
+            _remove(actor, row, path, decision.id)
+            result.deleted += 1
     return result
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import http_date, parse_http_date_safe
 
+from console.watched import Watched
+from core.actor import Actor
 from core.errors import AppError
 from storage.backends.base import CHUNK
 from storage.blob import services as blobs
@@ -90,9 +92,16 @@ def content_length(request: HttpRequest) -> int:
 
 
 def send(
-    request: HttpRequest, blob: Blob, name: str, *, content_type: str, modified: float
+    request: HttpRequest,
+    blob: Blob,
+    name: str,
+    *,
+    content_type: str,
+    modified: float,
+    ask: Callable[[], object],
 ) -> HttpResponseBase:
-    """The answer to GET and HEAD of bytes: whole, a range (206), or 304 for a known ETag.
+    """The answer to GET and HEAD of bytes: whole, a range (206), or 304 for a known ETag. ``ask``
+    raises AppError when the caller may read them no more; a long download asks it again.
 
     Raises: NotForEmbedding, RangeNotSatisfiable, StoreError.
     """
@@ -125,9 +134,9 @@ def send(
     if length == 0:
         return HttpResponse(b"", status=status, headers=headers, content_type=content_type)
     stream = blobs.read(blob, start, length)
-    return StreamingHttpResponse(
-        Chunks(stream), status=status, headers=headers, content_type=content_type
-    )
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    pieces = Watched(Chunks(stream), actor, ask)
+    return StreamingHttpResponse(pieces, status=status, headers=headers, content_type=content_type)
 
 
 def wanted_range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -20,28 +19,15 @@ from accounts.signin import services as signin
 from accounts.token import services as tokens
 from accounts.user import services as users
 from accounts.user.models import User
-from core import access, services
+from core import access, audit, services
 from core.errors import AccessDenied, NotAuthenticated
 from tests.accounts import make
+from tests.held import Held
 
 pytestmark = pytest.mark.django_db
 IAM = make.statement("Allow", "iam:*:*")
 READ = make.statement("Allow", "iam:users:getUser")
 ALL = make.statement("Allow", "obs:*:*", "iam:*:*")
-
-
-class Held(io.BytesIO):
-    """A body that takes its time: before its last bytes come, something happens."""
-
-    def __init__(self, data: bytes, meanwhile: Callable[[], object]) -> None:
-        super().__init__(data)
-        self.meanwhile: Callable[[], object] | None = meanwhile
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self.meanwhile is not None:
-            act, self.meanwhile = self.meanwhile, None
-            act()
-        return super().read(size)
 
 
 @pytest.fixture
@@ -199,3 +185,21 @@ class TestInsideTheTransaction:
         actor = make.actor(admin)
         with access.writing(actor), pytest.raises(RuntimeError):
             users.create(actor, {"name": "inside"})
+
+
+def test_an_audit_row_of_a_decision_is_written_under_its_lock(home, admin):
+    """What nobody has to remember: a writer that decides before its transaction cannot audit."""
+    actor = make.actor(admin)
+    decision = access.authorize(actor, "iam:users:listUsers")
+    with transaction.atomic(), pytest.raises(RuntimeError, match=r"outside access\.writing"):
+        audit.record(actor, event="x", action="iam:users:listUsers", decision_id=decision.id)
+
+
+def test_another_accounts_object_is_asked_about_under_its_lock(home, admin):
+    other = make.account()
+    with access.writing(make.actor(admin)):
+        assert not access.held(other.pk)
+        access.decide(make.actor(admin), "modelarts:model:get", access.Target(other.pk))
+        assert access.held(other.pk)
+        assert not access.held(other.pk, alone=True)
+    assert not access.held(home.pk)

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from console.pages.base import ResourcePage
+from console.watched import Watched
 from core import access
 from training.job import metrics, services
 
@@ -37,8 +38,11 @@ class LogDownloadPage(ResourcePage):
     def get(self, request: HttpRequest, pk: Any) -> HttpResponseBase:
         job = self.object(pk)
         access.authorize(self.actor, self.spec.action("logs"), job)
+        text = self._text(job, _whole(request.GET.get("attempt")) or None)
+        action = self.spec.action("logs")
+        # A job that goes on printing would otherwise keep the download, and its rights, going.
         response = StreamingHttpResponse(
-            self._text(job, _whole(request.GET.get("attempt")) or None),
+            Watched(text, self.actor, lambda: access.authorize(self.actor, action, job)),
             content_type="text/plain; charset=utf-8",
         )
         response["Content-Disposition"] = f'attachment; filename="{job.pk}.log"'

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from accounts import services as accounts
+from accounts.agency.models import Agency
 from compute import local
 from compute.catalog.flavors import DEFAULT_FLAVOR, pools
 from core import access, registry, services, states
@@ -47,10 +48,21 @@ def create(actor: Actor, data: Mapping[str, Any]) -> TrainingJob:
         access.Target(actor.account_id, region=actor.region),
         decision_context(spec),
     )
+    _check(actor, spec)  # what is refused anyway waits for no lock
+    with access.writing(actor):
+        return _create(actor, spec, _check(actor, spec))
+
+
+def _check(actor: Actor, spec: Mapping[str, Any]) -> Agency | None:
+    """The agency that would carry the job. Raises ValidationFailed."""
     agency = accounts.agency_for(actor)
     problems = checks.check(actor, spec, agency)
     if problems:
         raise ValidationFailed(problems[0].text, problems=problems)
+    return agency
+
+
+def _create(actor: Actor, spec: Mapping[str, Any], agency: Agency | None) -> TrainingJob:
     job = TrainingJob(
         **{k: v for k, v in spec.items() if k in _COLUMNS},
         agency_id=agency.pk if agency else None,
