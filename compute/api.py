@@ -19,6 +19,16 @@ from compute.slot import services as slots
 from core.errors import NotFound
 
 
+class LogMarkSerializer(serializers.Serializer[Any]):
+    """Characters of a log's ``text`` that no program printed."""
+
+    start = serializers.IntegerField(help_text="The first character, counted from 0.")
+    length = serializers.IntegerField()
+    kind = serializers.CharField(
+        help_text="platform: a line of the platform's own; gap: in place of bytes left out"
+    )
+
+
 class FlavorSerializer(serializers.Serializer[Any]):
     """A flavor; memory and disk in MiB. The disk is what a program gets here now."""
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from compute.runner.log import Part
 from compute.runner.spec import RunSpec
 
 
@@ -32,11 +33,13 @@ class NotSupported(BackendError):
 
 
 class LogChunk(NamedTuple):
-    """Bytes of the log, the offset to continue from, and whether nothing will follow."""
+    """Bytes of the log, the offset to continue from, whether nothing will follow, and the same
+    bytes by kind: which are the platform's own lines is known beside the log, not from it."""
 
     data: bytes
     next_offset: int
     eof: bool
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)

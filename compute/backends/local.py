@@ -33,7 +33,7 @@ from compute.backends.reports import launch_age, probed, stop_reason
 from compute.backends.start import end, start
 from compute.runner import trees, volume
 from compute.runner.layout import SOCKET_NAME, Layout
-from compute.runner.log import end_offset, read_log
+from compute.runner.log import end_offset, read_parts
 from compute.runner.spec import ATTEMPT, RunSpec, SpecError
 from compute.runner.state import boot_id, process_start, read_state, upload_failed, write_atomic
 from compute.sandbox.cgroups import JobGroup
@@ -172,8 +172,10 @@ class LocalBackend:
     def logs(self, attempt: str, offset: int = 0, limit: int = 65536) -> LogChunk:
         layout = self._known(attempt)
         final = self.observe(attempt).final  # looked at before reading: later lines are not missed
-        data, following = read_log(layout.log, offset, limit)
-        return LogChunk(data, following, final and following >= end_offset(layout.log))
+        parts, following = read_parts(layout.log, offset, limit)
+        ended = final and following >= end_offset(layout.log)
+        data = b"".join(part.data for part in parts)
+        return LogChunk(data, following, ended, tuple(parts))
 
     def probed(self, attempt: str) -> Probed:
         return probed(Layout(self._directory(attempt)))

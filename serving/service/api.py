@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from compute.api import LogMarkSerializer
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
 from core import access, printed
 from core.errors import ValidationFailed
@@ -116,13 +117,15 @@ class ServiceViewSet(ResourceViewSet):
             "ServiceLog",
             {
                 "text": serializers.CharField(),
+                "marks": LogMarkSerializer(many=True),
                 "next": serializers.IntegerField(),
                 "eof": serializers.BooleanField(),
             },
         ),
     )
     def logs(self, request: Request, pk: str) -> Response:
-        """A part of an instance's log from ``offset`` (bytes)."""
+        """A part of an instance's log from ``offset`` (bytes). What ``marks`` does not name is the
+        program's own text, whatever it looks like."""
         service = self.get_object()
         access.authorize(self.actor, self.spec.action("logs"), service)
         text = request.query_params.get("offset", "0")

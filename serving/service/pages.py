@@ -24,7 +24,7 @@ WINDOW = dt.timedelta(hours=1)
 
 
 class LogPage(ResourcePage):
-    """``?offset=&instance=`` -> {"text", "next", "eof"}."""
+    """``?offset=&instance=`` -> {"text", "marks", "next", "eof"}."""
 
     verb = "logs"
 
@@ -33,9 +33,8 @@ class LogPage(ResourcePage):
         access.authorize(self.actor, self.spec.action("logs"), service)
         text = request.GET.get("offset", "0")
         offset = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
-        return JsonResponse(
-            services.log_chunk(service, request.GET.get("instance", ""), offset, 256 * 1024)
-        )
+        wanted = request.GET.get("instance", "")
+        return JsonResponse(services.log_chunk(service, wanted, offset, 256 * 1024, colours=True))
 
 
 class PredictPage(ResourcePage):

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from accounts import services as accounts
-from compute import local
+from compute import local, logtext
+from compute.backends.base import UnknownAttempt
 from compute.catalog.flavors import DEFAULT_FLAVOR, FLAVORS, pools
 from core import access, services, states
 from core.actor import Actor
@@ -194,10 +195,10 @@ def start(actor: Actor, obj: Service, data: Mapping[str, Any]) -> Service:
     )
 
 
-def log_chunk(service: Service, instance_id: str, offset: int, limit: int) -> dict[str, Any]:
+def log_chunk(
+    service: Service, instance_id: str, offset: int, limit: int, *, colours: bool = False
+) -> dict[str, Any]:
     """Part of an instance's log; the newest instance where none is named."""
-    from compute.backends.base import UnknownAttempt
-
     rows = Instance.objects.filter(service=service)
     if instance_id:
         try:
@@ -209,13 +210,10 @@ def log_chunk(service: Service, instance_id: str, offset: int, limit: int) -> di
     else:
         row = rows.last()
     if row is None:
-        return {"text": "", "next": 0, "eof": service.is_settled}
+        return {"text": "", "marks": [], "next": 0, "eof": service.is_settled}
     try:
-        chunk = local.current().logs(str(row.pk), offset, limit)
+        chunk = local.current().logs(str(row.pk), offset, max(limit, logtext.LEAST))
     except UnknownAttempt:
-        return {"text": "", "next": offset, "eof": row.ended_at is not None}
-    return {
-        "text": chunk.data.decode("utf-8", "replace"),
-        "next": chunk.next_offset,
-        "eof": chunk.eof and row.ended_at is not None,
-    }
+        return {"text": "", "marks": [], "next": offset, "eof": row.ended_at is not None}
+    found = logtext.rendered(chunk, colours=colours)
+    return {**found, "eof": found["eof"] and row.ended_at is not None}

@@ -25,8 +25,8 @@ TONES = {
 }
 
 
-#: beginnings of lines that the platform writes for itself into an instance's log
-OWN_LINES = ("MODELYARD_STATUS ", "MODELYARD_LOAD_FAILED ", "[modelyard] ")
+#: beginnings of lines in which the model server, inside the sandbox, says how far it is
+OWN_LINES = ("MODELYARD_STATUS ", "MODELYARD_LOAD_FAILED ")
 
 #: reasons that lie in the package: only another version of the model mends them
 IN_PACKAGE = probe.DIAGNOSES | {

@@ -4,23 +4,26 @@ import { make } from "./dom.js";
 
 const KEEP = 20_000; // lines in the page; older ones are in the download
 const LONG = 2000; // lines from which those out of sight are not laid out
+const WIDE = 16_384; // characters of a line; a longer one goes on in the next
+const COLOURS = 8; // codes that are in force at once
 const IDLE = 2000; // milliseconds between questions while nothing new comes
 const ERROR = /\b(error|exception|fatal|traceback|panic|killed)\b/i;
 const WARN = /\bwarn(ing)?\b/i;
 // eslint-disable-next-line no-control-regex
-const ANSI = /\u001b\[([0-9;]*)m/g;
+const ANSI = /\u001b\[([0-9;]{0,20})m/g;
 
 function colour(target, text) {
   let last = 0;
-  let codes = "";
+  let codes = [];
   const add = (piece) => {
     if (!piece) return;
-    const css = codes.split(";").filter((code) => code && code !== "0").map((code) => `ansi-${code}`).join(" ");
+    const css = codes.map((code) => `ansi-${code}`).join(" ");
     target.append(css ? make("span", { class: css }, piece) : piece);
   };
   for (const match of text.matchAll(ANSI)) {
     add(text.slice(last, match.index));
-    codes = match[1] === "" || match[1] === "0" ? "" : `${codes};${match[1]}`;
+    const fresh = match[1].split(";").filter((code) => code && code !== "0");
+    codes = fresh.length ? [...codes, ...fresh].slice(-COLOURS) : [];
     last = match.index + match[0].length;
   }
   add(text.slice(last));
@@ -39,6 +42,7 @@ export function startLog(root) {
   let number = 0;
   let open = ""; // a last line without its end
   let openNode = null;
+  let own = false; // whether the line being written is the platform's
   let follow = true;
   let ended = false;
   let asking = false;
@@ -62,19 +66,45 @@ export function startLog(root) {
     // A carriage return rewrites the line, as progress bars do: the last state counts.
     const shown = text.slice(text.replace(/\r$/, "").lastIndexOf("\r") + 1).replace(/\r$/, "");
     colour(target, shown);
+    if (own) return;
     node.classList.toggle("is-error", ERROR.test(shown));
     node.classList.toggle("is-warn", WARN.test(shown));
     if (node.classList.contains("is-error")) errorButton.hidden = false;
+  }
+  function cut(text) {
+    if (text.length <= WIDE) return text;
+    return Array.from({ length: Math.ceil(text.length / WIDE) }, (_, at) => text.slice(at * WIDE, (at + 1) * WIDE));
   }
   function line(text) {
     number += 1;
     const id = `${root.id}-L${number}`;
     const node = make("div", { class: "log-line", id }, make("a", { href: `#${id}`, tabindex: "-1" }, String(number)), make("span"));
+    if (own) {
+      node.classList.add("is-own");
+      node.firstElementChild.after(make("b", {}, root.dataset.own));
+    }
     write(node, text);
     return node;
   }
-  function append(text) {
-    const parts = (open + text).split("\n");
+  // `marks` say which characters are the platform's own words; the text itself proves nothing.
+  function receive(text, marks) {
+    if (!marks?.length) {
+      append(text, false);
+      return;
+    }
+    const all = Array.from(text); // counted in characters, as the marks are
+    let done = 0;
+    for (const mark of marks) {
+      append(all.slice(done, mark.start).join(""), false);
+      done = mark.start + mark.length;
+      append(all.slice(mark.start, done).join(""), true);
+    }
+    append(all.slice(done).join(""), false);
+  }
+  function append(text, platform) {
+    if (!text) return;
+    own = platform;
+    const parts = (open + text).split("\n").flatMap(cut);
     open = parts.pop();
     const fresh = document.createDocumentFragment();
     for (const part of parts) {
@@ -120,7 +150,7 @@ export function startLog(root) {
       const piece = await response.json();
       const moved = piece.next > offset;
       offset = piece.next;
-      if (piece.text) append(piece.text);
+      if (piece.text) receive(piece.text, piece.marks);
       // "eof" says that nothing more is there now; the log has ended when nobody writes any more.
       if (piece.eof && (piece.closed || !live)) ended = true;
       else if (moved) wait = piece.eof ? IDLE : 0;

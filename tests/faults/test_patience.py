@@ -252,7 +252,7 @@ class TestFullDiskLog:
         log.write(b"two\n")
         log.note("three")
         assert log.flush() is False
-        assert log.tail(100).endswith(b"one\ntwo\n[modelyard] three\n"), "classified by it"
+        assert log.tail(100) == b"one\ntwo\n", "the program's own words: classified by them"
         assert read_log(tmp_path / "log", 0, 100)[0] == b"one\n"
         room[0] = True
         log.write(b"four\n")

@@ -20,7 +20,6 @@ from tests.storage.people import Person
 
 pytestmark = pytest.mark.django_db
 LOG = [
-    "[modelyard] starting",
     'MODELYARD_STATUS {"stage": "starting"}',
     "listening on 8000",
     'MODELYARD_LOAD_FAILED {"reason": "PORT_CLOSED"}',

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from compute.api import LogMarkSerializer
 from compute.catalog.flavors import DEFAULT_FLAVOR
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
 from core import access
@@ -111,6 +112,7 @@ class JobViewSet(ResourceViewSet):
             "JobLog",
             {
                 "text": serializers.CharField(),
+                "marks": LogMarkSerializer(many=True),
                 "next": serializers.IntegerField(),
                 "eof": serializers.BooleanField(),
                 "attempt": serializers.IntegerField(),
@@ -118,7 +120,8 @@ class JobViewSet(ResourceViewSet):
         ),
     )
     def logs(self, request: Request, pk: str) -> Response:
-        """A part of the log from ``offset`` (bytes); ``next`` is where to go on."""
+        """A part of the log from ``offset`` (bytes); ``next`` is where to go on. What ``marks``
+        does not name is the program's own text, whatever it looks like."""
         job = self.get_object()
         access.authorize(self.actor, self.spec.action("logs"), job)
         offset = _number(request, "offset", 0)

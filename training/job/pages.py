@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
@@ -18,7 +17,7 @@ CHUNK = 256 * 1024  # bytes of log per answer
 
 
 class LogPage(ResourcePage):
-    """``?offset=`` -> {"text", "next", "eof"} of an attempt's log."""
+    """``?offset=`` -> {"text", "marks", "next", "eof"} of an attempt's log."""
 
     verb = "logs"
 
@@ -27,7 +26,7 @@ class LogPage(ResourcePage):
         access.authorize(self.actor, self.spec.action("logs"), job)
         offset = _whole(request.GET.get("offset"))
         number = _whole(request.GET.get("attempt")) or None
-        return JsonResponse(services.log_chunk(job, number, offset, CHUNK))
+        return JsonResponse(services.log_chunk(job, number, offset, CHUNK, colours=True))
 
 
 class LogDownloadPage(ResourcePage):
@@ -38,7 +37,7 @@ class LogDownloadPage(ResourcePage):
     def get(self, request: HttpRequest, pk: Any) -> HttpResponseBase:
         job = self.object(pk)
         access.authorize(self.actor, self.spec.action("logs"), job)
-        text = self._text(job, _whole(request.GET.get("attempt")) or None)
+        text = services.log_file(job, _whole(request.GET.get("attempt")) or None)
         action = self.spec.action("logs")
         # A job that goes on printing would otherwise keep the download, and its rights, going.
         response = StreamingHttpResponse(
@@ -47,16 +46,6 @@ class LogDownloadPage(ResourcePage):
         )
         response["Content-Disposition"] = f'attachment; filename="{job.pk}.log"'
         return response
-
-    @staticmethod
-    def _text(job: Any, number: int | None) -> Iterator[bytes]:
-        offset = 0
-        while True:
-            chunk = services.log_chunk(job, number, offset, CHUNK)
-            yield chunk["text"].encode()
-            if chunk["next"] == offset:
-                return
-            offset = chunk["next"]
 
 
 class MetricsPage(ResourcePage):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +11,8 @@ from django.db.models import Q
 
 from accounts import services as accounts
 from accounts.agency.models import Agency
-from compute import local
+from compute import local, logtext
+from compute.backends.base import LogChunk, UnknownAttempt
 from compute.catalog.flavors import DEFAULT_FLAVOR, pools
 from core import access, registry, services, states
 from core.actor import Actor
@@ -20,6 +20,7 @@ from core.errors import Conflict, NotFound, Problem, ValidationFailed
 from training.job import checks, launch, upload
 from training.job.models import Attempt, InputVersion, MetricPoint, OutputClaim, TrainingJob
 
+DOWNLOADED = 256 * 1024  # bytes of log per piece of a download
 TEXTS = ("name", "code_bucket", "code_prefix", "boot_file", "engine")
 
 
@@ -277,29 +278,45 @@ def _overlap(one: OutputClaim, other: OutputClaim) -> bool:
 
 def _above(prefix: str) -> list[str]:
     """A directory and every directory it lies in: ``a/b/`` -> ``["", "a/", "a/b/"]``."""
-    return [prefix[:end] for end in (0, *(m.end() for m in re.finditer("/", prefix)))]
+    return [prefix[:end] for end in range(len(prefix) + 1) if not end or prefix[end - 1] == "/"]
 
 
-def log_chunk(job: TrainingJob, number: int | None, offset: int, limit: int) -> dict[str, Any]:
-    """Part of an attempt's log as text, the offset to go on from, and whether it is complete."""
+def log_chunk(
+    job: TrainingJob, number: int | None, offset: int, limit: int, *, colours: bool = False
+) -> dict[str, Any]:
+    """Part of an attempt's log as text, whose words it holds, the offset to go on from, and whether
+    it is complete."""
     attempts = Attempt.objects.filter(job_id=job.pk)
     attempt = attempts.filter(number=number).first() if number else attempts.last()
     if attempt is None:
         if number:
             raise NotFound()
-        return {"text": "", "next": 0, "eof": job.is_terminal, "attempt": 0}
-    from compute.backends.base import UnknownAttempt
-
+        return {"text": "", "marks": [], "next": 0, "eof": job.is_terminal, "attempt": 0}
     try:
-        chunk = local.current().logs(str(attempt.pk), offset, limit)
+        chunk = local.current().logs(str(attempt.pk), offset, max(limit, logtext.LEAST))
     except UnknownAttempt:
-        return {"text": "", "next": offset, "eof": job.is_terminal, "attempt": attempt.number}
-    return {
-        "text": chunk.data.decode("utf-8", "replace"),
-        "next": chunk.next_offset,
-        "eof": chunk.eof and attempt.ended_at is not None,
-        "attempt": attempt.number,
-    }
+        nothing = {"text": "", "marks": [], "next": offset, "eof": job.is_terminal}
+        return {**nothing, "attempt": attempt.number}
+    found = logtext.rendered(chunk, colours=colours)
+    ended = found["eof"] and attempt.ended_at is not None
+    return {**found, "eof": ended, "attempt": attempt.number}
+
+
+def log_file(job: TrainingJob, number: int | None) -> Iterator[bytes]:
+    """The whole log of an attempt, piece by piece."""
+    attempts = Attempt.objects.filter(job_id=job.pk)
+    attempt = attempts.filter(number=number).first() if number else attempts.last()
+    if attempt is None:
+        return iter(())
+    backend, name = local.current(), str(attempt.pk)
+
+    def read(offset: int) -> LogChunk:
+        try:
+            return backend.logs(name, offset, DOWNLOADED)
+        except UnknownAttempt:
+            return LogChunk(b"", offset, True)
+
+    return logtext.download(read)
 
 
 def metric_series(job: TrainingJob) -> dict[str, list[tuple[float, float]]]:
