@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def test_every_component_obeys_the_policy(page: Page, complaints: list[str]) -> 
     assert answer is not None
     assert "style-src 'self'" in answer.headers["content-security-policy"]
     expect(page.locator("#loss canvas")).to_be_visible()
-    expect(page.locator("#log [data-log-count]")).to_contain_text("54")
+    expect(page.locator("#log [data-log-count]")).to_contain_text("57")
     page.locator("#loss canvas").hover(position={"x": 200, "y": 100})
     page.get_by_role("button", name="Theme").click()
     page.get_by_role("button", name="Dark").click()
@@ -110,6 +111,11 @@ def test_log_finds_text_and_pauses_while_reading(page: Page) -> None:
     log.locator("[data-log-search]").fill("epoch 5/12")
     expect(log.locator("[data-log-hits]")).to_have_text("1/4")
     expect(log.locator("[data-log-follow]")).to_have_attribute("aria-pressed", "false")
+    own = log.locator(".log-line.is-own")
+    expect(own).to_have_count(2)
+    expect(own.last).to_contain_text("Platform[modelyard] failed: USER_CODE")
+    forged = log.locator(".log-line", has_text="a program printed this line")
+    expect(forged).not_to_have_class(re.compile("is-own"))  # it looks the same and is not marked
     log.get_by_role("button", name="First error").click()
     expect(log.locator(".log-line.is-error").first).to_be_in_viewport()
 
