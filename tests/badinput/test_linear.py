@@ -24,7 +24,7 @@ OWN = {
     "accounts.engine.catalog": "the catalogue of this release",
     "accounts.policy.system": "the system policies of this release",
     "accounts.signin.setup": "the supervisor's own state file",
-    "compute.backends.local": "an order that the backend wrote",
+    "compute.backends.reports": "an order that the backend wrote",
     "compute.engines.build": "what pip printed in the engine's own environment",
     "compute.engines.manage": "the state file of a build of ours",
     "compute.runner.orders": "an order that the backend wrote",
