@@ -31,6 +31,11 @@ def is_gone(name: str) -> bool:
     return _start(int(parts[1])) != int(parts[2])
 
 
+def is_here(name: str) -> bool:
+    """Whether ``name`` is that of a process of this host which has not ended."""
+    return name.partition(".")[0] == _host() and not is_gone(name)
+
+
 @lru_cache(maxsize=1)
 def _host() -> str:
     """One boot of one host and one space of process numbers: elsewhere the numbers mean others."""

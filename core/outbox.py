@@ -58,7 +58,9 @@ def poke(obj: Resource) -> None:
     if here is not None and (here.resource_type, here.resource_id) == (kind, pk):
         here.again = True
         return
-    message = OutboxMessage.objects.create(resource_type=kind, resource_id=pk)
+    message = OutboxMessage.objects.create(
+        account=str(obj.account_id), resource_type=kind, resource_id=pk
+    )
     transaction.on_commit(lambda: publish(message), robust=True)
 
 

@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import F, Q
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import Count, F, Q, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from core import actor as actors
-from core import liveness, outage, outbox, registry, states
+from core import alarm, liveness, outage, outbox, registry, states
 from core.errors import Conflict, StaleState
-from core.models import Lease
+from core.models import Lease, OutboxMessage
 
 log = logging.getLogger("modelyard.reconcile")
 
@@ -36,30 +37,45 @@ PERIOD = 2.0  # seconds between looks at an object that is not settled
 LEASE_SECONDS = 58  # a task has less time than this
 REPEAT = 3.0  # seconds until an object that was due is asked for again, if nobody looked
 ROUNDS = 3  # at most in one look, while the object moves
+LOOK_SECONDS = 20.0  # for one look with all its rounds
+LONG_SECONDS = 45.0  # for one that is declared to take long
+SLICE = 500  # objects of one type that a sweep asks for
+EACH = 50  # of them per account, where more are due
+FULL = 200  # messages of one account that wait, above which a sweep adds none
 POISON_AFTER = 5  # reconcile exceptions in a row before an object is parked
 
 NEXT_AFTER_PARKING = _("Try it once more; if it ends the same way, give the operator its id.")
 
 _reconcilers: dict[str, Reconciler] = {}
 _let_go: dict[str, Callable[[Any], None]] = {}
+_long: set[str] = set()
 
 
 def reconciler(
-    model: type[Any], *, let_go: Callable[[Any], None] | None = None
+    model: type[Any], *, let_go: Callable[[Any], None] | None = None, long: bool = False
 ) -> Callable[[Reconciler], Reconciler]:
     """Declare the function that looks after one stateful model.
 
+    ``long``: a look reads what a tenant sent and may take LONG_SECONDS; such looks never take all
+    workers (``core.turns``).
     ``let_go`` ends what an object runs and gives back what it holds, for one that is parked: nobody
     looks after it any more. It is called in the transaction of the move, and may be called twice.
     """
 
     def declare(function: Reconciler) -> Reconciler:
         _reconcilers[model._meta.label_lower] = function
+        if long:
+            _long.add(model._meta.label_lower)
         if let_go is not None:
             _let_go[model._meta.label_lower] = let_go
         return function
 
     return declare
+
+
+def is_long(resource_type: str) -> bool:
+    """Whether a look at this type may take long."""
+    return resource_type in _long
 
 
 def declared() -> dict[str, Reconciler]:
@@ -71,11 +87,11 @@ _unreleased: deque[tuple[str, str]] = deque()
 
 
 @contextmanager
-def lease(key: str) -> Iterator[str | None]:
+def lease(key: str, account: str = "") -> Iterator[str | None]:
     """Hold the right to look at ``key``, or yield None where somebody else holds it."""
     release_left()
     holder = f"{liveness.me()}.{uuid.uuid4().hex[:12]}"
-    if not _acquire(key, holder):
+    if not _acquire(key, holder, account):
         yield None
         return
     try:
@@ -99,12 +115,12 @@ def release_left() -> None:
             _unreleased.remove((key, holder))
 
 
-def _acquire(key: str, holder: str) -> bool:
+def _acquire(key: str, holder: str, account: str) -> bool:
     now = timezone.now()
     until = now + dt.timedelta(seconds=LEASE_SECONDS)
     try:
         with transaction.atomic():
-            Lease.objects.create(key=key, holder=holder, expires_at=until)
+            Lease.objects.create(key=key, holder=holder, expires_at=until, account=account)
         return True
     except IntegrityError:
         pass
@@ -114,35 +130,63 @@ def _acquire(key: str, holder: str) -> bool:
     if held.expires_at < now or liveness.is_gone(held.holder):
         # A killed worker does not keep an object from being looked at until the lease ends.
         stolen = Lease.objects.filter(key=key, holder=held.holder, expires_at=held.expires_at)
-        if stolen.update(holder=holder, expires_at=until, again=False):
+        if stolen.update(holder=holder, expires_at=until, again=False, account=account):
             return True
     Lease.objects.filter(key=key).update(again=True)
     return False
 
 
-def look(resource_type: str, resource_id: str) -> str:
+#: (account, type, lease) -> whether the look may go on beside those that were there first
+Admit = Callable[[str, str, str], bool]
+
+
+def look(
+    resource_type: str, resource_id: str, *, account: str = "", admit: Admit | None = None
+) -> str:
     """Look at one object once.
 
-    Returns what happened: done, busy, gone, settled, stale, away (a part it needs), failed.
+    ``account``: whose it is. ``admit`` is asked once the lease is held.
+
+    Returns what happened: done, busy, crowded (not admitted), gone, settled, stale, away (a part it
+    needs), failed.
     """
     function = _reconcilers.get(resource_type)
     if function is None:
         return "unknown"
     model = registry.spec_by_type(resource_type).model
     key = f"{resource_type}:{resource_id}"
-    with actors.acting(actors.system("reconciler")), lease(key) as holder:
+    with actors.acting(actors.system("reconciler")), lease(key, account) as holder:
         if holder is None:
             return "busy"
+        if admit is not None and not admit(account, resource_type, key):
+            return "crowded"
         outcome = "again"
+        end = time.monotonic() + (LONG_SECONDS if is_long(resource_type) else LOOK_SECONDS)
         for _round in range(ROUNDS):
             with outbox.looking(resource_type, resource_id) as mine:
-                outcome = _look_once(model, function, resource_id, mine)
+                outcome = _bounded(model, function, resource_id, mine, end - time.monotonic())
             asked = Lease.objects.filter(key=key, holder=holder, again=True).update(again=False)
             if not asked and not mine.again:
                 break
         else:  # it still moves: others first
             _next_look(_rows(model, resource_id), 0.0, failures=None)
         return outcome
+
+
+def _bounded(
+    model: type[Any], function: Reconciler, resource_id: str, mine: outbox.Looking, seconds: float
+) -> str:
+    """One round, ended when the look's time is over: it then counts as one that failed."""
+    try:
+        with alarm.within(seconds):
+            return _look_once(model, function, resource_id, mine)
+    except alarm.TookTooLong:
+        log.error("looking at %s %s takes too long", model.__name__, resource_id)
+        mine.again = False
+        if not connection.in_atomic_block:
+            connection.close()  # it may have been interrupted in the middle of an answer
+        _failed(_rows(model, resource_id), traceback.format_exc())
+        return "failed"
 
 
 def _look_once(
@@ -229,24 +273,51 @@ def _park(obj: Any, trace: str) -> None:
 
 
 def due() -> Iterator[tuple[str, str]]:
-    """(type, id) of every object whose next look is due, oldest first."""
-    now = timezone.now()
-    for label, rows in _waiting():
-        for pk in rows.filter(next_look_at__lte=now).values_list("pk", flat=True)[:500]:
+    """(type, id) of objects whose next look is due: the oldest, and where there are more than one
+    sweep asks for, the oldest of every account."""
+    for label, _rows_of_type, found in _due():
+        for pk, _account in found:
             yield label, str(pk)
 
 
-def claim_due() -> list[tuple[str, str]]:
-    """What is due, and not due again before REPEAT: one sweep asks for one look, not every sweep
-    while the look waits for its turn. A look that is lost costs REPEAT seconds."""
-    _after_a_step_back()
-    found = list(due())
-    later = timezone.now() + dt.timedelta(seconds=REPEAT)
+def _due() -> Iterator[tuple[str, Any, list[tuple[Any, str]]]]:
+    now = timezone.now()
+    many = OutboxMessage.objects.order_by().values("account").annotate(n=Count("id"))
+    full = [one["account"] for one in many.filter(n__gte=FULL)]
+    turn = Window(RowNumber(), partition_by="account_id", order_by="next_look_at")
     for label, rows in _waiting():
-        ids = [pk for kind, pk in found if kind == label]
+        ready = rows.filter(next_look_at__lte=now).exclude(account_id__in=full)
+        found = list(ready.values_list("pk", "account_id")[:SLICE])
+        if len(found) == SLICE:
+            each = ready.order_by().annotate(turn=turn).filter(turn__lte=EACH)
+            ordered = each.order_by("turn", "next_look_at")
+            found = list(ordered.values_list("pk", "account_id")[:SLICE])
+        yield label, rows, found
+
+
+def claim_due() -> list[tuple[str, str]]:
+    """Write into the outbox what is due; it is not due again before REPEAT: one sweep asks for one
+    look, not every sweep while the look waits for its turn. A look that is lost costs REPEAT
+    seconds."""
+    _after_a_step_back()
+    claimed = []
+    now = timezone.now()
+    later = now + dt.timedelta(seconds=REPEAT)
+    for label, rows, found in _due():
+        ids = [str(pk) for pk, _account in found]
+        same = OutboxMessage.objects.filter(resource_type=label, resource_id__in=ids)
+        there = set(same.values_list("resource_id", flat=True))
+        OutboxMessage.objects.bulk_create(
+            OutboxMessage(
+                account=account, resource_type=label, resource_id=str(pk), published_at=now
+            )
+            for pk, account in found
+            if str(pk) not in there
+        )
         if ids:
             rows.filter(pk__in=ids, next_look_at__lte=timezone.now()).update(next_look_at=later)
-    return found
+        claimed += [(label, pk) for pk in ids]
+    return claimed
 
 
 def _waiting() -> Iterator[tuple[str, Any]]:

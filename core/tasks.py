@@ -7,16 +7,18 @@ import datetime as dt
 from celery import current_app, shared_task
 from django.utils import timezone
 
-from core import installation, outbox, reconcile, statistics
+from core import installation, outbox, reconcile, statistics, turns
 from core.models import IdempotencyRecord
 
 KEPT = dt.timedelta(hours=24)
 
 
 @shared_task(name="core.look", acks_late=True, ignore_result=True)
-def look(resource_type: str, resource_id: str) -> str:
-    """Let the reconciler of ``resource_type`` look at one object."""
-    return reconcile.look(resource_type, resource_id)
+def look(resource_type: str = "", resource_id: str = "") -> int:
+    """Let the reconcilers look at what waits. The message says that something does, and which
+    object it was sent for; whose turn it is decides ``core.turns``."""
+    del resource_type, resource_id
+    return turns.work()
 
 
 @shared_task(name="core.sweep", ignore_result=True)
@@ -24,15 +26,14 @@ def sweep() -> int:
     """Publish a look for everything that is due, and what the outbox still holds."""
     reconcile.release_left()
     sent = outbox.sweep()
-    for resource_type, resource_id in reconcile.claim_due():
-        look.delay(resource_type, resource_id)
-        sent += 1
-    return sent
+    reconcile.claim_due()
+    return max(sent, turns.call())
 
 
 @shared_task(name="core.forget", ignore_result=True)
 def forget() -> int:
     """Drop stored answers that are older than their promise."""
+    turns.forget()
     gone, _kinds = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
     return gone
 

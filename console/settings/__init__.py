@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from console.beat import Every
 from console.settings.database import database_config
 from console.settings.env import Env
+from console.supervisor.programs import Size
 
 env = Env(os.environ)
 
@@ -235,6 +236,8 @@ PREDICT_SECONDS = 75  # of one in all; above the gateway's 60 s for the beginnin
 REDIS_URL = env.text("REDIS_URL") or _broker_url()
 MODELYARD_PUBLISHER = "core.outbox.publish_nowhere" if TESTING else "core.tasks.publish"
 MODELYARD_BACKEND = env.text("MODELYARD_BACKEND", "compute.local.backend")
+#: worker processes of this host, as the supervisor starts them
+MODELYARD_WORKER_PROCESSES = Size.read(dict(os.environ)).worker_processes
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True

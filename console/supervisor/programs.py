@@ -28,7 +28,8 @@ class Size:
 
     web_processes: int = 2
     web_threads: int = 16
-    worker_processes: int = 2
+    #: of three one stays free of any one account, and two look at what one account has
+    worker_processes: int = 3
 
     @classmethod
     def read(cls, variables: dict[str, str]) -> "Size":

@@ -4,7 +4,7 @@ from core.models.audit import AuditRecord
 from core.models.event import Event
 from core.models.idempotency import IdempotencyRecord
 from core.models.installation import Installation
-from core.models.outbox import Lease, OutboxMessage
+from core.models.outbox import Lease, OutboxMessage, Turn
 from core.models.quota import Quota
 from core.models.resource import Resource
 
@@ -17,4 +17,5 @@ __all__ = [
     "OutboxMessage",
     "Quota",
     "Resource",
+    "Turn",
 ]

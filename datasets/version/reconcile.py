@@ -67,7 +67,7 @@ class Progress:
         return min(100, 100 * self.read // max(1, self._version.size))
 
 
-@reconcile.reconciler(DatasetVersion)
+@reconcile.reconciler(DatasetVersion, long=True)
 def look(version: DatasetVersion) -> float | None:
     """Creating -> Validating -> Ready or Invalid; Error where the bytes could not be read."""
     system = actors.system("reconciler")

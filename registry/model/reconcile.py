@@ -13,7 +13,7 @@ from registry.package import Opener, inspect_bounded
 from storage.blob import services as blobs
 
 
-@reconciler(Model)
+@reconciler(Model, long=True)
 def reconcile(model: Model) -> float | None:
     """Check a model that is being published; settled ones are left alone."""
     if model.phase != Model.Phase.PUBLISHING:

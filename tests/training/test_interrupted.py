@@ -51,6 +51,9 @@ class Seen:
     def launch(self, spec: Any) -> None:
         self.launched.append(spec.attempt)
 
+    def disk_held(self, attempt: str) -> int:
+        return 0
+
     def probed(self, attempt: str) -> Probed:
         return self.answers
 
