@@ -102,6 +102,40 @@ class NamedForm(ResourceForm):
     description = forms.CharField(label=_("Description"), max_length=255, required=False)
 
 
+class Choices(forms.MultipleChoiceField):
+    """Several of a list, at most ``max_length``, counted before any is looked up."""
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_length = max_length
+
+    def to_python(self, value: Any) -> list[str]:
+        """The chosen values. Raises ValidationError."""
+        refuse_more(value, self.max_length)
+        return super().to_python(value)
+
+
+class ModelChoices(forms.ModelMultipleChoiceField):
+    """Several rows, at most ``max_length``, counted before any is looked up."""
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_length = max_length
+
+    def clean(self, value: Any) -> Any:
+        """The chosen rows. Raises ValidationError."""
+        refuse_more(value, self.max_length)
+        return super().clean(value)
+
+
+def refuse_more(value: Any, most: int) -> None:
+    """Raise ValidationError for a list of more than ``most`` values."""
+    if isinstance(value, list | tuple) and len(value) > most:
+        raise forms.ValidationError(
+            _("Choose at most %(most)s."), params={"most": most}, code="TOO_MANY"
+        )
+
+
 class ResourceChoiceField(forms.ModelChoiceField):
     """A choice among rows that the actor may use for ``verb``; another account's is no choice."""
 

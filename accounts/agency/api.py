@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from accounts.agency.models import Agency
 from accounts.policy.services import attachments
+from console.api.fields import Items, Tags
 from console.api.viewsets import ResourceSerializer, ResourceViewSet
 
 
@@ -29,13 +30,11 @@ class AgencyInput(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=64, required=False)
     description = serializers.CharField(max_length=255, required=False, allow_blank=True)
-    tags = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    tags = Tags(required=False)
     duration = serializers.ChoiceField(choices=Agency.Duration.choices, required=False)
     days = serializers.IntegerField(min_value=1, max_value=365, required=False, allow_null=True)
     grantee = serializers.UUIDField(required=False, allow_null=True)
-    policies = serializers.ListField(
-        child=serializers.CharField(max_length=64), required=False, max_length=20
-    )
+    policies = Items(child=serializers.CharField(max_length=64), required=False, max_length=20)
 
 
 class AgencyUpdate(AgencyInput):

@@ -11,7 +11,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.agency.models import MAX_DAYS, Agency
 from accounts.policy.services import choices
 from accounts.user.models import User
-from console.forms import Fieldset, NamedForm, ResourceChoiceField
+from console.forms import Choices, Fieldset, NamedForm, ResourceChoiceField
 from core.models.resource import validate_name
 
 
@@ -76,7 +76,8 @@ class AgencyForm(AgencyEditForm):
         required=False,
         help_text=_("Empty: modelarts_agency_ with the user's name and random letters."),
     )
-    policies = forms.MultipleChoiceField(
+    policies = Choices(
+        max_length=20,
         label=_("Policies"),
         required=False,
         widget=forms.CheckboxSelectMultiple,

@@ -17,6 +17,7 @@ from accounts.policy.models import PolicyAttachment
 from accounts.policy.system import system_policies
 from accounts.token.api import actor_of_request
 from accounts.user.models import User
+from console.api.fields import Document
 from console.api.viewsets import ResourceInput, ResourceSerializer, ResourceViewSet
 from core.actor import Actor
 from core.errors import ValidationFailed
@@ -31,7 +32,7 @@ class PolicySerializer(ResourceSerializer):
 
 
 class PolicyInput(ResourceInput):
-    document = serializers.JSONField()
+    document = Document(bounded_by="accounts.engine.validate")
 
     def validate_document(self, value: Any) -> Any:
         if not isinstance(value, dict | str):

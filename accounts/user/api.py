@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.user.models import User
+from console.api.fields import Items
 from console.api.viewsets import ResourceInput, ResourceSerializer, ResourceViewSet
 
 
@@ -25,12 +26,12 @@ class UserMade(UserSerializer):
 
 
 class UserInput(ResourceInput):
-    email = serializers.EmailField(required=False, allow_blank=True)
-    groups = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=20)
+    email = serializers.EmailField(required=False, allow_blank=True, max_length=254)
+    groups = Items(child=serializers.UUIDField(), required=False, max_length=20)
 
 
 class UserUpdate(ResourceInput):
-    email = serializers.EmailField(required=False, allow_blank=True)
+    email = serializers.EmailField(required=False, allow_blank=True, max_length=254)
 
 
 class UserViewSet(ResourceViewSet):

@@ -8,20 +8,21 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.group.models import Group
-from console.forms import Fieldset, NamedForm
+from console.forms import Fieldset, ModelChoices, NamedForm
 from core import access
 
 
 class UserEditForm(NamedForm):
     """Name, text, e-mail."""
 
-    email = forms.EmailField(label=_("E-mail"), required=False)
+    email = forms.EmailField(label=_("E-mail"), required=False, max_length=254)
 
 
 class UserForm(UserEditForm):
     """A new user. Nobody chooses the password: a temporary one is shown after creating."""
 
-    groups = forms.ModelMultipleChoiceField(
+    groups = ModelChoices(
+        max_length=20,
         queryset=Group._base_manager.none(),
         label=_("Groups"),
         required=False,

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.api.errors import problems_of
+from console.api.fields import Tags
 from console.api.idempotency import idempotent
 from console.filters import filterset_class
 from console.pages.list import branches
@@ -250,4 +251,4 @@ class ResourceInput(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=64)
     description = serializers.CharField(max_length=255, required=False, allow_blank=True)
-    tags = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    tags = Tags(required=False)

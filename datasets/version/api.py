@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.api.fields import Tags
 from console.api.viewsets import ResourceViewSet, StatefulSerializer
 from datasets import queries
 from storage.object import transfer
@@ -61,7 +62,7 @@ class VersionUpdate(serializers.Serializer[Any]):
     """What may change of a version."""
 
     description = serializers.CharField(max_length=255, required=False, allow_blank=True)
-    tags = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    tags = Tags(required=False)
 
 
 class VersionViewSet(ResourceViewSet):

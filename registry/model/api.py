@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.api.fields import Tags
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
 from core import access
 from core.actor import Actor
@@ -51,7 +52,7 @@ class ModelChange(serializers.Serializer[Any]):
     """What may change."""
 
     description = serializers.CharField(max_length=255, required=False, allow_blank=True)
-    tags = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    tags = Tags(required=False)
 
 
 class ModelViewSet(ResourceViewSet):

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from compute.api import LogMarkSerializer
+from console.api.fields import Tags
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
 from core import access, printed
 from core.errors import ValidationFailed
@@ -81,7 +82,7 @@ class ServiceChange(serializers.Serializer[Any]):
     """What may change."""
 
     description = serializers.CharField(max_length=255, required=False, allow_blank=True)
-    tags = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    tags = Tags(required=False)
     replicas = serializers.IntegerField(min_value=1, max_value=MAX_REPLICAS, required=False)
 
 

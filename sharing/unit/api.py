@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from console.api.fields import Items, Pairs
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
 from core import services
 from core.actor import Actor
@@ -17,6 +18,10 @@ from sharing import words
 from sharing.permission import catalog
 from sharing.unit import impact
 from sharing.unit.models import ShareUnit, UnitPrincipal
+from sharing.unit.plan import MAX_PRINCIPALS, MAX_RESOURCES
+
+#: types of a unit with a permission each; fewer can be shared
+MAX_TYPES = 20
 
 
 class ItemField(serializers.Serializer[Any]):
@@ -32,14 +37,18 @@ class UnitInput(ResourceInput):
     name = serializers.CharField(max_length=50)
     region = serializers.CharField(max_length=32, required=False)
     valid_until = serializers.DateTimeField(required=False, allow_null=True)
-    resources = ItemField(many=True)
-    permissions = serializers.DictField(
-        child=serializers.CharField(max_length=64),
+    resources: Any = serializers.ListSerializer(child=ItemField(), max_length=MAX_RESOURCES)
+    permissions = Pairs(
+        max_length=MAX_TYPES,
+        longest=64,
         required=False,
         help_text="Resource type -> name of a share permission; the type's default where absent.",
     )
-    principals = serializers.ListField(
-        child=serializers.CharField(max_length=32), required=False, help_text="Account ids."
+    principals = Items(
+        child=serializers.CharField(max_length=32),
+        max_length=MAX_PRINCIPALS,
+        required=False,
+        help_text="Account ids.",
     )
 
 
@@ -48,11 +57,11 @@ class UnitChanges(ResourceInput):
 
     name = serializers.CharField(max_length=50)
     valid_until = serializers.DateTimeField(allow_null=True)
-    add_resources = ItemField(many=True)
-    remove_resources = ItemField(many=True)
-    permissions = serializers.DictField(child=serializers.CharField(max_length=64))
-    add_principals = serializers.ListField(child=serializers.CharField(max_length=32))
-    remove_principals = serializers.ListField(child=serializers.CharField(max_length=32))
+    add_resources: Any = serializers.ListSerializer(child=ItemField(), max_length=MAX_RESOURCES)
+    remove_resources: Any = serializers.ListSerializer(child=ItemField(), max_length=MAX_RESOURCES)
+    permissions = Pairs(max_length=MAX_TYPES, longest=64)
+    add_principals = Items(child=serializers.CharField(max_length=32), max_length=MAX_PRINCIPALS)
+    remove_principals = Items(child=serializers.CharField(max_length=32), max_length=MAX_PRINCIPALS)
 
 
 class RightSerializer(serializers.Serializer[Any]):

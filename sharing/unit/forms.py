@@ -13,12 +13,12 @@ from django.core import signing
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from console.forms import Fieldset, ResourceForm
+from console.forms import Choices, Fieldset, ResourceForm
 from core import registry
 from sharing import grants, words
 from sharing.permission import catalog
 from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource, validate_unit_name
-from sharing.unit.plan import GONE
+from sharing.unit.plan import GONE, MAX_RESOURCES
 
 CHOICES = 200  # rows of one type that the form offers, newest first
 _SEPARATORS = re.compile(r"[\s,;，；、]+")
@@ -42,8 +42,11 @@ class UnitForm(ResourceForm):
         help_text=_("1 to 50 letters, digits, Chinese characters, “.”, “_” or “-”."),
     )
     description = forms.CharField(label=_("Description"), max_length=255, required=False)
-    resources = forms.MultipleChoiceField(
-        label=_("Resources"), widget=forms.CheckboxSelectMultiple, required=False
+    resources = Choices(
+        max_length=MAX_RESOURCES,
+        label=_("Resources"),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     principals = forms.CharField(
         label=_("Account ids"),

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from console.api.fields import Tags
 from console.api.viewsets import ResourceSerializer, ResourceViewSet
 from core import services
 from core.errors import NotFound
@@ -22,7 +23,7 @@ class BucketInput(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=63)
     description = serializers.CharField(max_length=255, required=False, allow_blank=True)
-    tags = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    tags = Tags(required=False)
 
 
 class BucketViewSet(ResourceViewSet):

@@ -11,10 +11,12 @@ from rest_framework.response import Response
 
 from compute.api import LogMarkSerializer
 from compute.catalog.flavors import DEFAULT_FLAVOR
+from console.api.fields import Pairs, Tags
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
 from core import access
 from core.errors import ValidationFailed
 from training.job import metrics, services
+from training.job.checks import MAX_INPUTS, MAX_OUTPUTS, MAX_PAIRS, MAX_VALUE
 
 
 class PlaceSerializer(serializers.Serializer[Any]):
@@ -62,14 +64,10 @@ class JobInput(ResourceInput):
     engine = serializers.CharField(max_length=64)
     flavor = serializers.CharField(max_length=64, required=False, default=DEFAULT_FLAVOR)
     pool = serializers.CharField(max_length=64, required=False, default="public")
-    inputs = PlaceSerializer(many=True, required=False)
-    outputs = PlaceSerializer(many=True)
-    hyperparameters = serializers.DictField(
-        child=serializers.CharField(allow_blank=True), required=False
-    )
-    environment = serializers.DictField(
-        child=serializers.CharField(allow_blank=True), required=False
-    )
+    inputs = PlaceSerializer(many=True, required=False, max_length=MAX_INPUTS)
+    outputs = PlaceSerializer(many=True, max_length=MAX_OUTPUTS)
+    hyperparameters = Pairs(max_length=MAX_PAIRS, longest=MAX_VALUE, required=False)
+    environment = Pairs(max_length=MAX_PAIRS, longest=MAX_VALUE, required=False)
     max_duration = serializers.IntegerField(min_value=10, max_value=30 * 86400, required=False)
     priority = serializers.IntegerField(min_value=1, max_value=3, required=False)
 
@@ -78,7 +76,7 @@ class JobChange(serializers.Serializer[Any]):
     """What may change after a job was accepted."""
 
     description = serializers.CharField(max_length=255, required=False, allow_blank=True)
-    tags = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    tags = Tags(required=False)
     priority = serializers.IntegerField(min_value=1, max_value=3, required=False)
 
 

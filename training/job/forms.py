@@ -19,6 +19,12 @@ from storage.bucket.models import Bucket
 OBS = re.compile(r"^(?:obs://)?(?P<bucket>[^/\s]+)/?(?P<prefix>.*)$")
 
 
+def refuse_longer(value: Any, most: int | None) -> None:
+    """Raise ValidationError for a text of more than ``most`` characters, before it is read."""
+    if most is not None and len(str(value or "")) > most:
+        raise ValidationError(_("At most %(most)s characters."), params={"most": most})
+
+
 class PairsField(forms.CharField):
     """Lines of ``name=value`` as a dict."""
 
@@ -26,10 +32,11 @@ class PairsField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("required", False)
-        super().__init__(**kwargs)
+        super().__init__(max_length=128 * 1024, **kwargs)
         self.widget.attrs["rows"] = 4
 
     def to_python(self, value: Any) -> dict[str, str]:
+        refuse_longer(value, self.max_length)
         pairs: dict[str, str] = {}
         for number, line in enumerate(str(value or "").splitlines(), 1):
             if not line.strip():
@@ -59,10 +66,11 @@ class PlacesField(forms.CharField):
     widget = forms.Textarea
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(max_length=32 * 1024, **kwargs)
         self.widget.attrs["rows"] = 2
 
     def to_python(self, value: Any) -> list[dict[str, str]]:
+        refuse_longer(value, self.max_length)
         places = []
         for number, line in enumerate(str(value or "").splitlines(), 1):
             if not line.strip():
