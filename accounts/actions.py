@@ -39,6 +39,7 @@ OPERATOR_ONLY = frozenset(
         "iam:accounts:suspendaccount",
         "iam:quotas:updatequotas",
         "modelarts:slot:free",
+        "modelarts:backup:list",
     }
 )
 
@@ -68,6 +69,11 @@ def register() -> None:
             engine.Action(
                 "modelarts:slot:free",
                 "See and free capacity that is held back. Operator's main account only.",
+                scope="project",
+            ),
+            engine.Action(
+                "modelarts:backup:list",
+                "See the backups of this installation. Operator's main account only.",
                 scope="project",
             ),
         ]

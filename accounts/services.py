@@ -10,9 +10,11 @@ from accounts.actors import actor_of
 from accounts.agency.models import Agency
 from accounts.agency.services import agency_for, on_behalf, preflight
 from accounts.facts import remembered
+from accounts.session.services import end_everybody as end_all_sessions
 from accounts.token.services import (
     authenticate_bearer,
     issue_credential,
+    revoke_all_credentials,
     revoke_credential,
     revoke_credentials,
 )
@@ -24,12 +26,14 @@ __all__ = [
     "agency_for",
     "agency_of",
     "authenticate_bearer",
+    "end_all_sessions",
     "issue_credential",
     "issue_for",
     "on_behalf",
     "preflight",
     "project_id",
     "remembered",
+    "revoke_all_credentials",
     "revoke_credential",
     "revoke_credentials",
     "user_of",

@@ -8,7 +8,17 @@ from django.utils.module_loading import module_has_submodule
 
 from console import router
 
-ROOMS = ["accounts", "sharing", "storage", "compute", "datasets", "registry", "training", "serving"]
+ROOMS = [
+    "accounts",
+    "sharing",
+    "storage",
+    "compute",
+    "datasets",
+    "registry",
+    "training",
+    "serving",
+    "ops",
+]
 
 
 def room_urls() -> list:

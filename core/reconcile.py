@@ -115,6 +115,12 @@ def release_left() -> None:
             _unreleased.remove((key, holder))
 
 
+def forget_leases() -> None:
+    """Give back the leases of everybody: after a restore their holders are another
+    installation's."""
+    Lease.objects.all().delete()
+
+
 def _acquire(key: str, holder: str, account: str) -> bool:
     now = timezone.now()
     until = now + dt.timedelta(seconds=LEASE_SECONDS)

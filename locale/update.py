@@ -29,6 +29,7 @@ ROOMS = (
     "core",
     "datasets",
     "demo",
+    "ops",
     "registry",
     "serving",
     "sharing",

@@ -105,6 +105,13 @@ def end_all(user: User, *, but: str | None = None) -> int:
     return len(keys)
 
 
+def end_everybody() -> int:
+    """End every session of every user; returns how many."""
+    keys = list(SignInSession.objects.values_list("session_key", flat=True))
+    _drop(keys)
+    return len(keys)
+
+
 def _drop(keys: list[str]) -> None:
     store = import_module(settings.SESSION_ENGINE).SessionStore
     for key in keys:

@@ -188,6 +188,12 @@ def revoke_credentials(bound_to: str) -> int:
     return rows.update(revoked_at=timezone.now())
 
 
+def revoke_all_credentials() -> int:
+    """End every background credential; returns how many were in force. Users' tokens stay."""
+    rows = ApiToken.objects.filter(kind=ApiToken.Kind.CREDENTIAL, revoked_at=None)
+    return rows.update(revoked_at=timezone.now())
+
+
 def revoke_credential(text: str) -> bool:
     """End the one credential whose text this is; whether it was in force until now."""
     prefix = text.strip()[3 : 3 + PREFIX_LENGTH]

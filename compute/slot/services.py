@@ -86,6 +86,11 @@ def release(attempt: uuid.UUID) -> None:
     Slot.objects.filter(attempt=attempt, dirty=False).delete()
 
 
+def forget_all() -> None:
+    """Give back everything, also what is held back: after a restore no slot has a process here."""
+    Slot.objects.all().delete()
+
+
 def mark_dirty(attempt: uuid.UUID) -> None:
     """Keep the capacity out of use: something of this attempt would not go away."""
     Slot.objects.filter(attempt=attempt).update(dirty=True)

@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "registry",
     "training",
     "serving",
+    "ops",
     "console",
     "core",
 ]
@@ -268,6 +269,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": Every(60.0),
         "options": {"expires": 120},
     },
+    "backup": {"task": "ops.backup", "schedule": Every(300.0), "options": {"expires": 300}},
 }
 
 # -- API
@@ -343,3 +345,10 @@ MODELYARD_POOL_MEMORY = env.size("MODELYARD_POOL_MEMORY", 0)
 MODELYARD_POOL_DISK = env.size("MODELYARD_POOL_DISK", 0)
 #: bytes of disk left to the platform itself; 0: 5 % of the file system, 128 MiB to 5 GiB
 MODELYARD_DISK_RESERVE = env.size("MODELYARD_DISK_RESERVE", 0)
+
+#: where planned backups go, unset for none; the pause between two, how many stay, to which keys
+MODELYARD_BACKUP_DIR = env.text("MODELYARD_BACKUP_DIR")
+MODELYARD_BACKUP_EVERY = env.integer("MODELYARD_BACKUP_EVERY", default=12, minimum=1)  # hours
+MODELYARD_BACKUP_KEEP = env.integer("MODELYARD_BACKUP_KEEP", default=14, minimum=1)
+MODELYARD_BACKUP_LOGS = env.boolean("MODELYARD_BACKUP_LOGS", default=False)
+MODELYARD_BACKUP_ENCRYPT = [k for k in env.text("MODELYARD_BACKUP_ENCRYPT").split(",") if k]

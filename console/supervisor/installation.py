@@ -32,6 +32,11 @@ def start(options: argparse.Namespace, reporter: Reporter) -> int:
     NoDatabase with a sentence for the terminal.
     """
     layout = Layout(var_folder(options))
+    if layout.restoring.exists():
+        raise Unusable(
+            f"A restore into {layout.var} has not ended. Wait for it; if it was cut off, give the"
+            " same command again: manage.py restore ..."
+        )
     layout.make()
     with lock.Lock(layout.lock), belonging.hold(options, layout) as held:
         for name in lock.sweep(layout.state, layout.var, held.identity):

@@ -41,6 +41,11 @@ class Layout:
         """SQLite's file when DATABASE_URL is unset, as console.settings.database names it."""
         return self.var / "modelyard.sqlite3"
 
+    @property
+    def restoring(self) -> Path:
+        """There while `manage.py restore` fills the folder, or after it was cut off."""
+        return self.var / "restoring.json"
+
     def stamp(self, name: str) -> Path:
         return self.run / f"{name}.stamp"
 

@@ -92,9 +92,9 @@ def sweep(*, anyway: bool = False) -> Swept:
         done.refused = "database and stores do not belong together; see the log"
         return done
     _trash(done)
-    if keep.wanted():
-        return done  # a backup runs: another sweep takes them
     seen = _look()
+    if keep.wanted():  # asked after the look: the copy of a backup may hold rows that are gone now
+        return done  # another sweep takes them
     done.refused = "" if anyway else seen.refusal()
     installation.note_refusal(done.refused)
     if done.refused:
@@ -104,7 +104,7 @@ def sweep(*, anyway: bool = False) -> Swept:
         store().trash(one.name)
         done.trashed += 1
     for blob_id in seen.free:
-        if remove_row(blob_id):
+        if remove_row(blob_id) and not keep.wanted():
             store().trash(blob_id.hex)
             done.trashed += 1
     done.partial = store().sweep_partial(PARTIAL_AGE)

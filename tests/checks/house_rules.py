@@ -18,6 +18,7 @@ ROOMS = (
     "console",
     "core",
     "datasets",
+    "ops",
     "registry",
     "serving",
     "sharing",

@@ -69,6 +69,7 @@ class TestRules:
             "console",
             "core",
             "datasets",
+            "ops",
             "registry",
             "serving",
             "sharing",

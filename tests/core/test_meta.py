@@ -28,6 +28,7 @@ ROOMS = (
     "registry",
     "training",
     "serving",
+    "ops",
 )
 #: routes that are neither a Page nor an API view, each with its reason
 FOREIGN = {"i18n/setlang/": "Django's own language switch: a preference, CSRF-protected"}
@@ -125,6 +126,7 @@ def test_every_task_is_known() -> None:
         "storage.sweep": "nothing",
         "compute.sweep": "nothing",
         "accounts.forget": "nothing",
+        "ops.backup": "nothing",
     }
     assert ours == set(expected)
 

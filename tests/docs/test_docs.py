@@ -23,7 +23,7 @@ from tests.docs.markdown import ROOT, Page, pages
 PAGES = pages()
 ROOMS = (
     "accounts", "benchmarks", "compute", "console", "core", "datasets", "demo", "docs", "locale",
-    "registry", "samples", "serving", "sharing", "static", "storage", "templates", "tests",
+    "ops", "registry", "samples", "serving", "sharing", "static", "storage", "templates", "tests",
     "training",
 )  # fmt: skip
 FILE = re.compile(rf"^(?:\.\./)*(?:{'|'.join(ROOMS)})/[\w./*{{}},-]*$")

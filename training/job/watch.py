@@ -45,6 +45,7 @@ NEXT = {
     "OOM_GPU": _("Use a smaller batch, or accumulate gradients over more steps."),
     "QUEUE_TIMEOUT": _("Choose a smaller flavor, or wait until others have ended; then rerun."),
     "NODE_LOST": _("Rerun the job; the operator looks at the host meanwhile."),
+    "RESTORED": _("Look whether its outputs are in the bucket; if not, rerun the job."),
     "LAUNCH_FAILED": _("Rerun the job; the operator finds the cause in the worker's log."),
     "RUNNER_ERROR": _("A fault of the platform: tell the operator the job's id."),
     "TERMINATE_FAILED": _("The operator checks the host; then rerun the job."),

@@ -1,0 +1,1 @@
+"""What keeps an installation safe beyond its processes: backup and restore."""
