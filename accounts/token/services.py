@@ -14,7 +14,7 @@ import string
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import facts
@@ -22,6 +22,7 @@ from accounts.actors import user_id_of
 from accounts.agency.models import Agency
 from accounts.facts import AccountFacts
 from accounts.hold import by_token
+from accounts.token import uses
 from accounts.token.models import ApiToken
 from accounts.user.models import User
 from core import access, audit
@@ -42,8 +43,6 @@ DEFAULT_LIFETIME = dt.timedelta(days=90)
 MAX_LIFETIME = dt.timedelta(days=365)
 MAX_CREDENTIAL = dt.timedelta(hours=12)
 MAX_TOKENS = 20  # in force at a time, per user
-#: "last used" is a help for people; one write a minute is enough for that
-USE_NOTED_EVERY = dt.timedelta(seconds=60)
 _LETTERS = string.ascii_letters + string.digits
 
 
@@ -231,10 +230,8 @@ def authenticate_bearer(
     if not (user_active and active):
         raise _refused()
     facts.note(AccountFacts(account_id, account_name, epoch, active, strict, is_operator))
-    if last_used_at is None or now - last_used_at > USE_NOTED_EVERY:
-        ApiToken.objects.filter(
-            Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY), pk=pk
-        ).update(last_used_at=now, last_used_ip=ip[:45])
+    if last_used_at is None or now - last_used_at > uses.EVERY:
+        uses.note(pk, now, ip)
     return Actor(
         kind="user",
         account_id=account_id,

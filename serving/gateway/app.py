@@ -30,6 +30,7 @@ NOT_ROUTED = "-"
 # CONNECT asks for a tunnel, and TRACE to hear the headers again that a proxy added.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MAX_HEADERS = 64 * 1024
+CLIENT_GONE = 499
 
 
 def create_app(resolver: Resolver, sink: Sink, settings: Settings | None = None) -> Gateway:
@@ -109,13 +110,13 @@ class Gateway:
             exchange.right = Right(
                 lambda: self._authorize(service_id, scope, request_id), self._settings.ask_again
             )
-            self._enter(target)
+            entered = self._enter(target)
             try:
                 await self._forwarder.forward(
                     target, (match[2] or b"/").decode("latin-1"), scope, receive, exchange
                 )
             finally:
-                self._leave(service_id)
+                self._leave(entered)
         except GatewayError as error:
             await exchange.fail(error)
         except Exception:
@@ -168,21 +169,40 @@ class Gateway:
         client = scope.get("client")
         return str(client[0])[:45] if client else ""
 
-    def _enter(self, target: Target) -> None:
-        if target.max_active and self._active[target.service_id] >= target.max_active:
-            raise GatewayError(
-                429,
-                "TOO_MANY_REQUESTS",
-                f"{target.max_active} requests of this service are under way, its limit. "
-                "Try again in a moment or ask for more instances.",
-                headers={"retry-after": "1"},
-            )
-        self._active[target.service_id] += 1
+    def _enter(self, target: Target) -> list[str]:
+        """Count a request of this service and this caller; give the result to ``_leave``."""
+        bounds = (
+            (
+                f"service {target.service_id}",
+                target.max_active or self._settings.max_active_service,
+                "of this service",
+                "ask for more instances",
+            ),
+            (
+                f"caller {target.caller}",
+                self._settings.max_active_caller,
+                "of your account",
+                "wait for the answers to those",
+            ),
+        )
+        for key, limit, whose, instead in bounds:
+            if self._active[key] >= limit:
+                raise GatewayError(
+                    429,
+                    "TOO_MANY_REQUESTS",
+                    f"{limit} requests {whose} are under way, its limit. "
+                    f"Try again in a moment or {instead}.",
+                    headers={"retry-after": "1"},
+                )
+        keys = [key for key, *_rest in bounds]
+        self._active.update(keys)
+        return keys
 
-    def _leave(self, service_id: str) -> None:
-        self._active[service_id] -= 1
-        if not self._active[service_id]:
-            del self._active[service_id]
+    def _leave(self, keys: list[str]) -> None:
+        for key in keys:
+            self._active[key] -= 1
+            if not self._active[key]:
+                del self._active[key]
 
 
 class Right:
@@ -238,8 +258,11 @@ class Exchange:
         """Answer with the uniform error, or cut an answer that has begun.
 
         Raises GatewayError in the second case: the server then closes the connection, and the
-        caller sees an incomplete answer and not a short one.
+        caller sees an incomplete answer and not a short one. A caller who left is told nothing.
         """
+        if error.status == CLIENT_GONE:
+            self.status = error.status
+            return
         if self.started:
             self.status = error.status
             logger.warning("Request %s broke off: %s", self.request_id, error.message)

@@ -12,8 +12,10 @@ from yarl import URL
 
 from . import headers as header_rules
 from .balance import Balancer
+from .connection import BadAnswer
 from .errors import GatewayError
 from .pools import Pools
+from .presence import Presence
 from .protocol import MIB, Instance, Target, is_answer
 
 if TYPE_CHECKING:
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Answers up to this size are passed on in one piece, larger ones as a stream.
-MAX_WHOLE_ANSWER = MIB
+# Answers up to this size are passed on in one piece, larger ones as a stream. A caller who reads
+# slowly makes the gateway keep as much.
+MAX_WHOLE_ANSWER = MIB // 4
+# Pieces smaller than this are passed on at most so often, in seconds, and together.
+SMALL_PIECE, SMALL_EVERY = 1024, 0.002
 MAX_DISCARDED = 64 * MIB
 DISCARD_SECONDS = 5.0
 
@@ -43,6 +48,7 @@ class RequestBody:
         self.streamed = False
         self.failure: GatewayError | None = None
         self._released = asyncio.Event()
+        self._read = asyncio.Event()
 
     async def begin(self) -> None:
         """Read the first piece; most predictions fit in it and need no stream."""
@@ -96,10 +102,13 @@ class RequestBody:
         except TimeoutError:
             return
 
-    async def caller_gone(self) -> None:
-        """Return when the caller has closed the connection; waits for the body's end first."""
+    async def caller_gone(self) -> GatewayError:
+        """Return when the caller has closed the connection. While the body is read its reader
+        notices it; from its end on nothing else comes."""
+        await self._read.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        return GatewayError(499, "CLIENT_GONE", "The caller left before the answer was complete.")
 
     async def _piece(self) -> bytes:
         message = await self._receive()
@@ -109,7 +118,9 @@ class RequestBody:
         self._exchange.bytes_in += len(piece)
         if self._exchange.bytes_in > self._limit:
             raise self._too_large()
-        self.complete = not message.get("more_body", False)
+        if not message.get("more_body", False):
+            self.complete = True
+            self._read.set()
         return piece
 
     def _too_large(self) -> GatewayError:
@@ -145,7 +156,9 @@ class Forwarder:
         )
         url = _url(path, scope["query_string"])
         try:
-            await self._within(target, instance, url, scope, body, exchange)
+            async with Presence() as presence:
+                presence.watch(body.caller_gone())
+                await self._within(target, instance, url, scope, body, exchange, presence)
         except GatewayError as error:
             # Not after 408: that caller sends too slowly to be waited for again.
             if error.status in (413, 502, 503) and not _expects_continue(scope):
@@ -160,12 +173,13 @@ class Forwarder:
         scope: dict[str, Any],
         body: RequestBody,
         exchange: Exchange,
+        presence: Presence,
     ) -> None:
         try:
             async with asyncio.timeout(target.timeout) as limit:
                 await body.begin()
                 try:
-                    await self._try(instance, target, url, scope, body, exchange, limit)
+                    await self._try(instance, target, url, scope, body, exchange, presence, limit)
                 except NOT_TAKEN:
                     self._balancer.refused(instance)
                     other = self._balancer.choose(
@@ -175,12 +189,15 @@ class Forwarder:
                     if other is None or body.streamed:
                         raise _nobody() from None
                     try:
-                        await self._try(other, target, url, scope, body, exchange, limit)
+                        await self._try(other, target, url, scope, body, exchange, presence, limit)
                     except NOT_TAKEN:
                         self._balancer.refused(other)
                         raise _nobody() from None
         except TimeoutError:
             raise _late(target, body) from None
+        except (BadAnswer, aiohttp.ClientResponseError) as error:
+            why = str(error) if isinstance(error, BadAnswer) else "it is not HTTP"
+            raise _bad_answer(f"gave no answer that can be passed on: {why}", body) from None
         except aiohttp.ClientError as error:
             if body.failure is not None:
                 raise body.failure from None
@@ -201,10 +218,11 @@ class Forwarder:
         scope: dict[str, Any],
         body: RequestBody,
         exchange: Exchange,
+        presence: Presence,
         limit: asyncio.Timeout,
     ) -> None:
         exchange.revision = instance.revision
-        session = self._pools.acquire(instance.socket_path)
+        session = self._pools.acquire(instance.socket_path, target.owner)
         whole = body.complete
         length = len(body.first) if whole else body.declared
         if whole and not length and body.declared is None:
@@ -221,7 +239,7 @@ class Forwarder:
             ) as answer:
                 # The limit is for the beginning of an answer; a stream may go on for hours.
                 limit.reschedule(None)
-                await self._answer(answer, target, body, exchange)
+                await self._answer(answer, target, body, exchange, presence)
         finally:
             self._pools.release(instance.socket_path)
 
@@ -231,15 +249,12 @@ class Forwarder:
         target: Target,
         body: RequestBody,
         exchange: Exchange,
+        presence: Presence,
     ) -> None:
         if not is_answer(answer.status):
             answer.close()
-            raise GatewayError(
-                502,
-                "BAD_ANSWER",
-                f"The model's program answered with status {answer.status}, "
-                "which is no answer to a request. Its author has to mend it.",
-                close=not body.complete,
+            raise _bad_answer(
+                f"answered with status {answer.status}, which is no answer to a request", body
             )
         lines = header_rules.for_caller(answer.raw_headers, exchange.request_id)
         if not body.complete:
@@ -253,52 +268,30 @@ class Forwarder:
             await exchange.start(answer.status, lines)
             await exchange.body(content, more=False)
             return
+        if exchange.right is not None:
+            presence.watch(exchange.right.ended())
         await exchange.start(answer.status, lines)
-        await self._stream(answer, target, body, exchange)
+        await self._stream(answer, target, exchange)
 
     async def _stream(
-        self,
-        answer: aiohttp.ClientResponse,
-        target: Target,
-        body: RequestBody,
-        exchange: Exchange,
+        self, answer: aiohttp.ClientResponse, target: Target, exchange: Exchange
     ) -> None:
-        """Pass pieces on as they come; stop the instance's work when the caller leaves or his
-        right ends."""
-        # While the body is still being forwarded its reader notices that the caller left.
-        gone = asyncio.ensure_future(body.caller_gone()) if body.complete else None
-        ended = asyncio.ensure_future(exchange.right.ended()) if exchange.right else None
-        watched = {one for one in (gone, ended) if one}
+        """Pass pieces on as they come, small ones together."""
         try:
             while True:
-                piece = asyncio.ensure_future(answer.content.readany())
-                await asyncio.wait(
-                    {piece, *watched},
-                    timeout=target.idle_timeout,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if ended and ended.done():
-                    piece.cancel()
-                    answer.close()
-                    raise ended.result()
-                if not piece.done():
-                    piece.cancel()
-                    answer.close()
-                    if gone and gone.done():
-                        exchange.status = 499
-                        return
-                    raise GatewayError(
-                        504,
-                        "STREAM_TIMEOUT",
-                        f"The model sent nothing for {target.idle_timeout:g} s.",
-                    )
-                data = piece.result()
+                async with asyncio.timeout(target.idle_timeout):
+                    data = await answer.content.readany()
                 await exchange.body(data, more=bool(data))
                 if not data:
                     return
-        finally:
-            for one in watched:
-                one.cancel()
+                if len(data) < SMALL_PIECE:
+                    await asyncio.sleep(SMALL_EVERY)
+        except TimeoutError:
+            raise GatewayError(
+                504,
+                "STREAM_TIMEOUT",
+                f"The model sent nothing for {target.idle_timeout:g} s.",
+            ) from None
 
 
 def _expects_continue(scope: dict[str, Any]) -> bool:
@@ -311,6 +304,15 @@ def _url(path: str, query: bytes) -> URL:
     if query:
         text += f"?{query.decode('latin-1')}"
     return URL(text, encoded=True)
+
+
+def _bad_answer(what: str, body: RequestBody) -> GatewayError:
+    return GatewayError(
+        502,
+        "BAD_ANSWER",
+        f"The model's program {what}. Its author has to mend it.",
+        close=not body.complete,
+    )
 
 
 def _nobody() -> GatewayError:

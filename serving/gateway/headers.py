@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
@@ -43,6 +44,8 @@ RESPONSE_KEPT = frozenset(
         b"x-model",
     }
 )
+# A header with one of these could end the line, or means something else to each reader.
+CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 RESPONSE_KEPT_PREFIX = b"x-model-"
 RESPONSE_ADDED = (
     (b"cache-control", b"private, no-store"),
@@ -86,7 +89,9 @@ def for_caller(headers: RawHeaders, request_id: str) -> list[tuple[bytes, bytes]
     kept = [
         (key, value)
         for key, value in lowered
-        if (key in RESPONSE_KEPT or key.startswith(RESPONSE_KEPT_PREFIX)) and key not in dropped
+        if (key in RESPONSE_KEPT or key.startswith(RESPONSE_KEPT_PREFIX))
+        and key not in dropped
+        and not CONTROL.search(value)
     ]
     return [*kept, *RESPONSE_ADDED, (b"x-request-id", request_id.encode())]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import OrderedDict
 from typing import Any
 
@@ -12,11 +13,17 @@ from aiohttp.helpers import ceil_timeout
 
 from compute import sockets
 
+from .connection import InstanceConnection
 from .protocol import Settings
+from .turns import Turns
 
 
 class InstanceConnector(aiohttp.UnixConnector):
     """Connects to an instance's socket and to nothing that the instance put in its place."""
+
+    def __init__(self, *, turns: Turns, owner: str, **given: Any) -> None:
+        super().__init__(**given)
+        self._factory = functools.partial(InstanceConnection, self._loop, turns, owner)
 
     async def _create_connection(
         self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout
@@ -40,14 +47,20 @@ class Pools:
         self._sessions: OrderedDict[str, aiohttp.ClientSession] = OrderedDict()
         self._active: dict[str, int] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._turns = Turns()
 
-    def acquire(self, socket_path: str) -> aiohttp.ClientSession:
-        """The session of ``socket_path``; give it back with ``release``."""
+    def acquire(self, socket_path: str, owner: str) -> aiohttp.ClientSession:
+        """The session of ``socket_path``, where a program of the account ``owner`` answers; give
+        it back with ``release``."""
         session = self._sessions.get(socket_path)
         if session is None:
             session = aiohttp.ClientSession(
                 connector=InstanceConnector(
-                    path=socket_path, limit=0, keepalive_timeout=self._settings.keepalive
+                    turns=self._turns,
+                    owner=owner,
+                    path=socket_path,
+                    limit=0,
+                    keepalive_timeout=self._settings.keepalive,
                 ),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),

@@ -32,8 +32,10 @@ class Target:
     timeout: float = 60.0
     idle_timeout: float = 60.0
     max_body: int = 12 * MIB
-    max_active: int = 0  # requests at once over all instances of this gateway; 0 is no limit
+    max_active: int = 0  # requests at once over all instances; 0 is the gateway's own limit
     headers: Mapping[str, str] = field(default_factory=dict)  # added to the forwarded request
+    owner: str = ""  # the account whose program answers
+    caller: str = ""  # the account that asks
 
 
 @dataclass(frozen=True)
@@ -115,5 +117,8 @@ class Settings:
     # A proxy is in front, and appends the address that it saw to X-Forwarded-For.
     behind_proxy: bool = False
     max_counted_services: int = 10_000
+    # Requests at once of one service, and of all callers of one account.
+    max_active_service: int = 256
+    max_active_caller: int = 512
     # While an answer streams, the resolver is asked this often whether it may go on.
     ask_again: float = 15.0

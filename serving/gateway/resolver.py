@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import datetime as dt
 import functools
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -15,6 +17,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, tran
 
 from accounts.actors import actor_of
 from accounts.facts import remembered
+from accounts.token import uses
 from accounts.token.services import BY_PREFIX, authenticate_bearer, token_question
 from accounts.user.models import User
 from compute import local
@@ -31,6 +34,9 @@ from serving.service.models import Service, Traffic
 log = logging.getLogger("modelyard.gateway")
 
 THREADS = 8
+#: refusals that are put on record while their callers have their answer
+MAX_WAITING = 1000
+WRITE_ATTEMPTS = 5
 MAX_OBJECTS = 1024
 T = TypeVar("T")
 
@@ -52,6 +58,10 @@ class DjangoResolver:
     def __init__(self, in_loop: InLoop | None = None) -> None:
         self._in_loop = in_loop
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolver")
+        # Writes wait here, for each other and for the database's writer; no decision does.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="resolver-writer")
+        self._waiting = 0
+        self._uses: uses.Uses = {}
 
     async def authorize(
         self,
@@ -61,17 +71,22 @@ class DjangoResolver:
         request_id: str,
         source_ip: str,
     ) -> Target | Refusal:
-        def work() -> Target | Refusal:
-            return resolve(service_id, authorization or "", request_id, source_ip)
+        def work() -> tuple[Target | Refusal, list[Callable[[], None]]]:
+            with uses.collected(self._uses), written_later() as later:
+                return resolve(service_id, authorization or "", request_id, source_ip), later
 
         try:
+            found = None
             if self._in_loop is not None:
                 questions = _questions(service_id, authorization or "")
-                answer = await self._in_loop.ask(questions, work)
-                # An error on the way to a decision is a no: only a thread's no is final.
-                if answer is not None and answer is not NOT_FOUND:
-                    return answer
-            return await self._run(work)
+                found = await self._in_loop.ask(questions, work)
+            # An error on the way to a decision is a no: only a thread's no is final.
+            if found is None or found[0] is NOT_FOUND:
+                found = await self._run(work)
+            answer, later = found
+            for write in later:
+                await self._write(write)
+            return answer
         except (DatabaseError, InterfaceError, OSError) as error:
             away = outage.of(error)
             if away is None:
@@ -86,16 +101,67 @@ class DjangoResolver:
             )
 
     async def store(self, batch: Batch) -> None:
-        """Sink of the counters."""
-        await self._run(lambda: store(batch))
+        """Sink of the counters; writes the uses of tokens with them."""
+        noted, self._uses = self._uses, {}
+        written = asyncio.wrap_future(self._writer.submit(_fresh, lambda: store(batch, noted)))
+        await written
+
+    async def _write(self, work: Callable[[], None]) -> None:
+        """Have something written beside. Nothing is dropped: who comes when very much waits, waits
+        with it."""
+        self._waiting += 1
+        future = asyncio.wrap_future(self._writer.submit(_stubborn, work))
+        future.add_done_callback(self._written)
+        if self._waiting > MAX_WAITING:
+            await asyncio.wait([future])
+
+    def _written(self, future: asyncio.Future[None]) -> None:
+        self._waiting -= 1
+        if not future.cancelled() and (error := future.exception()) is not None:
+            log.error("a refusal is not on record: %s", error, exc_info=error)
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _fresh, work)
 
 
+_to_write: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar(
+    "to write", default=None
+)
+
+
+@contextlib.contextmanager
+def written_later() -> Iterator[list[Callable[[], None]]]:
+    """Inside, what a decision writes is put into this list and not written."""
+    later: list[Callable[[], None]] = []
+    before = _to_write.set(later)
+    try:
+        yield later
+    finally:
+        _to_write.reset(before)
+
+
+def _later(write: Callable[[], None]) -> None:
+    later = _to_write.get()
+    if later is None:
+        write()
+    else:
+        later.append(write)
+
+
 def _fresh(work: Callable[[], T]) -> T:
     close_old_connections()
     return work()
+
+
+def _stubborn(work: Callable[[], None]) -> None:
+    """Written although the database is busy or away for a while."""
+    for _attempt in range(WRITE_ATTEMPTS - 1):
+        try:
+            return _fresh(work)
+        except (DatabaseError, InterfaceError) as error:
+            if outage.of(error) is None:
+                raise
+    return _fresh(work)
 
 
 def _questions(service_id: str, authorization: str) -> tuple[Question, ...]:
@@ -159,7 +225,7 @@ def _target(actor: Actor, service_id: str) -> Target | Refusal:
         # Who may not even see it learns nothing: as if it did not exist.
         if not access.decide(actor, "modelarts:service:get", service).allowed:
             return NOT_FOUND
-        audit.record_denial(actor, decision, service)
+        _later(functools.partial(audit.record_denial, actor, decision, service))
         return Refusal(
             403, "ACCESS_DENIED", decision.reason,
             extra={"explanation": decision.explanation()},
@@ -176,7 +242,12 @@ def _target(actor: Actor, service_id: str) -> Target | Refusal:
             f"Service “{service.name}” is {service.phase}; no instance is ready.",
             extra={"phase": service.phase, "hint": hint}, headers={"retry-after": "2"},
         )  # fmt: skip
-    return Target(service_id=str(service.pk), instances=ready)
+    return Target(
+        service_id=str(service.pk),
+        instances=ready,
+        owner=str(service.account_id),
+        caller=str(actor.account_id),
+    )
 
 
 def _service(service_id: str) -> Service | None:
@@ -228,8 +299,11 @@ _READY = Prepared(
 ASKED = (BY_PREFIX, _SERVICE, _READY)
 
 
-def store(batch: Batch) -> None:
-    """Write what a gateway counted; counts of services that are gone are dropped."""
+def store(batch: Batch, noted: uses.Uses | None = None) -> None:
+    """Write what a gateway counted; counts of services that are gone are dropped. Uses of tokens
+    are dropped while the database is busy."""
+    if noted:
+        uses.write(noted)
     wanted: dict[uuid.UUID, list[tuple[int, int, float, list[int]]]] = {}
     for (service_id, _revision, status), count in batch.counts.items():
         try:
@@ -239,6 +313,8 @@ def store(batch: Batch) -> None:
         wanted.setdefault(pk, []).append(
             (status, count.requests, count.seconds, list(count.histogram))
         )
+    if not wanted:
+        return
     at = dt.datetime.fromtimestamp(batch.ended_at, dt.UTC)
     length = max(batch.ended_at - batch.started_at, 0.001)
     with transaction.atomic():

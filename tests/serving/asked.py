@@ -65,7 +65,13 @@ class Asked:
         self.in_threads = 0
         return text
 
+    def written(self) -> None:
+        """Wait until what is written beside is written."""
+        self.resolver._writer.submit(lambda: None).result()
+
     def close(self) -> None:
+        self.resolver._writer.submit(connections.close_all).result()
+        self.resolver._writer.shutdown()
         self.resolver._threads.submit(connections.close_all).result()
         self.resolver._threads.shutdown()
         if self.reader is not None:

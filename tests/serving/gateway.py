@@ -12,6 +12,7 @@ import uvicorn
 from yarl import URL
 
 from serving.gateway.app import create_app
+from serving.gateway.callers import Callers
 from serving.gateway.protocol import Instance, Refusal, Settings, Target
 
 
@@ -168,7 +169,9 @@ class House:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.gateway = Server(self.app, host="127.0.0.1", port=self.port, lifespan="on")
+        self.gateway = Server(
+            self.app, host="127.0.0.1", port=self.port, lifespan="on", http=Callers
+        )
         self.url = f"http://127.0.0.1:{self.port}/v1/infers/svc"
 
     async def sink(self, batch):

@@ -1,0 +1,227 @@
+"""What a model's program may send is bounded, and no piece of it holds the others up."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from serving.gateway import connection
+from serving.gateway.connections import Connections
+from serving.gateway.protocol import Instance
+from serving.gateway.turns import ROUND, Turns
+from tests.serving.gateway import House, call, error
+from tests.serving.test_gateway_answers import Program
+from tests.serving.test_gateway_left import HEAD, caller
+
+FINE = b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 2\r\n"
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
+@pytest.fixture
+def house(tmp_path: Any) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def answering(house: House) -> Iterator[Callable[[bytes], None]]:
+    programs = []
+
+    def answering(raw: bytes) -> None:
+        path = house.tmp_path / "p.sock"
+        programs.append(Program(path, raw))
+        house.route(Instance("p", str(path)))
+
+    yield answering
+    for program in programs:
+        program.stop()
+
+
+def test_a_few_interim_answers_are_passed_over(
+    house: House, answering: Callable[[bytes], None]
+) -> None:
+    answering(INTERIM * connection.MAX_INTERIM + FINE + b"\r\nhi")
+    assert call(house.url)[::2] == (200, b"hi")
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (INTERIM * 100_000, "interim"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 9 + FINE + b"\r\nhi", "interim"),
+        (FINE + b"".join(b"X-Model-%d: %s\r\n" % (i, b"v" * 4000) for i in range(40)), "64 KiB"),
+        (FINE + b"X-Model-A: " + b"v" * 8_000_000, "not HTTP"),
+        (FINE + b"".join(b"X-Model-%d: v\r\n" % i for i in range(20_000)) + b"\r\nhi", "not HTTP"),
+        (FINE + CHUNKED + b"\r\n2\r\nhi\r\n0\r\n\r\n", "not HTTP"),
+        (HEAD[:-2] + b"Content-Length: 2\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "not HTTP"),
+        (b"hello", "not HTTP"),
+    ],
+    ids=["100,000 interim", "9 interim", "long head", "long line", "many lines", "both lengths",
+         "both lengths turned", "no HTTP"],
+)  # fmt: skip
+def test_an_answer_that_cannot_be_passed_on_is_502(
+    house: House, answering: Callable[[bytes], None], raw: bytes, why: str
+) -> None:
+    answering(raw)
+    answer = call(house.url)
+    assert error(answer) == (502, "BAD_ANSWER")
+    assert why in answer[2].decode()
+
+
+def test_what_comes_after_an_answer_is_nobodys(
+    house: House, answering: Callable[[bytes], None]
+) -> None:
+    """Neither of the next request nor of another caller: that connection is not used again."""
+    answering(FINE + b"\r\nhi" + b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nPOISON!" * 3)
+    for _ in range(5):
+        assert call(house.url)[::2] == (200, b"hi")
+
+
+def test_a_header_with_control_characters_is_left_out(
+    house: House, answering: Callable[[bytes], None]
+) -> None:
+    answering(FINE + b"X-Model-A: a\x01b\r\nX-Model-B: b\tc\r\nETag: \x7fx\r\n\r\nhi")
+    status, headers, body = call(house.url)
+    if status == 200:
+        assert (headers["x-model-b"], body) == ("b\tc", b"hi")
+        assert "x-model-a" not in headers and "etag" not in headers
+    else:
+        assert status == 502
+
+
+def test_pieces_of_a_byte_go_on_together(house: House, answering: Callable[[bytes], None]) -> None:
+    """Bytes on the wire for a byte of the answer: the framing of the model is not passed on."""
+    count = 200_000
+    answering(HEAD + b"1\r\nx\r\n" * count + b"0\r\n\r\n")
+    with caller(house) as line:
+        got = b""
+        while not got.endswith(b"0\r\n\r\n"):
+            got += line.recv(1 << 20)
+    assert got.count(b"x" * 64) > count / 128
+    assert len(got) < 1.5 * count
+
+
+class Reading:
+    """A connection with so many slices to parse, each at the same cost."""
+
+    def __init__(self, owner: str, slices: int, order: list[str], cost: float = 0.0002) -> None:
+        self.owner, self.slices, self.order, self.cost = owner, slices, order, cost
+        self.queued = False
+
+    @property
+    def waiting(self) -> bool:
+        return self.slices > 0
+
+    def take(self) -> float:
+        self.slices -= 1
+        self.order.append(self.owner)
+        return self.cost
+
+
+class Loop:
+    """An event loop that runs what is planned when it is told to."""
+
+    def __init__(self) -> None:
+        self.planned: list[tuple[float, Callable[[], None]]] = []
+
+    def call_soon(self, work: Callable[[], None]) -> None:
+        self.planned.append((0.0, work))
+
+    def call_later(self, seconds: float, work: Callable[[], None]) -> None:
+        self.planned.append((seconds, work))
+
+    def round(self) -> float:
+        seconds, work = self.planned.pop(0)
+        work()
+        return seconds
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> tuple[Turns, Loop]:
+    loop, turns = Loop(), Turns()
+    monkeypatch.setattr(turns, "_loop", loop)
+    return turns, loop
+
+
+def test_accounts_take_turns(turns: tuple[Turns, Loop]) -> None:
+    """However many connections one has, the next slice is another account's."""
+    order: list[str] = []
+    for _ in range(50):
+        turns[0].enter(Reading("loud", 1000, order))
+    quiet = Reading("quiet", 100, order)
+    turns[0].enter(quiet)
+    first = len(order)
+    for _ in range(8):
+        if quiet.queued:
+            turns[1].round()
+    later = order[first:]
+    assert later.count("quiet") >= len(later) // 2 - 1 > 2
+
+
+def test_a_round_of_the_loop_is_short(turns: tuple[Turns, Loop]) -> None:
+    order: list[str] = []
+    turns[0].enter(Reading("loud", 10_000, order))
+    turns[0].enter(Reading("other", 10_000, order))
+    for _ in range(20):
+        before = len(order)
+        turns[1].round()
+        assert (len(order) - before - 1) * 0.0002 <= ROUND
+
+
+def test_an_ordinary_answer_waits_for_nobody(turns: tuple[Turns, Loop]) -> None:
+    """It fits in its account's allowance and is parsed when it comes."""
+    order: list[str] = []
+    for _ in range(50):
+        turns[0].enter(Reading("loud", 1000, order))
+    turns[0].enter(Reading("quiet", 2, order))
+    assert order[-2:] == ["quiet", "quiet"]
+
+
+def test_connections_are_counted_per_address() -> None:
+    """The last quarter is for others; a proxy is many; a network of IPv6 is one address."""
+    doors = Connections(8, shared=("10.0.0.0/8",))
+    held = [doors.enter("192.0.2.1") for _ in range(6)]
+    assert None not in held
+    assert doors.enter("192.0.2.1") is None
+    assert doors.enter("::ffff:192.0.2.1") is None
+    other = doors.enter("192.0.2.2")
+    assert other is not None
+    doors.leave(other)
+    doors.leave(held.pop() or "")
+    assert doors.enter("192.0.2.1") is not None
+    many = Connections(8, shared=("10.0.0.0/8",))
+    assert [many.enter("10.0.0.1") for _ in range(9)] == [""] * 8 + [None]
+    six = Connections(8)
+    assert [six.enter(f"2001:db8::{n}") is None for n in range(7)] == [False] * 6 + [True]
+    assert six.enter("2001:db8:0:1::1") is not None
+
+
+def test_a_full_gateway_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 for who comes now, and room again when somebody has gone."""
+    from serving.gateway.callers import Callers
+
+    monkeypatch.setattr(Callers, "connections_open", Connections(4))
+    with contextlib.ExitStack() as open_lines:
+        lines = [
+            open_lines.enter_context(socket.create_connection(("127.0.0.1", house.port), 30))
+            for _ in range(3)
+        ]
+        with caller(house) as line:
+            assert line.recv(1000).startswith(b"HTTP/1.1 503")
+        lines[0].close()
+        deadline = 200
+        while deadline and not got(house).startswith(b"HTTP/1.1 401"):
+            deadline -= 1
+        assert deadline, "a place was given back and is not taken"
+
+
+def got(house: House) -> bytes:
+    with socket.create_connection(("127.0.0.1", house.port), 30) as line:
+        line.sendall(b"GET /v1/infers/svc/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return line.recv(1000)
