@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.account.models import Account
 from accounts.user.models import User
 
 
@@ -68,3 +69,9 @@ def find(account: str, user: str) -> User | None:
     rows = rows.filter(name__iexact=user) if user else rows.filter(is_root=True)
     found = rows.first()
     return found if isinstance(found, User) else None
+
+
+def account_of(account: str) -> str | None:
+    """The id of the account that a sign-in form names; None where there is none."""
+    rows = Account.objects.filter(Q(name__iexact=account) | Q(pk=account))
+    return rows.values_list("pk", flat=True).first()

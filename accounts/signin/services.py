@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import facts
 from accounts.actors import actor_of
-from accounts.backends import find
+from accounts.backends import account_of, find
 from accounts.hold import by_password
 from accounts.session import services as sessions
 from accounts.signin import passwords, throttle
@@ -48,13 +48,7 @@ def verify(
     """
     account, user = account.strip()[:64], user.strip()[:64]
     known = device_of(device)
-    who = (account.lower(), user.lower())
-    key = (
-        throttle.key_of("device", device, *who)
-        if known is not None and _is_for(known, account, user)
-        else throttle.key_of("user", *who)
-    )
-    keys = (key, throttle.key_of("ip", ip))
+    keys = (_counter(account, user, known, device), throttle.key_of_address(ip))
     throttle.begin(*keys)
     try:
         found = authenticate(None, account=account, user=user, password=password)
@@ -83,9 +77,16 @@ def device_of(value: str) -> str | None:
         return None
 
 
-def _is_for(user_id: str, account: str, user: str) -> bool:
+def _counter(account: str, user: str, known: str | None, device: str) -> str:
+    """Who is guessed at: the user found, so that id and name of an account, case and compatibility
+    forms of letters lead to one count; a device that they signed in on has its own."""
     found = find(account, user)
-    return found is not None and hmac.compare_digest(str(found.pk), user_id)
+    if found is None:
+        owner = account_of(account)
+        return throttle.key_of_name(owner or account, user)
+    if known is not None and hmac.compare_digest(str(found.pk), known):
+        return throttle.key_of("device", device, known)
+    return throttle.key_of("user", str(found.pk))
 
 
 def _audit_failure(
@@ -126,7 +127,7 @@ def change_password(
     actor = actor or actor_of(user, via="console")
     action = "iam:users:changeOwnPassword"
     access.authorize(actor, action)
-    key = throttle.key_of("user", user.account.name.lower(), user.name.lower(), "change")
+    key = throttle.key_of("user", str(user.pk), "change")
     throttle.begin(key)
     try:
         right = user.check_password(old)

@@ -16,7 +16,7 @@ from django.db import transaction
 from accounts.account.models import Account
 from accounts.account.services import make
 from accounts.actors import actor_of
-from accounts.signin import passwords
+from accounts.signin import passwords, throttle
 from accounts.signin.services import set_password
 from accounts.user.models import User
 from console.supervisor.layout import Layout
@@ -74,6 +74,8 @@ def complete(
     """
     if not is_open():
         raise NotFound()
+    address = throttle.key_of_address(ip)
+    throttle.begin(address)
     path = token_path()
     expected = path.read_text().strip() if path.exists() else ""
     if not expected or not hmac.compare_digest(
@@ -84,6 +86,7 @@ def complete(
             "This is not the set-up token of this installation.",
             next="Run `manage.py setup_link` on this machine and open the address it prints.",
         )
+    throttle.withdraw(address)
     passwords.check(password, account=account_name, username=account_name)
     with transaction.atomic():
         _account, root = make(account_name, is_operator=True)
