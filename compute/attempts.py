@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
 
 from django.conf import settings
@@ -96,24 +97,73 @@ class Swept:
         )
 
 
+@dataclass(slots=True)
+class _Look:
+    """What one sweep found: how many attempts, how many of them alive, which nobody knows."""
+
+    total: int = 0
+    alive: int = 0
+    oldest: dt.timedelta = dt.timedelta(0)
+    unwanted: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    def refusal(self) -> str:
+        """Why nobody's processes and directories shall stay: the database may not be theirs."""
+        if not self.unwanted and not self.unknown:
+            return ""
+        oldest = (timezone.now() - self.oldest).timestamp()
+        return (
+            installation.reason_of_age(oldest)
+            or installation.reason_to_refuse("running attempts", len(self.unwanted), self.alive)
+            or installation.reason_to_refuse("attempts", len(self.unknown), self.total)
+        )
+
+
 def sweep() -> Swept:
     """Compare this host and the slots with what rooms own. Safe at any moment and twice.
 
     Nothing younger than two minutes is touched. Working files of an ended attempt go after
     ``MODELYARD_KEEP_WORK_SECONDS``, its log stays as long as its row; a directory without a row
-    goes after the same time.
+    goes after the same time. Nothing is touched while database and stores do not belong together;
+    what no row knows stays, too, where it is an unusual share or older than the database.
     """
     backend, done = local.current(), Swept()
-    every = iter(backend.sweep())
+    if not installation.sweeps_allowed():
+        return done
+    every, seen = iter(backend.sweep()), _Look()
     while found := list(islice(every, CHUNK)):
-        answer = ask([seen.attempt for seen in found])
-        for seen in found:
-            try:
-                _look(backend, seen, answer, done)
-            except BackendError as problem:
-                log.warning("attempt %s could not be swept: %s", seen.attempt, problem)
+        answer = ask([one.attempt for one in found])
+        for one in found:
+            with _reported(one.attempt):
+                _look(backend, one, answer, seen, done)
+    reason = seen.refusal()
+    installation.note_refusal("attempts", reason)
+    if not reason:
+        _take(backend, seen, done)
     _slots(backend, done)
     return done
+
+
+@contextmanager
+def _reported(attempt: str) -> Iterator[None]:
+    """One attempt that cannot be swept does not keep the others from it."""
+    try:
+        yield
+    except BackendError as problem:
+        log.warning("attempt %s could not be swept: %s", attempt, problem)
+
+
+def _take(backend: Backend, seen: _Look, done: Swept) -> None:
+    for attempt in seen.unwanted:
+        with _reported(attempt):
+            log.warning("attempt %s runs and nobody wants it", attempt)
+            backend.kill(attempt)
+            done.killed += 1
+    for attempt in seen.unknown:
+        with _reported(attempt):
+            backend.remove(attempt)
+            local.forget_credential(attempt)
+            done.removed += 1
 
 
 def make_room(needed: int) -> int:
@@ -158,23 +208,24 @@ def _empty(backend: Backend, attempt: str) -> int:
     return held if gone else 0
 
 
-def _look(backend: Backend, seen: Observation, answer: Owned, done: Swept) -> None:
-    if seen.attempt in answer.wanted or backend.age(seen.attempt) < YOUNG:
+def _look(backend: Backend, one: Observation, answer: Owned, seen: _Look, done: Swept) -> None:
+    age = backend.age(one.attempt)
+    seen.total += 1
+    seen.alive += one.alive
+    seen.oldest = max(seen.oldest, age)
+    if one.attempt in answer.wanted or age < YOUNG:
         return
-    if seen.alive:
-        if not seen.final:
-            log.warning("attempt %s is %s and nobody wants it", seen.attempt, seen.phase)
-            backend.kill(seen.attempt)
-            done.killed += 1
-        return  # what it left is looked at by the next sweep, when it is gone for certain
+    if one.alive:
+        # What it leaves is looked at by the next sweep, when it is gone for certain.
+        if not one.final:
+            seen.unwanted.append(one.attempt)
+        return
     keep = dt.timedelta(seconds=settings.MODELYARD_KEEP_WORK_SECONDS)
-    if backend.age(seen.attempt) < keep:
+    if age < keep:
         return
-    if seen.attempt not in answer.known:
-        backend.remove(seen.attempt)
-        local.forget_credential(seen.attempt)
-        done.removed += 1
-    elif backend.prune(seen.attempt, keep):
+    if one.attempt not in answer.known:
+        seen.unknown.append(one.attempt)
+    elif backend.prune(one.attempt, keep):
         done.pruned += 1
 
 

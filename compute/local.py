@@ -13,11 +13,12 @@ from accounts import services as accounts
 from compute.backends.base import Backend
 from compute.backends.local import LocalBackend
 from compute.runner.storage import ADDRESS
+from core import installation
 
 
 @lru_cache(maxsize=4)
 def _local(root: str) -> LocalBackend:
-    return LocalBackend(Path(root))
+    return LocalBackend(Path(root), installation=installation.installation_id)
 
 
 def backend() -> Backend:

@@ -8,13 +8,16 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from compute import attempts, environment, local
+from core import installation
 
 
 @shared_task(name="compute.sweep", ignore_result=True)
 def sweep() -> str:
     """Look for processes nobody wants, old working files, slots without an attempt, and builds of
     engines that newer ones have replaced."""
-    return f"{attempts.sweep()}, {environment.prune()} old engines removed"
+    swept = attempts.sweep()
+    engines = environment.prune() if installation.sweeps_allowed() else 0
+    return f"{swept}, {engines} old engines removed"
 
 
 @worker_ready.connect

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from celery import current_app, shared_task
+from celery.signals import beat_init, worker_init
+from django.db import connections
 from django.utils import timezone
 
 from core import installation, outbox, reconcile, statistics, turns
 from core.models import IdempotencyRecord
 
 KEPT = dt.timedelta(hours=24)
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_strangers(**_signal: Any) -> None:
+    """A worker or a clock started by hand looks as ./run does: where database and stores do not
+    belong together it ends with the sentence that says what happened."""
+    try:
+        found = installation.find_mismatch()
+    finally:
+        connections.close_all()  # what forks from here must not share a connection
+    if found is not None:
+        raise SystemExit(f"Not started. {found}")
 
 
 @shared_task(name="core.look", acks_late=True, ignore_result=True)

@@ -12,14 +12,13 @@ import fcntl
 import hashlib
 import json
 import os
-import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+from compute.backends import proof
 from compute.backends.base import (
     AttemptConflict,
     BackendError,
@@ -35,8 +34,7 @@ from compute.runner import trees, volume
 from compute.runner.layout import SOCKET_NAME, Layout
 from compute.runner.log import end_offset, read_parts
 from compute.runner.spec import ATTEMPT, RunSpec, SpecError
-from compute.runner.state import boot_id, process_start, read_state, upload_failed, write_atomic
-from compute.sandbox.cgroups import JobGroup
+from compute.runner.state import boot_id, read_state, upload_failed, write_atomic
 
 LAUNCH_SECONDS = 15.0
 EXIT_SECONDS = 2.0
@@ -46,8 +44,16 @@ SOCKET_LIMIT = 107
 class LocalBackend:
     """See `compute.backends.base.Backend` for the contract of every verb."""
 
-    def __init__(self, root: Path, runtime: Path | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        runtime: Path | None = None,
+        installation: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`installation` gives the id that processes, control groups and states carry; what carries
+        another is left alone."""
         self.root = Path(root).resolve()
+        self._installation = installation
         self.attempts = self.root / "attempts"
         self._runtime = runtime or default_runtime(self.root)
 
@@ -103,11 +109,7 @@ class LocalBackend:
         layout = Layout(self._directory(attempt))
         state = read_state(layout.state)
         same_boot = state.get("boot_id") == boot_id()
-        alive = (
-            bool(state)
-            and same_boot
-            and is_process(int(state.get("pid", 0)), int(state.get("pid_start", 0)))
-        )
+        alive = bool(state) and bool(proof.runner(state, layout, self._installation()))
         age = None
         if state and same_boot:
             age = max(0.0, time.monotonic() - float(state.get("heartbeat_monotonic", 0.0)))
@@ -141,30 +143,31 @@ class LocalBackend:
         write_atomic(layout.stop, json.dumps(order))
 
     def kill(self, attempt: str) -> None:
-        seen = self.observe(attempt)
-        if seen.state.get("boot_id") != boot_id():
-            return
-        state = seen.state
+        layout, ours = Layout(self._directory(attempt)), self._installation()
+        state = self.observe(attempt).state
+        group = proof.job_group(state, layout, ours)
+        program = proof.program(state, layout, ours)
         # The runner first: the sandbox dies with it, and nobody uploads or reports any more.
-        kill_process(int(state.get("pid", 0)), int(state.get("pid_start", 0)))
-        kill_process(int(state.get("program_pid", 0)), int(state.get("program_pid_start", 0)))
-        group = job_group(state)
+        if pid := proof.runner(state, layout, ours):
+            proof.kill_process(pid, int(state["pid_start"]))
+        if program:
+            proof.kill_process(program, int(state["program_pid_start"]))
         if group is not None:
             group.kill()
             group.remove()
         self._drop_socket_dir(attempt)
 
     def processes(self, attempt: str) -> list[int]:
-        state = read_state(Layout(self._directory(attempt)).state)
-        found = set(marked(attempt))
-        if state.get("boot_id") == boot_id():
-            for name in ("pid", "program_pid"):
-                pid = int(state.get(name, 0))
-                if is_process(pid, int(state.get(f"{name}_start", 0))):
-                    found.add(pid)
-            group = job_group(state)
-            found |= group.pids() if group is not None else set()
-        return sorted(found)
+        layout, ours = Layout(self._directory(attempt)), self._installation()
+        state = read_state(layout.state)
+        group = proof.job_group(state, layout, ours)
+        found = {
+            *proof.marked(attempt, ours),
+            proof.runner(state, layout, ours),
+            proof.program(state, layout, ours),
+            *(group.pids() if group is not None else ()),
+        }
+        return sorted(found - {0})
 
     def fence(self, attempt: str, token: int) -> None:
         write_atomic(self._known(attempt).token, str(int(token)))
@@ -207,7 +210,7 @@ class LocalBackend:
         seen = self.observe(attempt)
         if seen.alive and not seen.final:
             raise BackendError(f"Attempt {attempt} is still {seen.phase}; stop it before removing.")
-        group = job_group(seen.state)
+        group = proof.job_group(seen.state, Layout(directory), self._installation())
         if group is not None:
             group.kill()
             group.remove()
@@ -318,7 +321,7 @@ class LocalBackend:
         """Start the runner so that it is nobody's child."""
         write_atomic(layout.directory / "launched", f"{boot_id()} {time.monotonic()}")
         private(self.root / "starters")
-        start(self.root / "starters", layout, options)
+        start(self.root / "starters", layout, options, self._installation())
 
 
 def default_runtime(root: Path) -> Path:
@@ -351,43 +354,3 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def is_process(pid: int, start: int) -> bool:
-    """Whether exactly this process is alive."""
-    return pid > 0 and process_start(pid) == start
-
-
-def marked(attempt: str) -> list[int]:
-    """Processes that have the attempt's id in their environment, wherever they hide."""
-    mark, found = f"MODELYARD_ATTEMPT={attempt}".encode(), []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if mark in Path(entry.path, "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
-    return found
-
-
-def kill_process(pid: int, start: int) -> None:
-    """SIGKILL exactly this process: the handle is opened first and the start time checked after."""
-    if pid <= 1:
-        return
-    try:
-        handle = os.pidfd_open(pid)
-    except OSError:
-        return
-    try:
-        if process_start(pid) == start:
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(handle)
-
-
-def job_group(state: dict[str, Any]) -> JobGroup | None:
-    """The control groups that a runner recorded."""
-    recorded = state.get("cgroup") or {}
-    directories = recorded.get("directories") or {}
-    return JobGroup.at(int(recorded.get("version", 0)), directories) if directories else None

@@ -25,15 +25,18 @@ ANSWER_SECONDS = 3.0
 PEER = (socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))  # pid, uid, gid
 
 
-def start(folder: Path, layout: Layout, options: Sequence[str] = ()) -> None:
-    """Start the runner of an attempt, detached. `folder`: private, where starters listen.
+def start(
+    folder: Path, layout: Layout, options: Sequence[str] = (), installation: str = ""
+) -> None:
+    """Start the runner of an attempt, detached. `folder`: private, where starters listen;
+    `installation`: the id that it and all it starts carry.
 
     A starter that breaks off without an answer may have started the runner; then a second one finds
     the attempt's lock held and leaves. Raises BackendError.
     """
     order = {"spec": str(layout.spec), "options": [*options], "errors": str(layout.runner_log)}
     text = json.dumps(order).encode()
-    path = folder / f"{version()}.sock"
+    path = folder / f"{version(installation)}.sock"
     answer = ask(path, text)
     if answer == "ok":
         return
@@ -45,7 +48,7 @@ def start(folder: Path, layout: Layout, options: Sequence[str] = ()) -> None:
             done = subprocess.run(
                 [*command, str(path)],
                 cwd=PROJECT,
-                env=runner_env(),
+                env=runner_env(installation),
                 input=text,
                 stdout=errors,
                 stderr=errors,
@@ -103,9 +106,9 @@ def _within(folder: Path) -> Iterator[str]:
         os.close(descriptor)
 
 
-def version() -> str:
+def version(installation: str = "") -> str:
     """Which starters fit: the interpreter, the environment and the code they have read."""
-    return _digest(sys.executable, tuple(sorted(runner_env().items())), code())
+    return _digest(sys.executable, tuple(sorted(runner_env(installation).items())), code())
 
 
 @functools.cache
@@ -121,11 +124,12 @@ def code() -> tuple[tuple[str, int], ...]:
     return tuple(sorted((path.name, path.stat().st_mtime_ns) for path in files))
 
 
-def runner_env() -> dict[str, str]:
-    """The runner's environment: enough to run, none of the platform's secrets."""
+def runner_env(installation: str = "") -> dict[str, str]:
+    """The runner's environment: enough to run, whose it is, none of the platform's secrets."""
     kept = ("MODELYARD_ALLOW_WEAK_SANDBOX", "MODELYARD_CGROUP", "SSL_CERT_FILE", "SSL_CERT_DIR")
     return {
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
         **{name: os.environ[name] for name in kept if name in os.environ},
+        **({"MODELYARD_INSTALLATION": installation} if installation else {}),
     }

@@ -29,7 +29,8 @@ def main(arguments: list[str]) -> int:
     os.umask(0o022)
     adopt_orphans()
     try:
-        spec = RunSpec.load(Path(paths[0]))
+        path = Path(paths[0]).resolve()
+        spec = RunSpec.load(path).at(path.parent)
         runner = Runner(spec)
         if retry:
             runner.retry_upload()

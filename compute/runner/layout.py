@@ -116,7 +116,7 @@ class Layout:
         return tuple(found)
 
     def env(self, spec: RunSpec) -> dict[str, str]:
-        """The whole environment of the program; nothing of the platform's own."""
+        """The whole environment of the program: of the platform's own only whose it is."""
         home = self.inside(self.work / "home")
         engine = ENGINE if self.isolated else spec.engine
         path = f"{engine}/bin:/usr/local/bin:/usr/bin:/bin" if spec.engine else "/usr/bin:/bin"
@@ -130,6 +130,8 @@ class Layout:
             "OMP_NUM_THREADS": str(max(1, int(spec.limits.cpus))),
             "MODELYARD_ATTEMPT": spec.attempt,
         }
+        if installation := os.environ.get("MODELYARD_INSTALLATION"):
+            found["MODELYARD_INSTALLATION"] = installation
         if spec.socket_dir:
             folder = RUNTIME if self.isolated else spec.socket_dir
             found["MODELYARD_SOCKET"] = f"{folder}/{SOCKET_NAME}"

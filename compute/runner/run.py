@@ -165,9 +165,8 @@ class Runner:
         self._fetch()
         self.file.enter(PREPARING, "starting")
         sandbox = prepare(self.spec, self.layout, self._identity)
-        self._group = cgroups.JobGroup.create(
-            cgroups.discover(), self.spec.attempt, self.spec.limits
-        )
+        name = cgroups.group_name(self.state.installation, self.spec.attempt)
+        self._group = cgroups.JobGroup.create(cgroups.discover(), name, self.spec.limits)
         self.state.cgroup = {
             "version": self._group.version,
             "directories": {name: str(path) for name, path in self._group.directories.items()},

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -151,6 +151,26 @@ class RunSpec:
     def to_json(self) -> str:
         """The document, stable field order, UTF-8."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    def at(self, directory: Path) -> RunSpec:
+        """The specification for the directory in which it lies. In a copied or moved data folder
+        its paths still lead to where it was: the original's files and credential are not ours."""
+        if self.directory == str(directory):
+            return self
+        before, now = Path(self.directory).parents[2], directory.parents[2]
+
+        def below(text: str) -> str:
+            path = Path(text)
+            inside = bool(text) and path.is_relative_to(before)
+            return str(now / path.relative_to(before)) if inside else text
+
+        return replace(
+            self,
+            directory=str(directory),
+            credential_file=below(self.credential_file),
+            engine=below(self.engine),
+            socket_dir="",
+        )
 
     @classmethod
     def load(cls, path: Path) -> RunSpec:

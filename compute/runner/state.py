@@ -58,6 +58,8 @@ class State:
     exit_code, signal: of the program, None when it did not run or still runs. oom: the kernel ended
     a process of the job because of its memory limit. detail: log_tail, exception, location,
     fetched, uploaded, failed_uploads, warnings. usage: memory_bytes, memory_peak_bytes, disk_bytes.
+    installation, directory: whose runner wrote it, and in which directory (device and inode): a
+    copy of the file proves nothing about processes.
     disk: "volume" where the kernel bounds the working files, "measured" where it does not.
     """
 
@@ -79,6 +81,8 @@ class State:
     pid: int = 0
     pid_start: int = 0
     boot_id: str = ""
+    installation: str = ""
+    directory: str = ""
     uid: int = 0
     program_pid: int = 0
     program_pid_start: int = 0
@@ -115,6 +119,8 @@ class StateFile:
         state.pid = os.getpid()
         state.pid_start = process_start(state.pid) or 0
         state.boot_id = boot_id()
+        state.installation = os.environ.get("MODELYARD_INSTALLATION", "")
+        state.directory = directory_key(path.parent)
 
     def enter(self, phase: str, stage: str) -> None:
         """Begin a phase and stage, ending the one before. On a full disk the next beat tells it."""
@@ -200,6 +206,15 @@ def process_start(pid: int) -> int | None:
         return None
     rest = text.rpartition(")")[2].split()
     return None if rest[0] in ("Z", "X") else int(rest[19])
+
+
+def directory_key(directory: Path) -> str:
+    """A directory by device and inode, which a copy of it does not share; "" where it is gone."""
+    try:
+        status = directory.stat()
+    except OSError:
+        return ""
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 def boot_id() -> str:

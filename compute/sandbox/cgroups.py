@@ -129,6 +129,12 @@ def _make(directory: Path) -> bool:
     return os.access(directory, os.W_OK)
 
 
+def group_name(installation: str, attempt: str) -> str:
+    """Name of an attempt's groups. Installations share the parent directory, and a copy has
+    attempts of the same ids, so the name carries the installation's."""
+    return f"{installation}.{attempt}" if installation else attempt
+
+
 @dataclass(frozen=True)
 class JobGroup:
     """The control groups of one attempt (one directory per controller in v1, one in v2)."""

@@ -282,6 +282,12 @@ def _start_weak(
     return SandboxProcess(popen, None, False, group, spec.uid)
 
 
+def _environment() -> dict[str, str]:
+    """What the sandbox's own processes get: by it they are known as this installation's."""
+    installation = os.environ.get("MODELYARD_INSTALLATION")
+    return {**CLEAN_ENV, **({"MODELYARD_INSTALLATION": installation} if installation else {})}
+
+
 def _spawn(
     argv: list[str],
     output: int,
@@ -305,7 +311,7 @@ def _spawn(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=CLEAN_ENV,
+            env=_environment(),
             cwd=cwd,
             pass_fds=given,
             preexec_fn=prepared,

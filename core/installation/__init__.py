@@ -250,13 +250,18 @@ def reason_of_age(oldest: float | None) -> str:
     )
 
 
-def note_refusal(reason: str) -> None:
-    """Remember why the last sweep took nothing, for the operator; "" where it did its work."""
+def note_refusal(sweep: str, reason: str) -> None:
+    """Remember why the last sweep of this name took nothing, for the operator; "" where it did its
+    work. One line per sweep stands in the row."""
     from core.models import Installation
 
     if reason:
-        log.error("the sweep took nothing: %s", reason)
-    Installation.objects.filter(key=1).exclude(refused=reason).update(refused=reason)
+        log.error("the sweep of %s took nothing: %s", sweep, reason)
+    before = str(row().refused)
+    kept = [line for line in before.splitlines() if not line.startswith(f"{sweep}: ")]
+    after = "\n".join([*kept, *([f"{sweep}: {reason}"] if reason else [])])
+    if after != before:
+        Installation.objects.filter(key=1).update(refused=after)
 
 
 def mark(*, start: bool = False) -> None:
@@ -267,6 +272,7 @@ def mark(*, start: bool = False) -> None:
     """
     from core.models import Installation
 
+    var().mkdir(parents=True, exist_ok=True)
     folder = stores()[FOLDER]
     if _joined():
         folder.write({**_marker(row(), folder), "joined": True})

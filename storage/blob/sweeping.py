@@ -96,7 +96,7 @@ def sweep(*, anyway: bool = False) -> Swept:
     if keep.wanted():  # asked after the look: the copy of a backup may hold rows that are gone now
         return done  # another sweep takes them
     done.refused = "" if anyway else seen.refusal()
-    installation.note_refusal(done.refused)
+    installation.note_refusal("objects", done.refused)
     if done.refused:
         return done
     for one in seen.lost:

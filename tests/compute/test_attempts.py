@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from compute import attempts, local, tasks
 from compute.backends import BackendError
 from compute.sandbox import capabilities
 from compute.slot import services as slots
 from compute.slot.models import Slot
+from core import installation
+from core.models import Installation
 from tests.compute.helpers import Lab, until
 from tests.storage import people
 
@@ -33,8 +36,17 @@ WRITES = "open('/home/ma-user/left', 'w').write('x' * 1000)\nprint('words that s
 
 
 @pytest.fixture(autouse=True)
-def backend(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def backend(lab: Lab, db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation that was begun long ago."""
+    settings.VAR_DIR = lab.root / "installation"
+    installation.row()
+    begin_at(timezone.now() - dt.timedelta(days=30))
+    installation.mark(start=True)
     monkeypatch.setattr(local, "current", lambda: lab.backend)
+
+
+def begin_at(moment: dt.datetime) -> None:
+    Installation.objects.update(created_at=moment)
 
 
 @pytest.fixture
@@ -117,6 +129,51 @@ def test_thousands_of_ended_attempts_are_looked_at_a_few_at_a_time(
     )
     assert attempts.sweep().removed == 7
     assert asked[:3] == [(3, 3), (3, 6), (1, 7)]
+
+
+def unknown(lab: Lab, count: int) -> list[str]:
+    """Directories of attempts that ended long ago and that no row knows."""
+    ids = [str(uuid.uuid4()) for _ in range(count)]
+    for attempt in ids:
+        place = lab.backend.directory(attempt)
+        place.mkdir(parents=True)
+        (place / "launch.lock").touch()
+        (place / "state.json").write_text('{"phase": "exited"}')
+        make_old(lab, attempt, dt.timedelta(days=8))
+    return ids
+
+
+def test_what_another_database_does_not_know_stays(lab: Lab, rows: dict[str, bool]) -> None:
+    """A running attempt, an old directory and a slot, seen by a worker over another database."""
+    attempt = lab.launch(lab.spec(HOLD))
+    until(lambda: "ready" in lab.log(attempt))
+    make_old(lab, attempt, dt.timedelta(minutes=3))
+    (gone,) = unknown(lab, 1)
+    Installation.objects.update(identity=uuid.uuid4().hex)
+    assert str(attempts.sweep()).startswith("0 killed, 0 emptied, 0 removed")
+    assert lab.backend.observe(attempt).phase == "running"
+    assert lab.backend.directory(gone).is_dir()
+    assert tasks.sweep().endswith(" 0 old engines removed")
+
+
+def test_a_database_younger_than_the_attempts_takes_none(lab: Lab, rows: dict[str, bool]) -> None:
+    (gone,) = unknown(lab, 1)
+    begin_at(timezone.now())
+    assert attempts.sweep().removed == 0
+    assert lab.backend.directory(gone).is_dir()
+    assert installation.row().refused.startswith("attempts: the database was begun on")
+    begin_at(timezone.now() - dt.timedelta(days=30))
+    assert attempts.sweep().removed == 1
+    assert installation.row().refused == ""
+
+
+def test_an_unusual_share_of_the_attempts_stays(lab: Lab, rows: dict[str, bool]) -> None:
+    ids = unknown(lab, 21)
+    assert attempts.sweep().removed == 0
+    assert "21 of 21 attempts" in installation.row().refused
+    for attempt in ids[1:]:
+        rows[attempt] = False
+    assert attempts.sweep().removed == 1
 
 
 def test_what_runs_is_never_pruned(lab: Lab) -> None:

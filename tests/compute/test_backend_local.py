@@ -18,7 +18,7 @@ from compute.backends import (
     NotSupported,
     UnknownAttempt,
 )
-from compute.backends.local import is_process, kill_process
+from compute.backends.proof import is_process, kill_process
 from compute.engines.hold import claim
 from compute.runner.state import process_start
 from compute.sandbox import capabilities

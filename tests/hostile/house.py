@@ -25,7 +25,8 @@ from accounts.policy.models import PolicyAttachment
 from accounts.token.models import ApiToken
 from compute import local
 from compute.backends.base import Observation
-from compute.backends.local import LocalBackend, is_process
+from compute.backends.local import LocalBackend
+from compute.backends.proof import is_process
 from compute.catalog import flavors
 from compute.catalog.flavors import Flavor
 from compute.engines.catalogue import ENGINES
