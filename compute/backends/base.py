@@ -121,6 +121,10 @@ class Backend(Protocol):
     def logs(self, attempt: str, offset: int = 0, limit: int = 65536) -> LogChunk:
         """Bytes from a position of the whole stream. Raises UnknownAttempt."""
 
+    def numbers(self, attempt: str, offset: int = 0, limit: int = 65536) -> LogChunk:
+        """The same of the numbers that its runner found in the log: lines, see
+        `compute.runner.numbers`. Raises UnknownAttempt."""
+
     def exec(self, attempt: str, argv: Sequence[str]) -> int:
         """Run a command inside a running attempt. Raises NotSupported where impossible."""
 

@@ -28,11 +28,10 @@ from compute.backends.base import (
     Probed,
     UnknownAttempt,
 )
-from compute.backends.reports import launch_age, probed, stop_reason
+from compute.backends.reports import launch_age, probed, stop_reason, stream
 from compute.backends.start import end, start
 from compute.runner import trees, volume
 from compute.runner.layout import SOCKET_NAME, Layout
-from compute.runner.log import end_offset, read_parts
 from compute.runner.spec import ATTEMPT, RunSpec, SpecError
 from compute.runner.state import boot_id, read_state, upload_failed, write_atomic
 
@@ -173,12 +172,12 @@ class LocalBackend:
         write_atomic(self._known(attempt).token, str(int(token)))
 
     def logs(self, attempt: str, offset: int = 0, limit: int = 65536) -> LogChunk:
-        layout = self._known(attempt)
         final = self.observe(attempt).final  # looked at before reading: later lines are not missed
-        parts, following = read_parts(layout.log, offset, limit)
-        ended = final and following >= end_offset(layout.log)
-        data = b"".join(part.data for part in parts)
-        return LogChunk(data, following, ended, tuple(parts))
+        return stream(self._known(attempt).log, offset, limit, final=final)
+
+    def numbers(self, attempt: str, offset: int = 0, limit: int = 65536) -> LogChunk:
+        final = self.observe(attempt).final
+        return stream(self._known(attempt).numbers, offset, limit, final=final)
 
     def probed(self, attempt: str) -> Probed:
         return probed(Layout(self._directory(attempt)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
-from compute.backends.base import Probed
+from compute.backends.base import LogChunk, Probed
 from compute.runner.layout import Layout
+from compute.runner.log import end_offset, read_parts
 from compute.runner.state import boot_id, read_state
 
 
@@ -21,6 +23,13 @@ def stop_reason(layout: Layout) -> dict[str, Any]:
     if not isinstance(order, dict) or not order.get("code"):
         return {}
     return {"reason_code": str(order["code"]), "message": str(order.get("message") or "")}
+
+
+def stream(directory: Path, offset: int, limit: int, *, final: bool) -> LogChunk:
+    """A part of the log, or of another stream kept like it."""
+    parts, following = read_parts(directory, offset, limit)
+    ended = final and following >= end_offset(directory)
+    return LogChunk(b"".join(part.data for part in parts), following, ended, tuple(parts))
 
 
 def launch_age(layout: Layout) -> float | None:

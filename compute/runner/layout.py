@@ -39,6 +39,7 @@ class Layout:
         self.stop = directory / "stop"
         self.lock = directory / "runner.lock"
         self.log = directory / "log"
+        self.numbers = directory / "numbers"  # what was found in the log, see `numbers`
         self.etc = directory / "etc"
         self.uploads = directory / "uploads.json"
         self.runner_log = directory / "runner.err"

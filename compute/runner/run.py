@@ -16,6 +16,7 @@ from compute.runner.failures import Failure, Stopped
 from compute.runner.fetch import Fetcher
 from compute.runner.layout import Layout
 from compute.runner.log import LogWriter
+from compute.runner.numbers import Numbers
 from compute.runner.orders import Orders
 from compute.runner.prepare import prepare
 from compute.runner.prober import Prober
@@ -68,6 +69,7 @@ class Runner:
         self._identity = identity.Identity(0)
         self._uploads = Uploads(spec, self.layout, self.file, self.log)
         self._orders = Orders(spec, self.layout, self.file)
+        self._numbers = Numbers(self.layout.log, self.layout.numbers)
 
     def run(self) -> None:
         """The whole attempt, to a final state. An attempt that already ended is left alone."""
@@ -219,12 +221,15 @@ class Runner:
             disk.start()
             if self.spec.kind == "service":
                 prober.start()
+            else:
+                self._numbers.start()
             code, stop = self._supervise(job, disk, began)
         finally:
             prober.end()
             gone = job.gone(GONE_SECONDS)
             self.state.run_seconds = round(time.monotonic() - began, 3)
             pump.end(5.0)
+            self._numbers.end()
             sync.end()
             disk.end()
         if code is None:
@@ -343,7 +348,7 @@ class Runner:
         if code:
             self.log.note(f"{outcome}: {code}: {message}")
         with contextlib.suppress(FileNotFoundError):  # the directory was removed: nobody to tell
-            self.file.finish(self.log.flush)
+            self.file.finish(lambda: self.log.flush() and self._numbers.finish())
 
     def _remove_group(self) -> None:
         if self._group is not None:

@@ -42,6 +42,9 @@ class Seen:
     def logs(self, attempt: str, offset: int = 0, limit: int = 65536) -> LogChunk:
         return LogChunk(b"", offset, True)
 
+    def numbers(self, attempt: str, offset: int = 0, limit: int = 65536) -> LogChunk:
+        return LogChunk(b"", offset, True)
+
     def fence(self, attempt: str, token: int) -> None:
         raise UnknownAttempt(f"No attempt {attempt} on this host.")
 

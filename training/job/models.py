@@ -143,8 +143,7 @@ class Attempt(models.Model):
     exit_code = models.IntegerField(null=True)
     report: models.JSONField[Any, Any] = models.JSONField(default=dict)  # the runner's last state
     credential_until = models.DateTimeField(null=True)  # renewed before this by the reconciler
-    log_offset = models.BigIntegerField(default=0)  # bytes of the log read for metrics
-    log_rest = models.TextField(blank=True)  # an unfinished last line
+    numbers_offset = models.BigIntegerField(default=0)  # bytes read of what the runner found
 
     class Meta:
         ordering = ["number"]

@@ -321,7 +321,7 @@ def _interrupted(job: TrainingJob) -> float | None:
 def _ended(job: TrainingJob, attempt: Attempt, seen: Observation) -> float | None:
     """The runner reported the end: its verdict becomes the job's."""
     report = upload.whole(attempt, seen.state)
-    if not watch.ingest(job, attempt, last=True):
+    if not watch.ingest(job, attempt):
         states.observed(job)
         return 0.05
     reason = report.get("reason_code") or ""

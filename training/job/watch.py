@@ -1,4 +1,4 @@
-"""Reading a running attempt: log to metrics, runner's state to words."""
+"""Reading a running attempt: the runner's numbers to metrics, its state to words."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from django.utils.translation import gettext_noop as _
 
 from compute import local
 from compute.backends.base import Observation, UnknownAttempt
-from training.job import metrics
+from compute.runner import numbers
 from training.job.models import Attempt, MetricPoint, TrainingJob
 
-CHUNK = 1024 * 1024  # bytes of log read at one look
+CHUNK = 64 * 1024  # bytes of numbers read at once; some thousand points
 PIECES = 4  # such chunks at one look; a look has less than a minute
-MAX_POINTS = 200_000  # per job
-MAX_NAMES = 200  # different metrics per job
 LOG_TAIL = 50  # lines kept with the job
 
 SENTENCES = {
@@ -133,42 +131,36 @@ def summary(report: dict[str, Any]) -> str:
     return f"Completed; {len(uploaded)} files ({size:,} bytes) uploaded and verified."
 
 
-def ingest(job: TrainingJob, attempt: Attempt, *, last: bool = False) -> bool:
-    """Read what was logged since the last look and keep the numbers in it. False: there is more,
-    for the next look, because a program may print faster than anybody reads.
+def ingest(job: TrainingJob, attempt: Attempt) -> bool:
+    """Keep the numbers that the runner found since the last look. False: there are more, for the
+    next look.
 
     Offset and points are one transaction, so a point is never lost or doubled.
     """
     for _piece in range(PIECES):
         try:
-            chunk = local.current().logs(str(attempt.pk), attempt.log_offset, CHUNK)
+            chunk = local.current().numbers(str(attempt.pk), attempt.numbers_offset, CHUNK)
         except UnknownAttempt:
             return True
-        # NUL: no database can be relied on to store it.
-        text = attempt.log_rest + chunk.data.decode("utf-8", "replace").replace("\0", "\ufffd")
-        lines = text.split("\n")
-        rest = "" if last and not chunk.data else lines.pop()
-        if chunk.data or lines:
-            _store(job, attempt, lines, rest[-4096:], chunk.next_offset)
-        if len(chunk.data) < CHUNK and not (last and chunk.data):
+        whole = chunk.data[: chunk.data.rfind(b"\n") + 1]
+        if not whole:
             return True
+        found = [numbers.read_point(line) for line in whole.decode().splitlines()]
+        _store(job, attempt, found, attempt.numbers_offset + len(whole))
     return False
 
 
-def _store(job: TrainingJob, attempt: Attempt, lines: list[str], rest: str, offset: int) -> None:
-    found = metrics.points(lines)
+def _store(job: TrainingJob, attempt: Attempt, found: list[numbers.Point], offset: int) -> None:
     now = timezone.now()
     with transaction.atomic():
-        counts: dict[str, int] = {}
         rows: list[MetricPoint] = []
-        if found:
-            have = MetricPoint.objects.filter(job=job).values_list("name")
-            counts = dict(have.annotate(count=Count("id")))
-            room = MAX_POINTS - sum(counts.values())
+        have = MetricPoint.objects.filter(job=job).values_list("name")
+        counts = dict(have.annotate(count=Count("id")))
+        room = numbers.MAX_POINTS - sum(counts.values())
         for point in found:
             if len(rows) >= room:
                 break
-            if point.name not in counts and len(counts) >= MAX_NAMES:
+            if point.name not in counts and len(counts) >= numbers.MAX_NAMES:
                 continue
             counts[point.name] = counts.get(point.name, 0) + 1
             rows.append(
@@ -183,5 +175,5 @@ def _store(job: TrainingJob, attempt: Attempt, lines: list[str], rest: str, offs
                 )
             )
         MetricPoint.objects.bulk_create(rows, batch_size=500)
-        attempt.log_offset, attempt.log_rest = offset, rest
-        attempt.save(update_fields=["log_offset", "log_rest"])
+        attempt.numbers_offset = offset
+        attempt.save(update_fields=["numbers_offset"])
