@@ -23,10 +23,10 @@ SCHEMA = 1
 KINDS = ("job", "service")
 FETCH_KINDS = ("prefix", "object", "url")
 FETCH_ROOTS = ("code", "inputs", "model", "files")
-NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
-HYPERPARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
-ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
-ATTEMPT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$")
+NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")  # house-rule: bounded classes
+HYPERPARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")  # house-rule: bounded classes
+ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")  # house-rule: bounded classes
+ATTEMPT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$")  # house-rule: bounded classes
 RESERVED_ENV = frozenset({"HOME", "USER", "LOGNAME"})
 
 
@@ -294,7 +294,7 @@ class RunSpec:
         return found
 
 
-NAME_OF_DIRECTORY = re.compile(r"^(?!\.\.?$)[^/\0]{1,200}$")
+NAME_OF_DIRECTORY = re.compile(r"^(?!\.\.?$)[^/\0]{1,200}$")  # house-rule: bounded classes
 _LISTS: dict[str, type] = {"fetch": Fetch, "inputs": Input, "outputs": Output, "mounts": Mount}
 
 

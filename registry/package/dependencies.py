@@ -6,7 +6,7 @@ month. What an engine has not got is therefore a finding, and not left out in si
 
 from __future__ import annotations
 
-import re
+import string
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +14,9 @@ from .layout import CONFIG
 from .report import PackageReport, said
 
 RESTRAINTS = ("EXACT", "ATLEAST", "ATMOST")
-PACKAGE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-PACKAGE_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!-]*")
+MAX_NAME = 100
+MAX_VERSION = 64
+LETTERS = frozenset(string.ascii_letters + string.digits)
 
 
 def check_dependencies(raw: Any, report: PackageReport) -> list[dict[str, Any]]:
@@ -63,12 +64,12 @@ def check_dependencies(raw: Any, report: PackageReport) -> list[dict[str, Any]]:
 
 def _package(raw: Any, where: str, report: PackageReport) -> dict[str, str] | None:
     name = raw.get("package_name") if isinstance(raw, dict) else None
-    if not isinstance(name, str) or not PACKAGE_NAME.fullmatch(name):
+    if not isinstance(name, str) or not _is_name(name):
         report.error(
             "PACKAGE_NAME",
             CONFIG,
             f"{said(name)} is not a package name.",
-            "Use letters, digits, `.`, `_` and `-`.",
+            f"Use letters, digits, `.`, `_` and `-`; at most {MAX_NAME} characters.",
             f"{where}.package_name",
         )
         return None
@@ -84,7 +85,7 @@ def _package(raw: Any, where: str, report: PackageReport) -> dict[str, str] | No
                 f"{where}.restraint",
             )
         return package
-    if not isinstance(version, str) or not PACKAGE_VERSION.fullmatch(version):
+    if not isinstance(version, str) or not _is_version(version):
         report.error(
             "PACKAGE_VERSION",
             CONFIG,
@@ -140,7 +141,22 @@ def check_installed(installed: Mapping[str, str], report: PackageReport) -> None
 
 def canonical(name: str) -> str:
     """One spelling per package (PyPA, name normalization)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    words = name.replace("_", "-").replace(".", "-").split("-")
+    return "-".join(word for word in words if word).lower()
+
+
+def _is_name(text: str) -> bool:
+    return (
+        0 < len(text) <= MAX_NAME
+        and {text[0], text[-1]} <= LETTERS
+        and set(text) <= LETTERS | set("._-")
+    )
+
+
+def _is_version(text: str) -> bool:
+    return (
+        0 < len(text) <= MAX_VERSION and text[0] in LETTERS and set(text) <= LETTERS | set(".+!-")
+    )
 
 
 def fits(version: str, package: Mapping[str, str]) -> bool:
@@ -154,8 +170,14 @@ def fits(version: str, package: Mapping[str, str]) -> bool:
 
 
 def _release(version: str) -> tuple[int, ...]:
-    found = re.match(r"v?(\d+(?:\.\d+)*)", version)
-    numbers = [int(part) for part in found[1].split(".")] if found else []
+    numbers: list[int] = []
+    for part in version.removeprefix("v").split("."):
+        digits = part[: len(part) - len(part.lstrip(string.digits))]
+        if not digits:
+            break
+        numbers.append(int(digits))
+        if digits != part:
+            break
     while numbers and numbers[-1] == 0:
         numbers.pop()
     return tuple(numbers)

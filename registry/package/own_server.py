@@ -19,12 +19,12 @@ FIRST_PORT, LAST_PORT = 1024, 65535
 MAX_WORDS, MAX_COMMAND = 100, 8192
 EXAMPLE = '"command": ["python", "serve.py"]'
 # A path that means the same to everybody who reads it: no query, no fragment, no template.
-PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+PATH = re.compile(  # house-rule: one class or an escape per place, on 512 characters at most
+    r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"
+)
 MAX_PATH = 512
 SHELL_WORDS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1"})
 SHELLS = ("sh", "bash", "dash")
-VARIABLE = re.compile(r"\$[A-Za-z_{]")
-INTERPRETER = re.compile(r"python(\d(\.\d+)?)?|sh|bash|dash")
 OWN_FIELDS = ("command", "port", "protocol")
 #: field of `health` -> least and greatest value
 HEALTH_NUMBERS = {
@@ -139,7 +139,7 @@ def _command(raw: Any, report: PackageReport) -> list[str]:
 def _check_words(command: list[str], report: PackageReport) -> None:
     if PurePosixPath(command[0]).name in SHELLS:
         return
-    word = next((word for word in command if VARIABLE.search(word)), None)
+    word = next((word for word in command if _has_variable(word)), None)
     if word is not None:
         report.warn(
             "COMMAND_VARIABLE",
@@ -154,7 +154,7 @@ def _check_script(command: list[str], report: PackageReport, files: Collection[s
     """The file that the command surely needs: its own first word, or an interpreter's script."""
     place, name = 0, command[0]
     if "/" not in name:
-        if not INTERPRETER.fullmatch(name) or len(command) < 2 or command[1].startswith("-"):
+        if not _is_interpreter(name) or len(command) < 2 or command[1].startswith("-"):
             return
         place, name = 1, command[1]
     path = PurePosixPath(name)
@@ -304,4 +304,22 @@ def health_line(config: dict[str, Any]) -> str:
 
 def is_path(text: str) -> bool:
     """A plain path of an url: no spaces, no query, no `..`, at most 512 characters."""
-    return bool(PATH.fullmatch(text)) and len(text) <= MAX_PATH and ".." not in text.split("/")
+    return len(text) <= MAX_PATH and bool(PATH.fullmatch(text)) and ".." not in text.split("/")
+
+
+def _has_variable(word: str) -> bool:
+    """A `$` that a shell would replace."""
+    return any(
+        after == "{" or after == "_" or (after.isascii() and after.isalpha())
+        for after in (part[:1] for part in word.split("$")[1:])
+    )
+
+
+def _is_interpreter(name: str) -> bool:
+    """python, python3, python3.11, or a shell."""
+    if name in SHELLS or not name.startswith("python"):
+        return name in SHELLS
+    major, dot, minor = name.removeprefix("python").partition(".")
+    if not dot:
+        return major == "" or (len(major) == 1 and major.isdecimal())
+    return len(major) == 1 and major.isdecimal() and minor.isdecimal()
