@@ -40,6 +40,35 @@ def test_rows_cannot_be_changed_or_removed(row: AuditRecord, append_only: None) 
     assert AuditRecord.objects.get(pk=row.pk).event == "createThing"
 
 
+def test_the_trail_cannot_be_truncated_or_replaced(row: AuditRecord, append_only: None) -> None:
+    """Neither at once nor through a table that refers to it, neither by id nor by any other way
+    that deletes the row in between."""
+    columns = ", ".join(field.column for field in AuditRecord._meta.concrete_fields)
+    forged = columns.replace("event", "'forged'")
+    copy = f"INTO core_auditrecord ({columns}) SELECT {forged} FROM core_auditrecord"
+    attempts = {
+        "sqlite": (
+            f"INSERT OR REPLACE {copy}",
+            f"REPLACE {copy}",
+            f"INSERT OR IGNORE {copy}",
+            f"INSERT {copy} WHERE true ON CONFLICT (id) DO UPDATE SET event = 'forged'",
+            "UPDATE OR REPLACE core_auditrecord SET id = id + 1, event = 'forged'",
+        ),
+        "postgresql": (
+            "TRUNCATE core_auditrecord",
+            "TRUNCATE core_auditrecord CASCADE",
+            "TRUNCATE accounts_account CASCADE",
+            f"INSERT {copy} ON CONFLICT (id) DO UPDATE SET event = 'forged'",
+        ),
+    }
+    if connection.vendor == "postgresql":
+        _sql("SET CONSTRAINTS ALL IMMEDIATE")  # no TRUNCATE while one waits
+    for statement in attempts[connection.vendor]:
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            _sql(statement)
+        assert AuditRecord.objects.get(pk=row.pk).event == "createThing"
+
+
 def _sql(statement: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement)
