@@ -38,6 +38,7 @@ FAULTS = {
 #: what one tenant does on purpose while another works; `console.drill.attacks` has the code
 ATTACKS = {
     "filled-disk": "a job fills its whole disk at once",
+    "slow-model": "model servers answer their health in drips, and a first request never",
 }
 
 NO_PROCESS = "no process of the object exists yet"

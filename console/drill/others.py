@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import tempfile
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from console.drill.client import Client
+from console.drill.work import ENGINE, until
 from demo.client import Refused, StoryFailed
 
 BUCKET = "digits-others"
@@ -17,10 +19,20 @@ ROUNDS = 15
 RATIO = 2.0  # medians under attack against those of before
 NOISE = 0.1  # seconds that a median may grow without being told: other work of the machine
 SLOW = 10.0  # seconds that no single act may take
+WITHIN = 60.0  # seconds until a package is checked, however late
+PACKAGE = {
+    "config.json": json.dumps(
+        {"model_algorithm": "predict_analysis", "model_type": "Scikit_Learn", "runtime": ENGINE}
+    ),
+    "customize_service.py": "from model_service.python_model_service import "
+    "XgSklServingBaseService\n\n\nclass Served(XgSklServingBaseService):\n    pass\n",
+    "model.joblib": "weights",
+}
 
 
 class Others:
-    """One tenant's ordinary acts, timed: a change, a list, an object stored and read."""
+    """One tenant's ordinary acts, timed: a change, a list, an object stored and read, a model
+    registered, which a worker checks."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -29,9 +41,12 @@ class Others:
             "change": self._change,
             "list": self._list,
             "store": self._store,
+            "register": self._register,
         }
         if client.api.named("/buckets", BUCKET) is None:
             client.api.post("/buckets", {"name": BUCKET})
+        for name, text in PACKAGE.items():
+            self._put(f"package/model/{name}", text.encode())
 
     def work(self, between: Callable[[], list[str]] = list) -> dict[str, float]:
         """Every act some times in turn; the median of each in seconds. ``between``: a look at the
@@ -72,8 +87,21 @@ class Others:
         self.client.api.get("/training-jobs", limit=20)
 
     def _store(self) -> None:
+        self._put("one", uuid.uuid4().bytes * 4096)
+        self.client.api.objects(BUCKET, "one")
+
+    def _register(self) -> None:
+        api = self.client.api
+        name = f"others-{uuid.uuid4().hex[:8]}"
+        made = api.post("/models", {"name": name, "bucket": BUCKET, "prefix": "package"})
+        path = f"/models/{made['id']}"
+        until(
+            "the check", lambda: api.get(path)["phase"] != "Publishing", within=WITHIN, every=0.02
+        )
+        api.delete(path)
+
+    def _put(self, key: str, data: bytes) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "file")
-            path.write_bytes(uuid.uuid4().bytes * 4096)
-            self.client.api.put_file(BUCKET, "one", path)
-        self.client.api.objects(BUCKET, "one")
+            path.write_bytes(data)
+            self.client.api.put_file(BUCKET, key, path)

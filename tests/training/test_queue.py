@@ -124,6 +124,16 @@ def test_who_was_called_takes_the_slot_and_calls_the_next(
     assert look(old, young) == ["Running", "Pending"]
 
 
+def test_of_thousands_that_wait_only_the_first_look_often(
+    jobs: list[TrainingJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two thousand waiting jobs of one account would otherwise be 400 looks a second."""
+    monkeypatch.setattr(queue, "NEAR", 2)
+    _first, _second, old, young, urgent = jobs
+    waits = [queue.pause(job) for job in (urgent, old, young)]
+    assert waits == [0.0, queue.NEAR_SECONDS, queue.FAR_SECONDS]
+
+
 def test_nobody_waits_or_only_for_an_engine(host: Host) -> None:
     owner = people.root("queue-engine")
     job = made(owner, "one")

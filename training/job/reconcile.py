@@ -82,8 +82,8 @@ def _pending(job: TrainingJob) -> float | None:
             f"Engine {job.engine} is being prepared: {engine.percent} %, {engine.message}",
         )
         return 0.5
-    if queue.others_first(job):
-        return 5.0  # called when it is the first
+    if seconds := queue.pause(job):
+        return seconds
     attempt = Attempt(job=job, number=Attempt.objects.filter(job=job).count() + 1)
     with transaction.atomic():
         if slots.take(job.pool, job.flavor, attempt.pk, job) is None:
