@@ -18,6 +18,7 @@ from core.errors import Conflict, NotFound, ValidationFailed
 from datasets import queries, uses
 from datasets.dataset import services as datasets
 from datasets.dataset.models import Dataset
+from datasets.version import reconcile as checks
 from datasets.version import services as versions
 from datasets.version.models import DatasetVersion
 from storage.blob.models import Blob
@@ -207,6 +208,23 @@ def test_a_store_that_cannot_be_read_is_an_error_not_bad_data(alice: Person, var
     )
     assert (again.status_code, again.json()["phase"]) == (200, "Validating")
     assert checked(dataset).phase == "Ready"
+
+
+def test_a_check_that_reads_nothing_has_an_end_too(
+    alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the look as a whole ends, which would count as a fault of the platform."""
+
+    def computes(files: Any, *, tick: Callable[[], None], **given: Any) -> None:
+        tick()
+        raise AssertionError("it goes on and on")
+
+    assert checks.BUDGET < reconcile.LONG_SECONDS
+    monkeypatch.setattr(checks, "BUDGET", -1.0)
+    monkeypatch.setattr(checks.idx, "validate_bounded", computes)
+    uploaded(alice)
+    version = checked(made(alice))
+    assert (version.phase, version.reason) == ("Error", "CHECK_TOO_LONG")
 
 
 def test_a_version_in_use_stays(alice: Person) -> None:
