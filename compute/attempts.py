@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from compute import local
 from compute.backends.base import Backend, BackendError, Observation
 from compute.slot import services as slots
 from compute.slot.models import Slot
-from core import installation, reconcile
+from core import alarm, installation, reconcile
 
 log = logging.getLogger("modelyard.attempts")
 
@@ -29,6 +30,8 @@ PLATFORM_STOPPED = "PLATFORM_STOPPED"
 """Reason code of an attempt that ended because the installation was stopped."""
 
 YOUNG = dt.timedelta(minutes=2)  # below this a row may not be visible yet
+ROOM_SECONDS = 5.0  # of one look for removing files of others
+SWEEP_SECONDS = 20.0  # of one sweep; the next begins elsewhere
 CHUNK = 200  # attempts at a time: databases bound the parameters of one statement
 
 
@@ -122,16 +125,19 @@ class _Look:
 def sweep() -> Swept:
     """Compare this host and the slots with what rooms own. Safe at any moment and twice.
 
-    Nothing younger than two minutes is touched. Working files of an ended attempt go after
-    ``MODELYARD_KEEP_WORK_SECONDS``, its log stays as long as its row; a directory without a row
-    goes after the same time. Nothing is touched while database and stores do not belong together;
-    what no row knows stays, too, where it is an unusual share or older than the database.
+    It begins at another place each time and ends after SWEEP_SECONDS, so that an account with
+    thousands of attempts keeps no worker. Nothing younger than two minutes is touched. Working
+    files of an ended attempt go after ``MODELYARD_KEEP_WORK_SECONDS``, its log stays as long as its
+    row; a directory without a row goes after the same time. Nothing is touched while database and
+    stores do not belong together; what no row knows stays, too, where it is an unusual share of
+    what was seen, or older than the database.
     """
     backend, done = local.current(), Swept()
     if not installation.sweeps_allowed():
         return done
     every, seen = iter(backend.sweep()), _Look()
-    while found := list(islice(every, CHUNK)):
+    until = time.monotonic() + SWEEP_SECONDS
+    while time.monotonic() < until and (found := list(islice(every, CHUNK))):
         answer = ask([one.attempt for one in found])
         for one in found:
             with _reported(one.attempt):
@@ -179,28 +185,37 @@ def make_room(needed: int) -> int:
         if holder is None:
             return 0
         backend, freed = local.current(), 0
-        last: list[str] = []
-        for attempt in backend.kept():
-            if freed >= needed:
-                return freed
-            if backend.may_retry_upload(attempt):
-                last.append(attempt)
-            else:
-                freed += _empty(backend, attempt)
-        for attempt in last:
-            if freed >= needed:
-                break
-            freed += _empty(backend, attempt)
+        until = time.monotonic() + ROOM_SECONDS
+        try:
+            for attempt in _disposable(backend):
+                if freed >= needed:
+                    break
+                freed += _empty(backend, attempt, until - time.monotonic())
+        except alarm.TookTooLong:
+            log.info("making room goes on with the next look")
         return freed
 
 
-def _empty(backend: Backend, attempt: str) -> int:
-    """Bytes that went with the working files of one ended attempt."""
+def _disposable(backend: Backend) -> Iterator[str]:
+    """Ended attempts with working files: the oldest first, those with a failed upload last."""
+    last: list[str] = []
+    for attempt in backend.kept():
+        if backend.may_retry_upload(attempt):
+            last.append(attempt)
+        else:
+            yield attempt
+    yield from last
+
+
+def _empty(backend: Backend, attempt: str, seconds: float) -> int:
+    """Bytes that went with the working files of one ended attempt. Raises TookTooLong: a program
+    may have left more files than a look can remove; those that went are gone."""
     held = backend.disk_held(attempt)
     if attempt in ask([attempt]).wanted or backend.age(attempt) < YOUNG:
         return 0
     try:
-        gone = backend.prune(attempt, dt.timedelta(0))
+        with alarm.within(seconds):
+            gone = backend.prune(attempt, dt.timedelta(0))
     except BackendError:
         return 0  # it lives again: its upload is retried
     if gone:

@@ -8,16 +8,19 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from compute import attempts, environment, local
-from core import installation
+from core import installation, reconcile
 
 
 @shared_task(name="compute.sweep", ignore_result=True)
 def sweep() -> str:
     """Look for processes nobody wants, old working files, slots without an attempt, and builds of
-    engines that newer ones have replaced."""
-    swept = attempts.sweep()
-    engines = environment.prune() if installation.sweeps_allowed() else 0
-    return f"{swept}, {engines} old engines removed"
+    engines that newer ones have replaced. One at a time over all workers."""
+    with reconcile.lease("compute.sweep") as holder:
+        if holder is None:
+            return "busy"
+        swept = attempts.sweep()
+        engines = environment.prune() if installation.sweeps_allowed() else 0
+        return f"{swept}, {engines} old engines removed"
 
 
 @worker_ready.connect

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -200,7 +201,8 @@ class LocalBackend:
                 names = sorted(one.name for one in entries if one.is_dir())
         except FileNotFoundError:
             return
-        for name in names:
+        first = secrets.randbelow(len(names)) if names else 0
+        for name in names[first:] + names[:first]:
             if ATTEMPT.match(name):
                 yield self.observe(name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
+import time
 import uuid
 from collections import namedtuple
 from collections.abc import Iterator
@@ -189,6 +190,24 @@ def test_files_of_a_failed_upload_go_last(lab: Lab, ended: list[str]) -> None:
     assert lab.backend.kept() == [ended[0], ended[2]]
     attempts.make_room(1 << 60)
     assert lab.backend.kept() == []
+
+
+def test_removing_more_than_a_look_can_ends_without_a_failure(
+    lab: Lab, ended: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look belongs to somebody else, whose job must not be parked for it."""
+
+    def prune(attempt: str, older_than: dt.timedelta) -> bool:
+        if attempt == ended[0]:
+            return backend.prune(attempt, older_than)
+        time.sleep(1000)
+        return True
+
+    monkeypatch.setattr(attempts, "ROOM_SECONDS", 1.0)
+    backend = type(lab.backend)(lab.backend.root)
+    monkeypatch.setattr(lab.backend, "prune", prune)
+    assert attempts.make_room(1 << 60) >= 4 * MIB, "what went is told"
+    assert lab.backend.kept() == ended[1:]
 
 
 def test_what_somebody_wants_stays(lab: Lab, ended: list[str], wanted: set[str]) -> None:
