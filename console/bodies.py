@@ -107,6 +107,7 @@ class BodyMiddleware:
             return
         body = body_of(request)
         if body.streamed:
+            request.body_streams = True  # type: ignore[attr-defined]
             return  # its view knows more: who sends it, and what they may
         most = body.most if shows_who(request) else min(body.most, ANONYMOUS)
         if length > most:

@@ -14,7 +14,7 @@ from django.utils import translation
 
 from console.malformed import malformed, refuse_unreadable
 from console.pages import errors
-from core import outage
+from core import deadline, outage
 from core.errors import AppError
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -78,6 +78,22 @@ class LanguageMiddleware(LocaleMiddleware):
         translation.activate("en")
         request.LANGUAGE_CODE = "en"
         return None
+
+
+class DeadlineMiddleware:
+    """Ends a request that asks the database for longer than ``MODELYARD_REQUEST_SECONDS``.
+
+    Bodies that a view streams have rules of their own, and so has an answer that streams.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if getattr(request, "body_streams", False):
+            return self.get_response(request)
+        with deadline.within(settings.MODELYARD_REQUEST_SECONDS):
+            return self.get_response(request)
 
 
 class ErrorMiddleware:

@@ -10,7 +10,8 @@ class CoreConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from core import checks, registry
+        from core import checks, deadline, registry
 
         registry.autodiscover()
         checks.register_all()
+        deadline.connect()

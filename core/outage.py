@@ -6,19 +6,25 @@ import errno
 
 from django.db import InterfaceError, OperationalError
 
+from core import deadline
 from core.errors import Unavailable
 
 #: seconds after which a caller may try again
 RETRY_AFTER = 3
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+QUERY_CANCELED = "57014"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 #: OperationalErrors of SQLite that are mistakes of ours
 _MISTAKES = ("no such table", "no such column", "has no column")
 
 
 def of(error: BaseException) -> Unavailable | None:
     """The 503 that says what is away, or None where the error is of another kind."""
+    if isinstance(error, Unavailable):
+        return error
     if isinstance(error, OperationalError | InterfaceError):
         text = str(error).lower()
+        if text == "interrupted" or getattr(error.__cause__, "sqlstate", "") == QUERY_CANCELED:
+            return deadline.too_long()
         if any(mistake in text for mistake in _MISTAKES):
             return None
         if "full" in text or "no space" in text:

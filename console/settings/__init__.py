@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "console.middleware.LanguageMiddleware",
     # Before whatever reads a form, and before session and token are looked at.
     "console.bodies.BodyMiddleware",
+    "console.middleware.DeadlineMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -216,6 +217,10 @@ WHITENOISE_USE_FINDERS = TESTING
 WHITENOISE_AUTOREFRESH = TESTING  # tests run without collected files
 #: the second bound; console.bodies has the first, by route. Object bytes are streamed.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+#: seconds that a request may take in all, once its body has come
+MODELYARD_REQUEST_SECONDS = env.duration(
+    "MODELYARD_REQUEST_SECONDS", timedelta(seconds=30)
+).total_seconds()
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 FILE_UPLOAD_HANDLERS = ["console.bodies.NoFiles"]
 #: open live pages per web process, each of which holds a thread: half of them stay for requests

@@ -42,7 +42,10 @@ class PredictPage(ResourcePage):
 
     verb = "infer"
     reads_form = False
-    bodies: ClassVar[Mapping[str, Body]] = {"put": Body(MAX_BODY, streamed=True)}
+    bodies: ClassVar[Mapping[str, Body]] = {
+        "put": Body(MAX_BODY, streamed=True),
+        "post": Body(MAX_BODY, streamed=True),
+    }
 
     def put(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """What the tab sends: the check against forged requests would read a POST's form, and
