@@ -16,6 +16,7 @@ from core.actor import Actor
 from core.models import AuditRecord
 
 _SECRET = re.compile(r"password|secret|token|credential|\bsk\b|private_key", re.IGNORECASE)
+HIDDEN = "***"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -42,13 +43,25 @@ def plain(value: object) -> Any:
 
 
 def masked(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The same mapping with anything that looks like a secret replaced."""
-    if values is None:
-        return None
-    return {
-        key: "***" if _SECRET.search(key) and value not in (None, "") else plain(value)
-        for key, value in values.items()
-    }
+    """The same mapping with anything that looks like a secret replaced, at any depth.
+
+    Below the top only texts are: a condition of a policy names a key, and its values are a list.
+    """
+    return None if values is None else {key: _mask(key, value, 0) for key, value in values.items()}
+
+
+def _mask(key: str, value: Any, depth: int) -> Any:
+    if _SECRET.search(key) and value not in (None, "") and (depth == 0 or isinstance(value, str)):
+        return HIDDEN
+    return _inner(plain(value), depth + 1)
+
+
+def _inner(value: Any, depth: int) -> Any:
+    if isinstance(value, dict):
+        return {key: _mask(key, one, depth) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_inner(one, depth) for one in value]
+    return value
 
 
 def record(
@@ -122,13 +135,20 @@ def record_denial(actor: Actor, decision: Any, target: object) -> None:
 
 
 def snapshot(obj: Model) -> dict[str, Any]:
-    """Field values of a row, for before and after."""
-    skip = {"updated_at", "version"}
-    return {
-        f.attname: plain(getattr(obj, f.attname))
-        for f in obj._meta.concrete_fields
-        if f.attname not in skip
-    }
+    """Field values of a row, for before and after.
+
+    A model's ``AUDIT_SKIP`` names fields that are left out, its ``AUDIT_NAMES`` fields (mappings)
+    of which the names stand in the trail and the values never.
+    """
+    skip = {"updated_at", "version"} | getattr(obj, "AUDIT_SKIP", frozenset())
+    names_only: frozenset[str] = getattr(obj, "AUDIT_NAMES", frozenset())
+    found: dict[str, Any] = {}
+    for field in obj._meta.concrete_fields:
+        name = field.attname
+        if name not in skip:
+            value = getattr(obj, name)
+            found[name] = dict.fromkeys(value, HIDDEN) if name in names_only else plain(value)
+    return found
 
 
 def difference(

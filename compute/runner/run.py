@@ -200,7 +200,7 @@ class Runner:
             raise Failure("SANDBOX_FAILED", str(error)) from error
         finally:
             os.close(write)
-        pump = Pump(read, self.log)
+        pump = Pump(read, self.log, self.spec.secrets())
         pump.start()
         began = time.monotonic()
         sync = self._uploads.periodic()

@@ -115,6 +115,7 @@ class RunSpec:
     api_url: base address of the API, e.g. "http://127.0.0.1:8000/api/v1".
     code_name + boot_file: the program is <user-job-dir>/<code_name>/<boot_file>, run with
     /opt/engine/bin/python -u; `argv` (absolute paths as seen inside) replaces it for services.
+    masked: names of variables and hyperparameters whose values the log shows as `***`.
     hyperparameters: passed in order as `--key=value` (None: the bare flag `--key`).
     engine: absolute directory of the engine's environment, shown at /opt/engine.
     grace_seconds: between SIGTERM and SIGKILL. log_bytes: cap of the kept log.
@@ -140,6 +141,7 @@ class RunSpec:
     outputs: tuple[Output, ...] = ()
     mounts: tuple[Mount, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
+    masked: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     network: str = "none"
     grace_seconds: float = 30.0
@@ -147,6 +149,11 @@ class RunSpec:
     socket_dir: str = ""
     uid: int = 0
     first_request: FirstRequest | None = None
+
+    def secrets(self) -> list[str]:
+        """The values that the log must not show."""
+        found = (self.env.get(name) or self.hyperparameters.get(name) for name in self.masked)
+        return [value for value in found if value]
 
     def to_json(self) -> str:
         """The document, stable field order, UTF-8."""
@@ -191,7 +198,7 @@ class RunSpec:
             raise SpecError([f"schema {schema!r} is unknown; this runner reads {SCHEMA}"])
         problems: list[str] = []
         values = dict(data)
-        for key in (*_LISTS, "argv"):
+        for key in (*_LISTS, "argv", "masked"):
             if not isinstance(data.get(key, []), list | tuple):
                 raise SpecError([f"{key} must be a list"])
         for key, kind in _LISTS.items():
@@ -201,6 +208,7 @@ class RunSpec:
             )
         values["limits"] = _build(Limits, data.get("limits") or {}, "limits", problems)
         values["argv"] = tuple(data.get("argv") or ())
+        values["masked"] = tuple(data.get("masked") or ())
         if (first := data.get("first_request")) is not None:
             values["first_request"] = _build(FirstRequest, first, "first_request", problems)
         for key in ("hyperparameters", "env"):

@@ -6,10 +6,12 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from compute.runner import trees
 from compute.runner.log import LogWriter
+from compute.runner.masking import Masker
 
 READ_BYTES = 64 * 1024
 
@@ -17,15 +19,17 @@ READ_BYTES = 64 * 1024
 class Pump(threading.Thread):
     """Moves bytes from the program's pipe to the log as they come; ends when the pipe closes."""
 
-    def __init__(self, descriptor: int, log: LogWriter) -> None:
+    def __init__(self, descriptor: int, log: LogWriter, secrets: Iterable[str] = ()) -> None:
         super().__init__(name="log-pump", daemon=True)
         self._descriptor = descriptor
         self._log = log
+        self._masker = Masker(secrets)
 
     def run(self) -> None:
         with contextlib.suppress(OSError):
             while data := os.read(self._descriptor, READ_BYTES):
-                self._log.write(data)
+                self._log.write(self._masker.pass_on(data))
+        self._log.write(self._masker.rest())
 
     def end(self, seconds: float) -> None:
         """Wait until everything written has arrived."""

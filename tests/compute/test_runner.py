@@ -225,6 +225,22 @@ def test_refused_upload_is_a_failure_that_can_be_retried(lab: Lab) -> None:
     assert sum(path.endswith("first") for path in puts) == 1
 
 
+def test_secrets_are_masked_in_the_log(lab: Lab) -> None:
+    """Also in the last lines that a failure repeats, and across pieces of output."""
+    seen = lab.run(
+        "import os, sys\nsecret = os.environ['TOKEN']\n"
+        "sys.stdout.write('begin ' + secret[:5]); sys.stdout.flush()\n"
+        "sys.stdout.write(secret[5:] + ' end\\n'); sys.stdout.flush()\n"
+        "raise ValueError('bad key ' + secret)\n",
+        env={"TOKEN": "s3cr3t-value", "MODE": "visible-value"},
+        masked=("TOKEN",),
+    )
+    assert "begin *** end" in lab.log(seen.attempt)
+    assert seen.state["detail"]["exception"] == "ValueError: bad key ***"
+    state = (lab.backend.directory(seen.attempt) / "state.json").read_text()
+    assert "s3cr3t-value" not in state + lab.log(seen.attempt)
+
+
 def test_busy_storage_is_waited_for(lab: Lab) -> None:
     lab.storage.fail_puts = 1
     seen = lab.run(OUT + "open(out + '/x', 'w').write('1')\n",

@@ -23,7 +23,12 @@ def row(db: None) -> AuditRecord:
         event="createThing",
         action="a:b:c",
         resource_name="one\r\n2026-01-01 forged line\x1b[31m",
-        after={"name": "x", "password": "hunter2", "api_token": "t", "nested": {"a": 1}},
+        after={
+            "name": "x",
+            "password": "hunter2",
+            "api_token": "t",
+            "nested": {"a": 1, "list": [{"db_password": "hunter3"}], "secretName": ["kept"]},
+        },
     )
 
 
@@ -79,7 +84,12 @@ def test_no_value_forges_a_second_line(row: AuditRecord) -> None:
 
 
 def test_secrets_are_masked(row: AuditRecord) -> None:
-    assert row.after == {"name": "x", "password": "***", "api_token": "***", "nested": {"a": 1}}
+    assert row.after == {
+        "name": "x",
+        "password": "***",
+        "api_token": "***",
+        "nested": {"a": 1, "list": [{"db_password": "***"}], "secretName": ["kept"]},
+    }
 
 
 def test_a_change_without_its_row_does_not_happen(

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_field,
+    inline_serializer,
+)
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,9 +19,11 @@ from compute.catalog.flavors import DEFAULT_FLAVOR
 from console.api.fields import Pairs, Tags
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
 from core import access
+from core.actor import Actor
 from core.errors import ValidationFailed
-from training.job import metrics, services
+from training.job import metrics, services, values
 from training.job.checks import MAX_INPUTS, MAX_OUTPUTS, MAX_PAIRS, MAX_VALUE
+from training.job.models import TrainingJob
 
 
 class PlaceSerializer(serializers.Serializer[Any]):
@@ -33,6 +40,22 @@ class PlaceSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+def pairs(**options: Any) -> Pairs:
+    """Names with values as accepted; `training.job.checks` says what is wrong with each."""
+    return Pairs(max_length=MAX_PAIRS, longest=MAX_VALUE, required=False, **options)
+
+
+class SecretSerializer(serializers.Serializer[Any]):
+    """A secret value: only that it was set, and when."""
+
+    name = serializers.CharField()
+    set_at = serializers.DateTimeField()
+
+
+SHOWN = serializers.DictField(child=serializers.CharField(allow_null=True))
+SECRETS = SecretSerializer(many=True)
+
+
 class JobSerializer(StatefulSerializer):
     """A training job as sent."""
 
@@ -44,8 +67,10 @@ class JobSerializer(StatefulSerializer):
     pool = serializers.CharField()
     inputs = PlaceSerializer(many=True)
     outputs = PlaceSerializer(many=True)
-    hyperparameters = serializers.DictField(child=serializers.CharField())
-    environment = serializers.DictField(child=serializers.CharField())
+    hyperparameters = serializers.SerializerMethodField()
+    environment = serializers.SerializerMethodField()
+    secret_hyperparameters = serializers.SerializerMethodField()
+    secret_environment = serializers.SerializerMethodField()
     max_duration = serializers.IntegerField()
     priority = serializers.IntegerField()
     parent_id = serializers.UUIDField(allow_null=True)
@@ -53,6 +78,32 @@ class JobSerializer(StatefulSerializer):
     ended_at = serializers.DateTimeField(allow_null=True)
     duration_seconds = serializers.FloatField(allow_null=True)
     detail = serializers.DictField(help_text="Exit code, exception, last lines and the next step.")
+
+    @extend_schema_field(SHOWN)
+    def get_hyperparameters(self, job: TrainingJob) -> dict[str, str | None]:
+        return values.shown(job, "hyperparameters", self._reader())
+
+    @extend_schema_field(SHOWN)
+    def get_environment(self, job: TrainingJob) -> dict[str, str | None]:
+        return values.shown(job, "environment", self._reader())
+
+    @extend_schema_field(SECRETS)
+    def get_secret_hyperparameters(self, job: TrainingJob) -> list[dict[str, Any]]:
+        return self._secrets(job, "hyperparameters")
+
+    @extend_schema_field(SECRETS)
+    def get_secret_environment(self, job: TrainingJob) -> list[dict[str, Any]]:
+        return self._secrets(job, "environment")
+
+    def _reader(self) -> Actor | None:
+        """Whose values may be shown: in a list nobody's are."""
+        view = self.context.get("view")
+        return view.actor if view is not None and view.action != "list" else None
+
+    @staticmethod
+    def _secrets(job: TrainingJob, kind: str) -> list[dict[str, Any]]:
+        rows = [{"name": n, "set_at": job.created_at} for n in values.secret_names(job, kind)]
+        return SecretSerializer(rows, many=True).data  # type: ignore[return-value]
 
 
 class JobInput(ResourceInput):
@@ -66,8 +117,10 @@ class JobInput(ResourceInput):
     pool = serializers.CharField(max_length=64, required=False, default="public")
     inputs = PlaceSerializer(many=True, required=False, max_length=MAX_INPUTS)
     outputs = PlaceSerializer(many=True, max_length=MAX_OUTPUTS)
-    hyperparameters = Pairs(max_length=MAX_PAIRS, longest=MAX_VALUE, required=False)
-    environment = Pairs(max_length=MAX_PAIRS, longest=MAX_VALUE, required=False)
+    hyperparameters = pairs()
+    environment = pairs()
+    secret_hyperparameters = pairs(write_only=True)
+    secret_environment = pairs(write_only=True)
     max_duration = serializers.IntegerField(min_value=10, max_value=30 * 86400, required=False)
     priority = serializers.IntegerField(min_value=1, max_value=3, required=False)
 
@@ -81,9 +134,11 @@ class JobChange(serializers.Serializer[Any]):
 
 
 class RerunInput(serializers.Serializer[Any]):
-    """Body of rerun."""
+    """Body of rerun. A secret given here takes the place of the job's own."""
 
     name = serializers.CharField(max_length=64, required=False, allow_blank=True)
+    secret_hyperparameters = pairs(write_only=True)
+    secret_environment = pairs(write_only=True)
 
 
 class JobViewSet(ResourceViewSet):

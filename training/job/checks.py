@@ -34,12 +34,13 @@ def directory(prefix: str) -> str:
 def check(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[Problem]:
     """Everything wrong with a job's specification, as far as it can be known before it runs.
 
-    ``agency`` is the one that would carry the job (``agency_for``).
+    ``agency`` is the one that would carry the job (``agency_for``); ``secrets`` in ``data`` are the
+    secret values by kind.
     """
     found: list[Problem] = []
     found += _sizes(data)
-    found += _pairs("hyperparameters", data.get("hyperparameters") or {}, PARAMETER)
-    found += _pairs("environment", data.get("environment") or {}, VARIABLE)
+    for kind, rule in (("hyperparameters", PARAMETER), ("environment", VARIABLE)):
+        found += _pairs(kind, {**(data.get(kind) or {}), **data["secrets"][kind]}, rule)
     found += _names(data)
     if not found:
         found += _agency(actor, data, agency)
@@ -127,7 +128,7 @@ def _names(data: Mapping[str, Any]) -> list[Problem]:
             )
         )
     names = [i["name"] for i in [*data["inputs"], *data["outputs"]]]
-    names += list(data.get("hyperparameters") or {})
+    names += [*(data.get("hyperparameters") or {}), *data["secrets"]["hyperparameters"]]
     for name in strict_json.repeated(names):
         found.append(
             Problem(

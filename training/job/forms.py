@@ -114,7 +114,7 @@ class JobForm(NamedForm):
         (
             _("Parameters"),
             _("Only what stands here is passed to the program; nothing is added."),
-            ("hyperparameters", "environment"),
+            ("hyperparameters", "environment", "secret_environment"),
         ),
         (_("Resources"), "", ("pool", "flavor", "max_duration", "priority")),
     )
@@ -155,6 +155,13 @@ class JobForm(NamedForm):
     )
     hyperparameters = PairsField(label=_("Hyperparameters"), help_text=_("One per line: epochs=5"))
     environment = PairsField(label=_("Environment variables"), help_text=_("One per line: A=b"))
+    secret_environment = PairsField(
+        label=_("Secret variables"),
+        help_text=_(
+            "One per line: TOKEN=value. Kept encrypted, shown to no user again, and masked in the "
+            "log. Variables whose name says password, secret, token or key are taken as secret too."
+        ),
+    )
     pool = forms.ChoiceField(label=_("Resource pool"))
     flavor = forms.ChoiceField(label=_("Flavor"), initial=DEFAULT_FLAVOR)
     max_duration = forms.IntegerField(

@@ -17,6 +17,7 @@ from compute.slot import services as slots
 from core.errors import AppError
 from datasets import queries as datasets
 from training.job.models import Attempt, TrainingJob
+from training.job.values import secrets_of
 
 INPUTS = "/home/ma-user/modelarts/inputs"
 CREDENTIAL_LIFETIME = dt.timedelta(hours=2)
@@ -73,7 +74,8 @@ def run_spec(job: TrainingJob, attempt: Attempt, engine: Path, credential_file: 
             parameters[item["name"]] = f"{INPUTS}/{item['name']}_0"
         else:
             inputs.append(Input(item["name"], item["bucket"], item["prefix"]))
-    parameters |= job.hyperparameters
+    secrets = secrets_of(job)
+    parameters |= job.hyperparameters | secrets["hyperparameters"]
     return RunSpec(
         attempt=str(attempt.pk),
         kind="job",
@@ -90,7 +92,8 @@ def run_spec(job: TrainingJob, attempt: Attempt, engine: Path, credential_file: 
             Output(i["name"], i["bucket"], i["prefix"], settings.MODELYARD_OUTPUT_SYNC_SECONDS)
             for i in job.outputs
         ),
-        env={**job.environment, "MODELYARD_JOB_NAME": job.name},
+        env={**job.environment, **secrets["environment"], "MODELYARD_JOB_NAME": job.name},
+        masked=tuple(sorted({*secrets["environment"], *secrets["hyperparameters"]})),
         limits=slots.limits_of(attempt.pk, job.flavor, wall_seconds=job.max_duration),
         grace_seconds=GRACE_SECONDS,
     )

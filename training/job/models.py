@@ -72,6 +72,10 @@ class TrainingJob(Resource, Stateful):
     }
     PARKED: ClassVar = "Failed"
 
+    #: the trail has the names in them, never the values
+    AUDIT_NAMES: ClassVar = frozenset({"hyperparameters", "environment"})
+    AUDIT_SKIP: ClassVar = frozenset({"sealed"})
+
     code_bucket = models.CharField(_("code bucket"), max_length=63)
     code_prefix = models.CharField(_("code directory"), max_length=1024)
     boot_file = models.CharField(_("boot file"), max_length=255)
@@ -85,6 +89,11 @@ class TrainingJob(Resource, Stateful):
     outputs: models.JSONField[Any, Any] = models.JSONField(default=list, blank=True)
     hyperparameters: models.JSONField[Any, Any] = models.JSONField(default=dict, blank=True)
     environment: models.JSONField[Any, Any] = models.JSONField(default=dict, blank=True)
+    #: {"environment" | "hyperparameters": [name]} of the secret values; see training.job.values
+    sealed_names: models.JSONField[Any, Any] = models.JSONField(
+        default=dict, blank=True, editable=False
+    )
+    sealed = models.TextField(blank=True, default="", editable=False)
     max_duration = models.PositiveIntegerField(
         _("time limit (s)"),
         default=3600,

@@ -20,6 +20,7 @@ from compute.slot import services as slots
 from core import states
 from core.models import Event
 from core.reconcile import NotBefore, reconciler
+from core.sealed import Unsealable
 from training.job import launch, queue, upload, watch
 from training.job.ending import close, end, fence, let_go, system
 from training.job.models import Attempt, TrainingJob
@@ -126,7 +127,7 @@ def _launch(job: TrainingJob, attempt: Attempt) -> float | None:
         local.current().launch(spec)
     except launch.AuthorisationLost as lost:
         return end(job, Phase.FAILED, lost.code, lost.message, next=lost.hint)
-    except (BackendError, SpecError) as error:
+    except (BackendError, SpecError, Unsealable) as error:
         return end(job, Phase.FAILED, "LAUNCH_FAILED", str(error))
     return NotBefore(0.2)
 

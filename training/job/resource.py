@@ -11,7 +11,7 @@ from console.ui.format import exact_time
 from console.ui.html import duration, status_chip, time
 from core import access, registry
 from core.registry import Column, Item, Link, Panel, ResourceSpec, Tab, Verb
-from training.job import metrics, upload
+from training.job import metrics, upload, values
 from training.job.models import Attempt, MetricPoint, TrainingJob
 
 ACTIVE = frozenset({"Creating", "Pending", "Running", "Abnormal"})
@@ -30,7 +30,8 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
     )
     until = upload.kept_until(job)
     kept = (Item(_("Files kept on the host until"), exact_time(until)),) if until else ()
-    parameters = tuple(Item(f"--{k}", v) for k, v in job.hyperparameters.items())
+    parameters = _shown(job, "hyperparameters", actor, "--")
+    variables = _shown(job, "environment", actor, "")
     return [
         Panel(
             _("Program"),
@@ -50,6 +51,7 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
             sources + results + kept + parameters,
             icon="arrows-exchange",
         ),
+        *([Panel(_("Environment variables"), variables, icon="variable")] if variables else []),
         Panel(
             _("Attempts"),
             template="training/trainingjob/attempts.html",
@@ -58,6 +60,16 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
             span=12,
         ),
     ]
+
+
+def _shown(job: TrainingJob, kind: str, actor: Any, sign: str) -> tuple[Item, ...]:
+    """Names with what this reader may see of the values."""
+    hidden = _("only who submitted the job sees the value")
+    secret = _("secret, set %(when)s") % {"when": exact_time(job.created_at)}
+    return tuple(
+        Item(f"{sign}{name}", hidden if value is None else value)
+        for name, value in values.shown(job, kind, actor).items()
+    ) + tuple(Item(f"{sign}{name}", secret) for name in values.secret_names(job, kind))
 
 
 def _source(item: dict[str, Any]) -> str:

@@ -14,10 +14,10 @@ from accounts.agency.models import Agency
 from compute import local, logtext
 from compute.backends.base import LogChunk, UnknownAttempt
 from compute.catalog.flavors import DEFAULT_FLAVOR, pools
-from core import access, registry, services, states
+from core import access, registry, sealed, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, Problem, ValidationFailed
-from training.job import checks, launch, upload
+from training.job import checks, launch, upload, values
 from training.job.models import Attempt, InputVersion, MetricPoint, OutputClaim, TrainingJob
 
 DOWNLOADED = 256 * 1024  # bytes of log per piece of a download
@@ -43,6 +43,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> TrainingJob:
         AccessDenied, QuotaExceeded.
     """
     spec = _normalised(data)
+    spec["secrets"] = values.separated(spec)
     access.authorize(
         actor,
         registry.spec_of(TrainingJob).action("create"),
@@ -68,6 +69,7 @@ def _create(actor: Actor, spec: Mapping[str, Any], agency: Agency | None) -> Tra
         **{k: v for k, v in spec.items() if k in _COLUMNS},
         agency_id=agency.pk if agency else None,
     )
+    values.keep(job, spec["secrets"])
     states.start(job, TrainingJob.Phase.CREATING)
     return services.create(actor, job, context=decision_context(spec), after_save=_write_beside)
 
@@ -110,10 +112,39 @@ def rerun(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJo
     """A new job with the same specification; the output path must be free. Verb ``rerun``."""
     name = str(data.get("name") or "")
     copy = {c: getattr(obj, c) for c in _COLUMNS} | {"name": name or _next_name(obj)}
-    job = create(actor, copy)
+    job = create(actor, copy | _secrets_again(actor, obj, data))
     TrainingJob.objects.unscoped("rerun").filter(pk=job.pk).update(parent_id=obj.pk)
     job.parent_id = obj.pk
     return job
+
+
+def _secrets_again(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The secrets of a rerun. Those of the job go to nobody but the user who wrote them: the code
+    may be another one by now. Raises ValidationFailed, Conflict (they cannot be opened)."""
+    given = {f"secret_{kind}": dict(data.get(f"secret_{kind}") or {}) for kind in values.KINDS}
+    if actor.user_id != obj.created_by_id:
+        missing = [
+            Problem(
+                f"secret_{kind}",
+                f"“{name}” of job “{obj}” is a secret of the user who submitted it.",
+                "SECRET_NOT_YOURS",
+                "Send a value of your own for it.",
+            )
+            for kind in values.KINDS
+            for name in values.secret_names(obj, kind)
+            if name not in given[f"secret_{kind}"]
+        ]
+        if missing:
+            raise ValidationFailed(missing[0].text, problems=missing)
+        return given
+    try:
+        kept = values.secrets_of(obj)
+    except sealed.Unsealable as error:
+        raise Conflict(
+            f"The secrets of job “{obj}” cannot be opened: {error}",
+            hint="Submit a new job with them.",
+        ) from error
+    return {f"secret_{kind}": kept[kind] | given[f"secret_{kind}"] for kind in values.KINDS}
 
 
 def retry_upload(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJob:

@@ -36,6 +36,8 @@ class FilledDisk(Attack):
 
     name = "filled-disk"
 
+    _id = ""
+
     def begin(self) -> None:
         api = self.client.api
         with tempfile.TemporaryDirectory() as folder:
@@ -52,6 +54,7 @@ class FilledDisk(Attack):
                 "engine": ENGINE,
                 "flavor": FLAVOR,
                 "pool": POOL,
+                "outputs": [{"name": "train_url", "bucket": PREFIX, "prefix": "greedy-out/"}],
             },
         )
         self._id = row["id"]
@@ -62,6 +65,8 @@ class FilledDisk(Attack):
         return [] if free > FREE else [f"the host has {free} bytes left"]
 
     def end(self) -> str:
+        if not self._id:
+            return ""
         row = until("the job's end", self._ended, within=END_WITHIN)
         if row["reason"] != "DISK_FULL":
             self.client.wrong.append(f"the job ended {row['phase']} {row['reason']}")

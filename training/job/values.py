@@ -1,0 +1,93 @@
+"""Hyperparameters and environment variables of a job: who reads them, and which nobody reads.
+
+Their values are for the program and for the user who submitted the job. The trail, lists and other
+users' views have the names alone. A secret value is written once and shown to no user again; the
+database keeps it encrypted, and the log shows ``***`` in its place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from core import sealed
+from core.actor import Actor
+from training.job.models import TrainingJob
+
+KINDS = ("environment", "hyperparameters")
+Values = dict[str, str]
+_WORDS = re.compile(r"[a-z0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")  # of a name of 128 characters
+_SECRET = frozenset(
+    {"password", "passwd", "passphrase", "pwd", "secret", "secrets", "credential", "credentials",
+     "apikey"}
+)  # fmt: skip
+_KEYS = frozenset({"api", "access", "private", "secret", "auth", "account", "service", "signing"})
+_TOKENS = _KEYS | {"hf", "hub", "bearer", "refresh", "github", "gitlab", "wandb", "huggingface"}
+
+
+def looks_secret(kind: str, name: str) -> bool:
+    """Whether a value of this name is taken for a secret although it was not said to be one.
+
+    A variable that ends in TOKEN or KEY is; of a hyperparameter these words mean other things
+    (``pad_token``, ``sort_key``) unless the word before says whose.
+    """
+    words = [word.lower() for word in _WORDS.findall(name[:128])]
+    if not words:
+        return False
+    if _SECRET & set(words):
+        return True
+    before, last = (words[-2] if len(words) > 1 else ""), words[-1]
+    if last in ("token", "key") and kind == "environment":
+        return True
+    return (last == "token" and (before in _TOKENS or not before)) or (
+        last == "key" and before in _KEYS
+    )
+
+
+def separated(spec: dict[str, Any]) -> dict[str, Values]:
+    """Take the secrets out of ``spec`` (a job's specification): those given as such
+    (``secret_environment``, ``secret_hyperparameters``) and those whose name looks like one."""
+    found: dict[str, Values] = {}
+    for kind in KINDS:
+        plain = dict(spec.get(kind) or {})
+        secret = {name: plain.pop(name) for name in list(plain) if looks_secret(kind, name)}
+        found[kind] = secret | dict(spec.pop(f"secret_{kind}", None) or {})
+        spec[kind] = {name: value for name, value in plain.items() if name not in found[kind]}
+    return found
+
+
+def keep(job: TrainingJob, secrets: Mapping[str, Values]) -> None:
+    """Write secrets into a job that is not saved yet."""
+    job.sealed_names = {kind: sorted(secrets[kind]) for kind in KINDS if secrets[kind]}
+    job.sealed = sealed.seal(json.dumps(secrets), _about(job.pk)) if job.sealed_names else ""
+
+
+def secrets_of(job: TrainingJob) -> dict[str, Values]:
+    """The secrets of a job, for its program only. Raises Unsealable."""
+    if not job.sealed:
+        return {kind: {} for kind in KINDS}
+    opened: dict[str, Values] = json.loads(sealed.unseal(job.sealed, _about(job.pk)))
+    return opened
+
+
+def shown(job: TrainingJob, kind: str, actor: Actor | None) -> dict[str, str | None]:
+    """Names with what this reader may have of the values: None in place of each that they may not.
+
+    None as ``actor`` is a reader nobody knows, such as a list.
+    """
+    plain: Values = getattr(job, kind)
+    if actor is not None and actor.user_id is not None and actor.user_id == job.created_by_id:
+        return dict(plain)
+    return dict.fromkeys(plain)
+
+
+def secret_names(job: TrainingJob, kind: str) -> list[str]:
+    """Names of the secret values of one kind."""
+    return list((job.sealed_names or {}).get(kind, ()))
+
+
+def _about(job_id: uuid.UUID) -> str:
+    return f"training.trainingjob:{job_id}:secrets"
