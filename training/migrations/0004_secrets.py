@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('training', '0002_input_version'),
+        ('training', '0003_numbers_offset'),
     ]
 
     operations = [
