@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from ops.backup.manifest import Manifest
 from ops.backup.place import Place
 from ops.backup.seal import Opener
 
+HELD = re.compile(r"([0-9a-f]{64}(\.age)?)?")
 NAMED = 20  # problems that are told one by one
 WITHIN = 1800  # seconds for the trial migration
 
@@ -48,7 +50,10 @@ def listed(folder: Path, manifest: Manifest, opener: Opener) -> Iterator[Listed]
         while data := stream.read(CHUNK):
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                yield Listed(*json.loads(line))
+                blob = Listed(*json.loads(line))
+                if not HELD.fullmatch(blob.held):
+                    raise BackupError(f"{folder / part.name} names {blob.held!r}: it is not ours.")
+                yield blob
 
 
 def refuse_newer(manifest: Manifest) -> None:

@@ -55,8 +55,9 @@ class Tally:
 
 
 @contextlib.contextmanager
-def new_file(path: Path, *, hashed: bool = True) -> Iterator[Tally]:
+def new_file(path: Path, *, hashed: bool = True, synced_name: bool = True) -> Iterator[Tally]:
     """Write a file of mode 0600 that appears at ``path`` when the block ends well, on the disk.
+    ``synced_name`` False: the caller syncs the folder, once for many files.
 
     Raises BackupError where the disk is full; nothing is left behind then.
     """
@@ -68,7 +69,8 @@ def new_file(path: Path, *, hashed: bool = True) -> Iterator[Tally]:
             yield Tally(file, hashed=hashed)
             os.fsync(file.fileno())
         temporary.rename(path)
-        sync_folder(path.parent)
+        if synced_name:
+            sync_folder(path.parent)
     except OSError as error:
         if error.errno in FULL:
             raise full(path) from error

@@ -22,7 +22,7 @@ from core import installation
 from ops.backup import database, logs, rows
 from ops.backup.database import BlobRow
 from ops.backup.errors import BackupError
-from ops.backup.files import Tally, folder, new_file, room
+from ops.backup.files import Tally, folder, new_file, room, sync_folder
 from ops.backup.manifest import Manifest, Part
 from ops.backup.place import LIST, Place, new_id
 from ops.backup.seal import Seal
@@ -119,23 +119,26 @@ class _Making:
         self._var = Path(settings.VAR_DIR)
 
     def run(self) -> tuple[Manifest, int]:
-        with Place.writing(self._wish.place) as place, _work(self._var) as work:
+        with (
+            _keeping(self._name) as lost,
+            Place.writing(self._wish.place) as place,
+            _work(self._var) as work,
+        ):
             made = place.begin(self._name)
             try:
-                with _keeping(self._name) as lost:
-                    manifest, written = self._fill(place, made, work)
-                    if lost.is_set() or not keep.renew(self._name):
-                        raise BackupError(
-                            "The backup stood still for so long that bytes it needs may have been "
-                            "deleted. Start it again."
-                        )
+                manifest, written = self._fill(place, made, work)
+                if lost.is_set() or not keep.renew(self._name):
+                    raise BackupError(
+                        "The backup stood still for so long that bytes it needs may have been "
+                        "deleted. Start it again."
+                    )
                 manifest.ended = _now()
                 place.finish(self._name, manifest)
             except BaseException:
                 shutil.rmtree(made, ignore_errors=True)  # what it held is of no use to another
                 raise
-            for gone in place.keep_newest(self._wish.keep):
-                self._tell(f"removed the backup {gone}: {self._wish.keep} are kept")
+            for line in place.keep_newest(self._wish.keep):
+                self._tell(line)
         return manifest, written
 
     def _fill(self, place: Place, made: Path, work: Path) -> tuple[Manifest, int]:
@@ -223,6 +226,8 @@ class _Making:
                 manifest.faults.append({"blob": blob.name, "what": fault})
             else:
                 lost.add(name)
+        for parent in {place.blob(name).parent for name in fresh}:
+            sync_folder(parent)
         return lost
 
     def _store_one(self, place: Place, name: str, blob: BlobRow) -> str:
@@ -238,7 +243,7 @@ class _Making:
         with source:
             read = Tally(source)
             try:
-                with new_file(path, hashed=False) as target:
+                with new_file(path, hashed=False, synced_name=False) as target:
                     self._seal.write(read, target)
                     if (read.size, read.sha256) != (blob.size, blob.sha256):
                         raise _Damaged

@@ -76,6 +76,8 @@ class Manifest:
         told = body.pop("sha256", "")
         if told != _digest(body):
             raise BackupError(f"{path} was changed after it was written: the backup is damaged.")
+        if any("/" in str(part.get("name", "/")) for part in body.get("files", ())):
+            raise BackupError(f"{path} names a file outside its folder: it is not ours.")
         try:
             return cls(**{**body, "files": [Part(**part) for part in body["files"]]})
         except (KeyError, TypeError) as error:

@@ -119,16 +119,21 @@ class Place:
         return self.blobs / name[:2] / name
 
     def keep_newest(self, number: int) -> list[str]:
-        """Remove all but the newest backups, then bytes that none of the rest needs; returns the
-        ids of those that went. Nothing of the bytes goes where a list cannot be read."""
-        doomed = self.ids()[:-number] if number else []
-        for backup in doomed:
-            gone = self.backups / f".removed-{backup}"
-            (self.backups / backup).rename(gone)
-            shutil.rmtree(gone)
-        if doomed:
-            self._drop_unneeded()
-        return doomed
+        """Remove all but the newest backups, then bytes that none of the rest needs; says what was
+        done. None of the bytes goes where a list cannot be read, and the new backup stays good
+        whatever happens here."""
+        told: list[str] = []
+        try:
+            for backup in self.ids()[:-number] if number else []:
+                gone = self.backups / f".removed-{backup}"
+                (self.backups / backup).rename(gone)
+                shutil.rmtree(gone)
+                told.append(f"removed the backup {backup}: {number} are kept")
+            if told:
+                self._drop_unneeded()
+        except (BackupError, OSError) as error:
+            told.append(f"not everything old could be removed: {error}")
+        return told
 
     def _drop_unneeded(self) -> None:
         needed: set[str] = set()

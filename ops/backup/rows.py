@@ -12,10 +12,12 @@ from django.utils import timezone
 from core import liveness
 from core.audit import one_line
 from ops.models import Backup
+from storage.blob import keep
 
 DAY = dt.timedelta(days=1)
 SHOWN = 30
 KILLED = "Its process was killed; nothing of it counts, and the next backup tidies up."
+KILLED_LATE = "Its process was killed after the manifest was written: the backup is good."
 GOOD = (Backup.State.DONE, Backup.State.FAULTY)
 
 
@@ -41,10 +43,22 @@ def finish(row: Backup, state: str, message: str = "", **fields: int) -> None:
 def close_killed() -> None:
     """Write down what became of backups whose process is gone."""
     for row in Backup.objects.filter(state=Backup.State.RUNNING):
-        if liveness.is_gone(row.process):
+        if _is_gone(row):
+            there = (Path(row.place) / "backups" / row.name / "manifest.json").is_file()
             Backup.objects.filter(pk=row.pk, state=Backup.State.RUNNING).update(
-                state=Backup.State.FAILED, message=KILLED, ended_at=timezone.now()
+                state=Backup.State.DONE if there else Backup.State.FAILED,
+                message=KILLED_LATE if there else KILLED,
+                ended_at=timezone.now(),
             )
+
+
+def _is_gone(row: Backup) -> bool:
+    """Its process has ended for certain, or keeps nothing any more: nobody can look at a process of
+    another host, or of before this one was started."""
+    if liveness.is_gone(row.process):
+        return True
+    young = timezone.now() - row.begun_at < 2 * keep.VALID
+    return not young and not keep.is_kept(row.name)
 
 
 @dataclass(frozen=True, slots=True)

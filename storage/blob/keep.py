@@ -40,6 +40,11 @@ def end(name: str) -> None:
     Lease.objects.filter(key=f"{PREFIX}{name}").delete()
 
 
+def is_kept(name: str) -> bool:
+    """Whether this backup wants bytes to stay now: it has renewed that within VALID."""
+    return Lease.objects.filter(key=f"{PREFIX}{name}", expires_at__gt=timezone.now()).exists()
+
+
 def wanted() -> bool:
     """Whether any backup wants bytes to stay now."""
     rows = Lease.objects.filter(key__startswith=PREFIX, expires_at__gt=timezone.now())

@@ -15,6 +15,7 @@ from ops import schedule
 from ops.backup import rows
 from ops.frame import banners
 from ops.models import Backup
+from storage.blob import keep
 from tests.accounts import make
 from tests.storage import people
 from tests.storage.people import Person
@@ -85,16 +86,31 @@ def test_when_one_is_due(operator: Person, settings: Any, monkeypatch: pytest.Mo
         begun_at=timezone.now() - dt.timedelta(hours=2)
     )
     assert schedule.look() == "started"
-    made(State.RUNNING, 3)
+    made(State.RUNNING, 0.05)
     assert schedule.look() == "running"
     assert len(begun) == 3
 
 
-def test_a_backup_whose_process_is_gone_has_failed(operator: Person) -> None:
+def test_a_backup_whose_process_is_gone_has_ended(operator: Person, tmp_path: Path) -> None:
     host = liveness.me().partition(".")[0]
-    mine, gone = made(State.RUNNING, 1), made(State.RUNNING, 1, process=f"{host}.4194303.1")
-    elsewhere = made(State.RUNNING, 1, process="otherhost.1.1")
+    mine = made(State.RUNNING, 0.01)
+    gone = made(State.RUNNING, 0.01, process=f"{host}.4194303.1")
+    elsewhere = made(State.RUNNING, 0.01, process="otherhost.1.1")
+    late = made(State.RUNNING, 1, process="before-the-boot.1.1")
+    works = made(State.RUNNING, 1, process="otherhost.1.2")
+    keep.begin(works.name)
+    finished = made(State.RUNNING, 1, process=f"{host}.4194303.1", place=str(tmp_path))
+    folder = tmp_path / "backups" / finished.name
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").touch()
     rows.close_killed()
     found = {row.pk: row.state for row in Backup.objects.all()}
-    assert found == {mine.pk: "Running", gone.pk: "Failed", elsewhere.pk: "Running"}
+    assert found == {
+        mine.pk: "Running",
+        gone.pk: "Failed",
+        elsewhere.pk: "Running",
+        late.pk: "Failed",  # else the plan would wait for it for ever
+        works.pk: "Running",
+        finished.pk: "Done",
+    }
     assert "killed" in Backup.objects.get(pk=gone.pk).message
