@@ -271,7 +271,18 @@ def _agencies(action: str) -> access.Guard:
     return guard
 
 
+def _update_account(actor: Actor, _target: Target) -> Decision | None:
+    """Strict mode is all that there is to change."""
+    return main_account_only(
+        actor,
+        "iam:accounts:updateAccount",
+        "Only the main account turns strict mode on or off: without it every user holds every "
+        "right in ModelArts, also who turned it off. Sign in as the main account.",
+    )
+
+
 _GUARDS: dict[str, access.Guard] = {
+    "iam:accounts:updateAccount": _update_account,
     "iam:users:createUser": _make_user,
     "iam:users:resetPassword": _reset_password,
     "iam:users:updateUser": _update_user,

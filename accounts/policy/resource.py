@@ -6,12 +6,14 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.policy import services
-from accounts.policy.models import Policy, PolicyAttachment
+from accounts.policy.models import Policy, PolicyAttachment, PolicyVersion
 from console.bodies import DOCUMENT
-from core import registry
+from console.pages.base import off, why_held_back
+from core import access, registry
 from core.actor import Actor
 from core.registry import Column, InventoryGroup, Panel, ResourceSpec, Tab, register
 from core.shell import NavLink, add_link
@@ -33,10 +35,29 @@ def panels(policy: Policy, _actor: Actor) -> list[Panel]:
     ]
 
 
+def _restore_off(
+    actor: Actor, policy: Policy, version: PolicyVersion, asked: access.Decision
+) -> dict[str, Any] | None:
+    """The greyed button of a version that may not come back."""
+    refused = services.rewriting(actor, policy, version.document) if asked.allowed else asked
+    why = why_held_back(refused) if refused is not None else ""
+    return off(gettext("Bring this version back"), "arrow-back-up", why)
+
+
 def _versions(request: HttpRequest, policy: Policy) -> dict[str, Any]:
+    actor: Actor = request.actor  # type: ignore[attr-defined]
     rows = policy.versions.select_related("created_by")[:50]
+    asked = access.decide(actor, services.UPDATE, policy)
     return {
-        "versions": [{"row": v, "document": services.pretty(v.document)} for v in rows],
+        "versions": [
+            {
+                "row": v,
+                "document": services.pretty(v.document),
+                "off": _restore_off(actor, policy, v, asked),
+            }
+            for v in rows
+        ],
+        "can_restore": asked.allowed,
         "restore_url": reverse("policies:restore", kwargs={"pk": policy.pk}),
     }
 

@@ -93,10 +93,7 @@ def update(
         document = policy.document if given is None else given
         if document != policy.document:
             access.authorize(actor, UPDATE, policy)
-            if policy.attachments.exists():
-                old, new = engine.load_stored(policy.document), engine.load_stored(document)
-                delegation.enforce(delegation.narrowing(actor, UPDATE, old, new))
-                delegation.check(actor, UPDATE, [new])
+            delegation.enforce(rewriting(actor, policy, document))
             changes |= {"document": document, "revision": policy.revision + 1}
         policy = services.update(actor, policy, changes, expected_version=expected_version)
         if "document" in changes:
@@ -104,6 +101,16 @@ def update(
         else:
             facts.bump(policy.account_id)  # decisions name the policy that decided
     return policy
+
+
+def rewriting(actor: Actor, policy: Policy, document: object) -> Decision | None:
+    """Why the actor may not let the policy say ``document`` where it is attached, or None; asked
+    beside ``UPDATE``. It may neither deny less nor give more than the actor holds."""
+    if not policy.attachments.exists():
+        return None
+    old, new = engine.load_stored(policy.document), engine.load_stored(document)
+    refused = delegation.narrowing(actor, UPDATE, old, new)
+    return delegation.giving(actor, UPDATE, [new]) if refused is None else refused
 
 
 def restore(actor: Actor, policy: Policy, number: int) -> Policy:

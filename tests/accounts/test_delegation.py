@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import Client
 
 from accounts import facts
 from accounts.account.models import Account
@@ -20,6 +21,7 @@ from core.actor import Actor
 from core.errors import AccessDenied
 from tests.accounts import make
 from tests.accounts.make import statement
+from tests.storage.people import Person, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -232,3 +234,36 @@ class TestWhatIsOnAnAgencyIsTheMainAccounts:
         for action in ("iam:policies:updatePolicy", "iam:policies:deletePolicy"):
             assert not decide(actor, action, row.policy).allowed
         policies.update(root, row.policy, {"document": text})
+
+
+class TestPagesShowTheRefusalBeforehand:
+    def page(self, user: User, path: str) -> str:
+        client = Client()
+        sign_in(client, Person(user))
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        return answer.content.decode()
+
+    def test_buttons_are_greyed_with_the_reason(self, owner: Account, root: Actor, alice: User):
+        strong = make.user(owner, "strong", is_active=False)
+        make.attach(strong, statement("Allow", "modelarts:*:*"))
+        fence = make.group(owner, alice)
+        row = make.attach(fence, statement("Deny", "obs:*:*"))
+        assert row.policy is not None
+        for denied in ("resource_share:*:*", "obs:*:*"):
+            text = document(statement("Deny", denied))
+            row.policy = policies.update(root, row.policy, {"document": text})
+        why = "rights that you do not hold yourself, such as"
+        for path, label in (
+            (f"/groups/{fence.pk}", "Delete"),
+            (f"/groups/{fence.pk}/members", "Remove"),
+            (f"/groups/{fence.pk}/policies", "Detach"),
+            (f"/policies/{row.policy.pk}", "Delete"),
+            (f"/policies/{row.policy.pk}/versions", "Bring this version back"),
+            (f"/users/{strong.pk}", "Enable"),
+            (f"/users/{strong.pk}", "Reset password"),
+        ):
+            page = self.page(alice, path)
+            assert why in page and label in page, (path, label)
+        make.attach(alice, statement("Deny", "iam:credentials:createCredential"))
+        assert why in self.page(alice, "/users")
