@@ -41,10 +41,12 @@ def runner(state: dict[str, Any], layout: Layout, installation: str) -> int:
     pid, start = int(state.get("pid", 0)), int(state.get("pid_start", 0))
     if state.get("boot_id") != boot_id() or not is_process(pid, start):
         return 0
-    if "directory" in state and not is_ours(state, layout, installation):
+    proved = is_ours(state, layout, installation)
+    if ("directory" in state and not proved) or _given(pid) not in (installation, None):
         return 0
-    ours = _given(pid) in (installation, None) and _works_in(pid, layout.directory)
-    return pid if ours else 0
+    works = _works_in(pid, layout.directory)
+    # One that is just ending has no working directory any more, and still unmounts its volume.
+    return pid if works or (works is None and proved) else 0
 
 
 def program(state: dict[str, Any], layout: Layout, installation: str) -> int:
@@ -116,9 +118,14 @@ def _installation(given: list[bytes]) -> str | None:
     return None if found is None else os.fsdecode(found[len(prefix) :])
 
 
-def _works_in(pid: int, directory: Path) -> bool:
-    """Whether a process works in this very directory: by device and inode, not by name."""
+def _works_in(pid: int, directory: Path) -> bool | None:
+    """Whether a process works in this very directory, by device and inode, not by name; None where
+    it cannot be seen."""
     try:
-        return os.path.samestat(os.stat(f"/proc/{pid}/cwd"), directory.stat())  # noqa: PTH116
+        here = os.stat(f"/proc/{pid}/cwd")  # noqa: PTH116 a link that leads beyond names
+    except OSError:
+        return None
+    try:
+        return os.path.samestat(here, directory.stat())
     except OSError:
         return False
