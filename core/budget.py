@@ -36,6 +36,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 ANSWER_BYTES = 8 * 1024 * 1024
 READ_BYTES = 1024 * 1024  # the most that a child gets at once
 TICK_SECONDS = 0.2
+PATIENT = 10  # nice value, see nice(2): about a ninth of the time of a process that is not
 LATE_SECONDS = 2.0  # a child ends itself at its time; this much later it is killed
 
 #: why a child gave no answer -> the words for it
@@ -74,18 +75,20 @@ def run_bounded(
     wall_seconds: float,
     files: Mapping[str, Callable[[], BinaryIO]] | None = None,
     tick: Callable[[], None] | None = None,
+    patient: bool = False,
 ) -> Any:
     """What the function ``name`` ("package.module:function") answers to ``given``, as JSON.
 
     With ``files`` (name -> how to open it) it is called with ``given`` and a mapping of the same
     names to callables that open them for reading forwards. ``tick`` is called about five times a
-    second meanwhile, and may raise to give up.
+    second meanwhile, and may raise to give up. ``patient``: others of this host come first, because
+    nobody waits for the answer.
 
     Raises Exceeded, what opening or reading a file raises, and what ``tick`` raises; the child is
     gone then.
     """
     head = {"files": None if files is None else sorted(files), "given": given}
-    limits = (cpu_seconds, memory_bytes, wall_seconds)
+    limits = (cpu_seconds, memory_bytes, wall_seconds, PATIENT if patient else 0)
     child = subprocess.Popen(
         [sys.executable, "-E", "-s", "-S", "-m", "core.budget", name, *map(str, limits)],
         cwd=PROJECT,
@@ -257,8 +260,9 @@ def _limit(cpu: float, memory: int, wall: float) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def main(name: str, cpu: float, memory: int, wall: float) -> int:
+def main(name: str, cpu: float, memory: int, wall: float, nice: int) -> int:
     """Read the question from standard input, answer on standard output."""
+    os.nice(nice)
     _limit(cpu, memory, wall)
     wire = _Wire(sys.stdin.buffer, sys.stdout.buffer)
     try:
@@ -282,4 +286,5 @@ def main(name: str, cpu: float, memory: int, wall: float) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))
+    limits = float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5])
+    sys.exit(main(sys.argv[1], *limits))

@@ -36,6 +36,7 @@ def validate_bounded(
         wall_seconds=CHECK_WALL_SECONDS,
         files=files,
         tick=tick,
+        patient=True,
     )
     splits = {
         name: SplitSummary(count, rows, cols, {int(label): n for label, n in histogram})

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from core.budget import Exceeded, run_bounded
+from core.budget import PATIENT, Exceeded, run_bounded
 
 MIB = 1024 * 1024
 
@@ -32,6 +32,7 @@ CHILDREN = {
     "talk": "def f(given): return 'x' * given",
     "deep": "def f(given):\n    x = []\n    for _ in range(given): x = [x]\n    return x",
     "write": "def f(given):\n    with open(given, 'w') as file: file.write('x')",
+    "nice": "import os\ndef f(given): return os.nice(0)",
     "bare": "import os, sys\ndef f(given): return [sorted(os.environ), 'django' in sys.modules]",
     "files": """
 def f(given, files):
@@ -83,6 +84,12 @@ def test_it_has_no_secrets_and_writes_nothing(tmp_path: Any) -> None:
     assert set(names) <= {"LANG", "PATH", "LC_CTYPE"} and not django
     with pytest.raises(Exceeded):
         ask("child_write:f", str(tmp_path / "made"))
+
+
+def test_a_patient_one_lets_others_go_first() -> None:
+    """Reading gigabytes of one tenant takes no processor from another's request."""
+    usual = ask("child_nice:f")
+    assert ask("child_nice:f", patient=True) == min(19, usual + PATIENT)
 
 
 def test_files_are_read_by_the_parent() -> None:
