@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from accounts.user.models import User
 from core.actor import Actor, Via
 from core.errors import NotAuthenticated
+from core.proxies import CAME_THROUGH_A_PROXY, named
 
 REGION_SESSION_KEY = "region"
 
@@ -57,21 +58,16 @@ def user_id_of(actor: Actor) -> UUID:
 
 
 def client_ip(request: HttpRequest) -> str:
-    """The caller's address.
-
-    Behind TLS the proxy in front appends the address it saw to X-Forwarded-For, so the last entry
-    is the one nobody but the proxy could write; without a proxy the header is not looked at.
-    """
-    if settings.BEHIND_TLS:
-        last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        if _is_address(last):
-            return last
-    return str(request.META.get("REMOTE_ADDR", ""))[:45]
+    """The caller's address: who is connected, or who a trusted proxy says it saw."""
+    return named(settings.TRUSTED_PROXIES).caller(
+        str(request.META.get("REMOTE_ADDR", "")), request.headers.get("X-Forwarded-For", "")
+    )
 
 
 def is_loopback(request: HttpRequest) -> bool:
-    """Does the request come from this machine itself, and through no proxy?"""
-    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+    """Does the request come from this machine itself, and through no proxy, trusted or not?"""
+    through = request.META.get(CAME_THROUGH_A_PROXY, False)
+    if through or "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
         return False
     address = str(request.META.get("REMOTE_ADDR", ""))
     return _is_address(address) and ipaddress.ip_address(address).is_loopback

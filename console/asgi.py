@@ -2,8 +2,11 @@
 
 import os
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+
+from core.proxies import BelievingAsgi, Proxies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
-application = get_asgi_application()
+application = BelievingAsgi(get_asgi_application(), Proxies(settings.TRUSTED_PROXIES))

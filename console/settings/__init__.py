@@ -163,6 +163,10 @@ GUARDIAN_MONKEY_PATCH_GROUP = False
 
 # Behind TLS these are on; on plain loopback a Secure cookie would never come back.
 BEHIND_TLS = env.boolean("MODELYARD_BEHIND_TLS", default=WEB_URL.startswith("https://"))
+# The proxies whose forwarding headers are believed; others' go before Django sees them.
+TRUSTED_PROXIES = env.networks(
+    "MODELYARD_TRUSTED_PROXIES", default=("127.0.0.1", "::1") if BEHIND_TLS else ()
+)
 SESSION_COOKIE_NAME = "__Host-modelyard" if BEHIND_TLS else "modelyard_session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

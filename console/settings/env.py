@@ -8,6 +8,7 @@ meets it. An empty value counts as unset: `FOO= ./run` and no FOO at all mean th
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -119,6 +120,18 @@ class Env:
         if value is None:
             return list(default)
         return [part.strip() for part in value.split(",") if part.strip()]
+
+    def networks(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Addresses and networks of IP, separated by commas."""
+        found = self.listing(name, default)
+        for one in found:
+            try:
+                ip_network(one)
+            except ValueError:
+                raise BadVariable(
+                    name, one, "it must be addresses or networks such as 10.0.0.7,10.1.0.0/16"
+                ) from None
+        return tuple(found)
 
     def path(self, name: str, default: Path) -> Path:
         """An absolute path. A relative one is refused: each process has its own current folder."""

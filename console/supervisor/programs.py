@@ -74,6 +74,9 @@ def web(host: str, port: int, size: Size) -> Program:
         "--keep-alive", "75",
         "--access-logfile", "-",
         "--no-control-socket",
+        # Whom to believe is decided in `core.proxies`; gunicorn would take these from loopback.
+        "--forwarder-headers", "",
+        "--forwarded-allow-ips", "",
     )  # fmt: skip
     ready = probes.http_ok(f"http://{reachable(host)}:{port}/healthz")
     return Program("web", argv, ready=ready, grace=8, variables=FEW_HEAPS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 import re
@@ -13,6 +12,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
+
+from core.proxies import Proxies
 
 from . import headers as header_rules
 from .balance import Balancer
@@ -49,6 +50,7 @@ class Gateway:
         )
         self._pools = Pools(settings)
         self._forwarder = Forwarder(self._pools, Balancer(settings.cooldown))
+        self._proxies = Proxies(settings.trusted_proxies)
         self._active: Counter[str] = Counter()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -157,17 +159,10 @@ class Gateway:
         return answer
 
     def _source_ip(self, scope: dict[str, Any]) -> str:
-        """The caller's address. Of X-Forwarded-For the last entry counts, which nobody but the
-        proxy could write; without a proxy the header is not looked at."""
-        if self._settings.behind_proxy:
-            chain = [v for k, v in scope["headers"] if k == b"x-forwarded-for"]
-            last = chain[-1].decode("latin-1").rpartition(",")[2].strip() if chain else ""
-            try:
-                return str(ipaddress.ip_address(last))
-            except ValueError:
-                pass
+        """The caller's address: who is connected, or who a trusted proxy says it saw."""
         client = scope.get("client")
-        return str(client[0])[:45] if client else ""
+        chain = [v.decode("latin-1") for k, v in scope["headers"] if k == b"x-forwarded-for"]
+        return self._proxies.caller(str(client[0]) if client else "", ",".join(chain))
 
     def _enter(self, target: Target) -> list[str]:
         """Count a request of this service and this caller; give the result to ``_leave``."""

@@ -15,7 +15,8 @@ from typing import Any
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .connections import Connections, most
+from .connections import MOST as MOST_OPEN
+from .connections import Connections
 
 #: bytes of one request that are no body: head, chunk sizes, trailers. Far above what a head may
 #: have (``app.MAX_HEADERS``): a piece from the network may hold the end of another request too.
@@ -87,8 +88,8 @@ class Callers(HttpToolsProtocol):
     """HTTP/1.1 of one connection. Cuts a head that does not end, in bytes or in time, and a caller
     who does not read."""
 
-    #: of this process; ``__main__`` names the proxies
-    connections_open = Connections(most())
+    #: of this process; ``asgi`` gives one that knows the proxies
+    connections_open = Connections(MOST_OPEN)
     lingering = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

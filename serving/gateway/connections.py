@@ -6,6 +6,8 @@ import ipaddress
 import resource
 from collections import Counter
 
+from core.proxies import Proxies
+
 #: descriptors that the process needs for itself; a connection needs two, its own and the model's
 OWN_FILES, FILES = 128, 2
 MOST = 2_000
@@ -29,7 +31,7 @@ class Connections:
     def __init__(self, limit: int, shared: tuple[str, ...] = ()) -> None:
         self.limit = limit
         self._per_address = max(1, int(limit * SHARE))
-        self._networks = [ipaddress.ip_network(one) for one in shared]
+        self._shared = Proxies(shared)
         self._open: Counter[str] = Counter()
         self._all = 0
 
@@ -57,7 +59,7 @@ class Connections:
             return ""
         if isinstance(one, ipaddress.IPv6Address) and one.ipv4_mapped is not None:
             one = one.ipv4_mapped
-        if any(one.version == network.version and one in network for network in self._networks):
+        if self._shared.trusts(address):
             return ""
         if one.version == 6:
             return str(ipaddress.ip_network((one, 64), strict=False))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from core.proxies import is_forwarding
+
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
 # RFC 9110, 7.6.1: these speak about one connection only.
@@ -67,13 +69,14 @@ def get(headers: RawHeaders, name: bytes) -> str | None:
 def for_instance(
     headers: RawHeaders, request_id: str, length: int | None, extra: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """Headers of the forwarded request."""
+    """Headers of the forwarded request. A name with an underscore could be read as another one,
+    and what a caller says about proxies is no proxy's word."""
     headers = list(headers)
     dropped = REQUEST_DROPPED | _named_in_connection(headers)
     kept = [
         (key.decode("latin-1"), value.decode("latin-1"))
         for key, value in headers
-        if key not in dropped
+        if key not in dropped and b"_" not in key and not is_forwarding(key)
     ]
     kept.append(("x-request-id", request_id))
     if length is not None:

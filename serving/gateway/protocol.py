@@ -114,8 +114,8 @@ class Settings:
     # An instance that refused a connection is asked last for this long.
     cooldown: float = 2.0
     max_pools: int = 1_000
-    # A proxy is in front, and appends the address that it saw to X-Forwarded-For.
-    behind_proxy: bool = False
+    # Proxies in front, which append the address that they saw to X-Forwarded-For.
+    trusted_proxies: tuple[str, ...] = ()
     max_counted_services: int = 10_000
     # Requests at once of one service, and of all callers of one account.
     max_active_service: int = 256

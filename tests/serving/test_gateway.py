@@ -317,19 +317,27 @@ def test_health_needs_no_token(house):
     assert call(f"http://127.0.0.1:{house.port}/healthz", "GET", headers={})[0] == 200
 
 
+PROXIES = ("192.0.2.9", "198.51.100.0/24")
+
+
 @pytest.mark.parametrize(
-    ("behind_proxy", "chain", "address"),
+    ("trusted", "chain", "address"),
     [
-        (False, [], "192.0.2.9"),
-        (False, [b"203.0.113.1"], "192.0.2.9"),
-        (True, [b"10.0.0.1, 203.0.113.1"], "203.0.113.1"),
-        (True, [b"10.0.0.1", b"203.0.113.1"], "203.0.113.1"),
-        (True, [b"203.0.113.1, nonsense"], "192.0.2.9"),
-        (True, [], "192.0.2.9"),
+        ((), [], "192.0.2.9"),
+        ((), [b"203.0.113.1"], "192.0.2.9"),
+        (("192.0.2.8",), [b"203.0.113.1"], "192.0.2.9"),
+        (PROXIES, [b"10.0.0.1, 203.0.113.1"], "203.0.113.1"),
+        (PROXIES, [b"10.0.0.1", b"203.0.113.1"], "203.0.113.1"),
+        (PROXIES, [b"10.0.0.1, 203.0.113.1, 198.51.100.7"], "203.0.113.1"),
+        (PROXIES, [b"203.0.113.1:8080"], "203.0.113.1"),
+        (PROXIES, [b"[2001:db8::1]:8080"], "2001:db8::1"),
+        (PROXIES, [b"203.0.113.1, nonsense"], "192.0.2.9"),
+        (PROXIES, [b"198.51.100.7"], "198.51.100.7"),
+        (PROXIES, [], "192.0.2.9"),
     ],
 )
-def test_the_callers_address_is_the_one_nobody_can_forge(behind_proxy, chain, address):
-    app = create_app(None, None, Settings(behind_proxy=behind_proxy))
+def test_the_callers_address_is_the_one_nobody_can_forge(trusted, chain, address):
+    app = create_app(None, None, Settings(trusted_proxies=trusted))
     headers = [(b"x-forwarded-for", value) for value in chain]
     assert app._source_ip({"headers": headers, "client": ("192.0.2.9", 5)}) == address
     assert app._source_ip({"headers": [], "client": None}) == ""
