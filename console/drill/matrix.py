@@ -39,6 +39,7 @@ FAULTS = {
 ATTACKS = {
     "filled-disk": "a job fills its whole disk at once",
     "slow-model": "model servers answer their health in drips, and a first request never",
+    "left-stream": "callers leave endless streams of a model",
 }
 
 NO_PROCESS = "no process of the object exists yet"

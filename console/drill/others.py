@@ -10,9 +10,9 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from console.drill.client import Client
+from console.drill.client import Client, picture
 from console.drill.work import ENGINE, until
-from demo.client import Refused, StoryFailed
+from demo.client import Refused, StoryFailed, predict
 
 BUCKET = "digits-others"
 ROUNDS = 15
@@ -32,7 +32,7 @@ PACKAGE = {
 
 class Others:
     """One tenant's ordinary acts, timed: a change, a list, an object stored and read, a model
-    registered, which a worker checks."""
+    registered, which a worker checks, and a prediction where a service runs."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -43,6 +43,11 @@ class Others:
             "store": self._store,
             "register": self._register,
         }
+        rows = client.api.get("/services", limit=100).get("items", [])
+        running = [row for row in rows if row["phase"] == "Running"]
+        if running:  # of the demonstration
+            address = running[0]["access_address"]
+            self._acts["predict"] = lambda: self._predict(address)
         if client.api.named("/buckets", BUCKET) is None:
             client.api.post("/buckets", {"name": BUCKET})
         for name, text in PACKAGE.items():
@@ -99,6 +104,9 @@ class Others:
             "the check", lambda: api.get(path)["phase"] != "Publishing", within=WITHIN, every=0.02
         )
         api.delete(path)
+
+    def _predict(self, address: str) -> None:
+        predict(address, self.client.api.token, picture())
 
     def _put(self, key: str, data: bytes) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -15,9 +15,10 @@ from .turns import Turns
 #: answers before the answer (1xx), and bytes until its headers end
 MAX_INTERIM = 8
 MAX_HEAD = 64 * 1024
-FIRST_SLICE, LEAST_SLICE, MOST_SLICE = 2 * 1024, 512, 256 * 1024
-#: seconds of processor time that a slice may cost, and what passing a piece on costs about
-SLICE_COST, PASS_COST = 0.0002, 0.0001
+FIRST_SLICE, LEAST_SLICE, MOST_SLICE = 2 * 1024, 512, 64 * 1024
+#: seconds of processor time that a slice may cost, and what reading a piece and passing it on
+#: costs about: for the piece, and for a byte
+SLICE_COST, PASS_COST, BYTE_COST = 0.0002, 0.0001, 2e-9
 
 
 class BadAnswer(aiohttp.ClientError):
@@ -91,7 +92,7 @@ class InstanceConnection(ResponseHandler):
             self._slice = min(MOST_SLICE, self._slice * 2)
         if not self._held:
             self._all_parsed()
-        return cost + self._pass_cost
+        return cost + self._pass_cost + len(piece) * BYTE_COST
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """A head was parsed. The one of the answer goes on; those before it are counted."""
