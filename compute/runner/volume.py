@@ -18,7 +18,6 @@ only. docs/mechanisms/sandbox.md says what that means.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import os
@@ -30,23 +29,22 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from compute.runner import trees
+from compute.runner import loop, trees
 from compute.runner.failures import Failure
 from compute.runner.layout import Layout
 from compute.runner.spec import ATTEMPT
 from compute.sandbox.spec import MIB, Limits
 
 SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin"
-OPTIONS = "loop,nosuid,nodev,noatime"
-SOCKETS = "size=1m,nr_inodes=256,mode=0700,nosuid,nodev,noexec"
+#: inode tables are zeroed when they are used: the image was made of new blocks
+OPTIONS = "noinit_itable"
+SOCKETS = "size=1m,nr_inodes=256,mode=0700"
 TOOL_SECONDS = 60.0
 ROOM_SECONDS = 300.0  # how long a host without room is waited for: it may be pruned meanwhile
 #: per file of Limits.files: its inode, and as much again for directories and bitmaps
 INODE_BYTES = 512
 RESERVE = 64 * MIB  # left alone in any case, so that the database beside can still commit
 SPARE = 16 * MIB  # superblocks, descriptors, lost+found
-CLONE_NEWNS = 0x00020000
-MS_REC, MS_SLAVE = 1 << 14, 1 << 19
 FITRIM = 0xC0185879
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNABLE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
@@ -61,8 +59,8 @@ def available() -> bool:
     """Whether this host can give an attempt a volume of its own."""
     return (
         os.geteuid() == 0
-        and os.access("/dev/loop-control", os.R_OK | os.W_OK)
-        and all(_tool(name) for name in ("mkfs.ext4", "mount"))
+        and os.access(loop.CONTROL, os.R_OK | os.W_OK)
+        and _tool("mkfs.ext4") is not None
     )
 
 
@@ -118,8 +116,8 @@ def bound_sockets(layout: Layout, short: Path) -> None:
     if not short.is_symlink():
         return
     try:
-        _run("mount", "-t", "tmpfs", "-o", SOCKETS, "sockets", str(layout.sockets))
-    except Unmountable as problem:
+        loop.mount_memory(layout.sockets, SOCKETS)
+    except OSError as problem:
         os.write(2, f"the socket's directory is measured only: {problem}\n".encode())
         return
     fresh = short.with_name(f".{short.name}.{os.getpid()}")
@@ -218,12 +216,12 @@ def _take(layout: Layout, total: int, tick: Callable[[], None]) -> None:
 
 
 def _mount(layout: Layout) -> None:
-    system = ctypes.CDLL(None, use_errno=True)
-    if system.unshare(CLONE_NEWNS) or system.mount(None, b"/", None, MS_REC | MS_SLAVE, None):
-        number = ctypes.get_errno()
-        raise Unmountable(number, os.strerror(number))
     layout.work.mkdir(exist_ok=True)
-    _run("mount", "-t", "ext4", "-o", OPTIONS, str(layout.volume), str(layout.work))
+    try:
+        loop.own_namespace()
+        loop.mount_image(layout.volume, layout.work, OPTIONS)
+    except OSError as error:
+        raise Unmountable(error.errno, f"{layout.volume} cannot be mounted: {error}") from error
 
 
 def _run(tool: str, *arguments: str) -> None:
