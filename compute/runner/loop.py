@@ -1,6 +1,6 @@
 """Mounting an image file without a program: loop(4), mount(2).
 
-`mount -o loop` does the same and costs a process, which is most of what the start of a volume costs.
+`mount -o loop` does the same and costs a process: most of what the start of a volume takes.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -38,6 +39,7 @@ for n in range(200):
 print("took", taken, flush=True)
 time.sleep(60)
 """
+TOOK = re.compile(r"^took (\d+) (\d+)$", re.MULTILINE)
 OUT = "import sys\nout = dict(a[2:].split('=', 1) for a in sys.argv[1:])['train_url']\n"
 
 
@@ -161,8 +163,7 @@ while True:
 
 def test_the_directory_of_a_socket_is_bounded_and_the_socket_is_reached(lab: Lab) -> None:
     attempt = lab.launch(lab.spec(SERVER, kind="service", limits=SMALL))
-    until(lambda: "took" in lab.log(attempt))
-    count, number = lab.log(attempt).split("took ")[1].split()[:2]
+    count, number = until(lambda: TOOK.search(lab.log(attempt))).groups()
     assert int(count) <= MIB
     assert int(number) == errno.ENOSPC
     path = lab.backend.socket_path(attempt)
