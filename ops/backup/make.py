@@ -225,7 +225,9 @@ class _Making:
                     break
                 manifest.faults.append({"blob": blob.name, "what": fault})
             else:
-                lost.add(name)
+                # An earlier backup may have the bytes that the store has lost since.
+                if not _is_there(place.blob(name), first, self._seal):
+                    lost.add(name)
         for parent in {place.blob(name).parent for name in fresh}:
             sync_folder(parent)
         return lost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -137,6 +138,19 @@ def test_a_lost_or_damaged_object_is_named_and_the_rest_is_good(small: Small, pl
     assert not looked.error
     assert f"object {lost} was missing already" in looked.said
     assert found.value["backups"][0][1] == "Faulty"
+
+
+def test_what_the_store_has_lost_since_stays_in_later_backups(small: Small, place: Path) -> None:
+    copies, _made = small.good(("blobs",), ("backup", place))
+    lost = next(name for name, count in copies.value.items() if count == 1)
+    (small.var / "objects" / lost[:2] / lost).unlink()
+    again, full, found = small.run(("backup", place), ("backup", place, "--full"), ("show",))
+    assert not again.error  # its bytes are there already
+    assert f"object {lost}: missing" in full.said
+    assert lost not in found.value["whole"]
+    lines = (place / "backups" / ids(place)[-1] / "blobs.jsonl").read_text().splitlines()
+    (held,) = [entry[3] for entry in map(json.loads, lines) if entry[0] == lost]
+    assert held in stored(place)
 
 
 def test_places_that_are_none(small: Small, tmp_path: Path) -> None:
