@@ -19,7 +19,14 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
+import boto3
 import django
+from moto import mock_aws
+
+BUCKET = "bytes"
+if os.environ.get("MODELYARD_OBJECT_STORE"):  # an S3 service inside this process
+    mock_aws().start()
+    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
 
 django.setup()
 
@@ -185,8 +192,16 @@ def flip(path: str) -> None:
     file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
 
 
+def bring(var: str) -> None:
+    """Put the stored files of a data folder into the store of this process."""
+    for path in Path(var).glob("objects/??/*"):
+        with path.open("rb") as file:
+            store().put(path.name, file, path.stat().st_size)
+
+
 STEPS = {
-    "base": base, "blobs": blobs, "flip": flip, "forget": forget, "load": load, "show": show,
+    "base": base, "bring": bring, "blobs": blobs, "flip": flip, "forget": forget, "load": load,
+    "show": show,
 }  # fmt: skip
 
 
