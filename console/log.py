@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import Any
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def escaped(text: str) -> str:
-    """Control characters and line separators as Python writes them in a string."""
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+from core.visible import visible
 
 
 class LineFormatter(logging.Formatter):
@@ -20,9 +14,9 @@ class LineFormatter(logging.Formatter):
     that quotes its input begins none either."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = escaped(record.message)
+        record.message = visible(record.message)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
         lines = super().formatException(ei).split("\n")
-        return "\n".join(f"    {escaped(line)}" for line in lines)
+        return "\n".join(f"    {visible(line)}" for line in lines)

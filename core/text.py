@@ -7,6 +7,8 @@ from typing import Any
 
 from django.utils import translation
 
+from core.visible import DIRECTIONS
+
 #: C0 and C1 without tab, line feed and carriage return, which long texts have
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -16,11 +18,17 @@ def unstorable(text: str) -> str:
 
     PostgreSQL has no NUL in text, and half a surrogate pair has no UTF-8: both would end in an
     error far from whoever sent them. Other control characters do things to whoever reads a log
-    or a terminal.
+    or a terminal; directional overrides make two different texts look the same.
     """
     if found := _CONTROL.search(text):
         code = ord(found[0])
         return f"It holds a control character (U+{code:04X}) at character {found.start()}."
+    if turned := next((one for one in set(text) if ord(one) in DIRECTIONS), ""):
+        place = text.index(turned)
+        return (
+            f"It holds a character that turns the direction of writing (U+{ord(turned):04X}) at "
+            f"character {place}."
+        )
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 TAB, LINE = 0x09, 0x0A
 
+#: directional overrides and isolates: what stands after them is read in another order
+DIRECTIONS = frozenset({*range(0x202A, 0x202F), *range(0x2066, 0x206A)})
 #: C0, DEL and C1; what separates lines and paragraphs
 CONTROL = frozenset({*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029})
 #: Unicode "format" characters without a picture of their own (UAX #9, UTR #36), and lone surrogates
@@ -22,7 +24,12 @@ HIDDEN = frozenset(
 )  # fmt: skip
 
 
+_SHORT = {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"}
+
+
 def _written(code: int) -> str:
+    if code in _SHORT:
+        return _SHORT[code]
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
@@ -30,6 +37,7 @@ def _written(code: int) -> str:
 
 _ONE_LINE = {code: _written(code) for code in CONTROL | HIDDEN}
 _LINES = {code: text for code, text in _ONE_LINE.items() if code not in (TAB, LINE)}
+_MARKUP = {code: text for code, text in _LINES.items() if code != 0x0D}
 _JSON = {
     code: f"\\u{code:04x}"
     for code in CONTROL | HIDDEN
@@ -55,6 +63,21 @@ def unkeepable(text: str) -> bool:
 def visible(text: str) -> str:
     """A text of one line: a name, a path, a sentence."""
     return text.translate(_ONE_LINE)
+
+
+def visible_markup(text: str) -> str:
+    """A part of an HTML page, whose blanks are as they are."""
+    return text.translate(_MARKUP)
+
+
+def holds_hidden(text: str) -> bool:
+    """Whether `visible_markup` would change the text."""
+    return not _MARKUP.keys().isdisjoint(map(ord, set(text)))
+
+
+def in_file_name(text: str) -> str:
+    """A file's name without what acts on its reader, for the folder it is kept in."""
+    return "".join("_" if ord(one) in _ONE_LINE else one for one in text)
 
 
 def visible_lines(text: str) -> str:

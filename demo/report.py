@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from core.visible import visible_lines
+
 INDENT = " " * 11
 
 
@@ -53,11 +55,11 @@ class Report:
 
     @staticmethod
     def line(text: str = "") -> None:
-        print(text, flush=True)
+        print(visible_lines(text), flush=True)
 
     @staticmethod
     def problem(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(visible_lines(text), file=sys.stderr, flush=True)
 
     def table(self) -> None:
         """Every step with its seconds."""

@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "console.middleware.LanguageMiddleware",
+    "console.visible_text.VisibleTextMiddleware",
     # Before whatever reads a form, and before session and token are looked at.
     "console.bodies.BodyMiddleware",
     "console.middleware.DeadlineMiddleware",
@@ -288,7 +289,7 @@ REST_FRAMEWORK = {
         "accounts.authentication.ConsoleSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["console.api.permissions.DeclaredAction"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["console.visible_text.VisibleJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["console.api.parsers.StrictJSONParser"],
     "DEFAULT_METADATA_CLASS": None,  # the OpenAPI document describes, not OPTIONS
     "DEFAULT_SCHEMA_CLASS": "console.api.schema.ModelyardSchema",

@@ -5,6 +5,8 @@ import time
 from contextlib import suppress
 from typing import TextIO
 
+from core.visible import visible_lines
+
 
 class Reporter:
     """Writes progress lines. A terminal that has gone away must not end the processes, so a
@@ -21,5 +23,5 @@ class Reporter:
     def plain(self, text: str) -> None:
         """Text without a time: log lines, the closing address."""
         with suppress(OSError, ValueError):
-            self._out.write(text + "\n")
+            self._out.write(visible_lines(text) + "\n")
             self._out.flush()

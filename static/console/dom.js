@@ -29,9 +29,16 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// What acts on a reader and has no picture, as core/visible.py has it.
+// eslint-disable-next-line no-control-regex
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]/g;
+
+/** Text of others as it may be shown: hidden characters are written out. */
+export const visible = (text) => String(text).replace(HIDDEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 /** Parts of a sentence whose `names` in backticks are set as code, as console/ui/html.py does. */
 export const ticked = (text) =>
-  String(text)
+  visible(text)
     .split(/`([^`\n]+)`/)
     .map((part, at) => (at % 2 ? make("code", {}, part) : part));
 

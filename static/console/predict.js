@@ -1,5 +1,5 @@
 // Try a service: choose a file or write JSON, send it, read the answer.
-import { csrf, make, ticked } from "./dom.js";
+import { csrf, make, ticked, visible } from "./dom.js";
 import { paint } from "./json.js";
 import { dropArea } from "./upload.js";
 
@@ -117,18 +117,18 @@ export function startPredict(form) {
       } catch (error) {
         if (!(error instanceof SyntaxError)) throw error;
       }
-      paint(find("raw"), answer === null ? text : JSON.stringify(answer, null, 2));
+      paint(find("raw"), visible(answer === null ? text : JSON.stringify(answer, null, 2)));
       top.classList.toggle("is-failed", !response.ok || answer === null);
       if (!response.ok || answer === null) {
         top.replaceChildren(...ticked([answer?.error_msg || form.dataset.wordFailed, answer?.hint].filter(Boolean).join(" ")));
         return;
       }
       const { top: line, bars } = headline(answer);
-      top.replaceChildren(line);
+      top.replaceChildren(visible(line));
       if (bars.length) {
         const rows = bars.flatMap(([name, score]) => [
-          make("span", {}, name),
-          make("progress", { max: "1", value: String(score), "aria-label": name }),
+          make("span", {}, visible(name)),
+          make("progress", { max: "1", value: String(score), "aria-label": visible(name) }),
           make("span", { class: "num" }, `${(score * 100).toFixed(1)} %`),
         ]);
         top.append(make("div", { class: "predict-bars" }, ...rows));

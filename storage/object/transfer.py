@@ -14,6 +14,7 @@ from django.utils.http import http_date, parse_http_date_safe
 from console.watched import Watched
 from core.actor import Actor
 from core.errors import AppError
+from core.visible import in_file_name
 from storage.backends.base import CHUNK
 from storage.blob import services as blobs
 from storage.blob.models import Blob
@@ -192,6 +193,7 @@ class Chunks:
 
 def disposition(name: str) -> str:
     """Content-Disposition of a download, safe for every file name (RFC 6266)."""
+    name = in_file_name(name)
     plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 

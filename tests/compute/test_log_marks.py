@@ -54,7 +54,7 @@ def test_notes_are_marked_and_their_likes_are_not(tmp_path: Path) -> None:
     expected = [
         (PLATFORM, b"[modelyard] started\n"),
         (PROGRAM, f"{FORGED}\nhalf\n".encode()),
-        (PLATFORM, b"[modelyard] name \\u202e\\x1b[2J\\x0aof a file\n"),
+        (PLATFORM, b"[modelyard] name \\u202e\\x1b[2J\\nof a file\n"),
         (PROGRAM, b"end"),
     ]
     for limit in (1 << 20, 50, 7, 1):

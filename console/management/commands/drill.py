@@ -17,6 +17,7 @@ from console.drill import client, matrix, report, scenarios, work
 from console.drill.held import Consumer
 from console.drill.own import Own
 from console.drill.processes import Host
+from core.visible import visible
 from demo.client import StoryFailed
 
 WARNING = (
@@ -156,7 +157,7 @@ class Command(BaseCommand):
             user.sign_out()
 
     def _tell(self, text: str) -> None:
-        self.stdout.write(f"{dt.datetime.now():%H:%M:%S} {text}")
+        self.stdout.write(f"{dt.datetime.now():%H:%M:%S} {visible(text)}")
         self.stdout.flush()
 
     def _table(self, rows: list[matrix.Row], began: dt.datetime, path: Path | None) -> None:
@@ -164,6 +165,6 @@ class Command(BaseCommand):
         self.stdout.write(f"\n{about}\n")
         self.stdout.write(report.HEAD)
         for row in rows:
-            self.stdout.write(report.line(row))
+            self.stdout.write(visible(report.line(row)))
         if path is not None:
             report.write(rows, path, about)
