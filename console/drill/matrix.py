@@ -38,6 +38,7 @@ FAULTS = {
 #: what one tenant does on purpose while another works; `console.drill.attacks` has the code
 ATTACKS = {
     "filled-disk": "a job fills its whole disk at once",
+    "hostile-log": "logs made to cost their readers, with lines like the platform's own",
     "slow-model": "model servers answer their health in drips, and a first request never",
     "left-stream": "callers leave endless streams of a model",
 }

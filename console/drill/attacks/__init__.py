@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from console.drill.attacks.base import Attack
 from console.drill.attacks.filled_disk import FilledDisk
+from console.drill.attacks.hostile_log import HostileLog
 from console.drill.attacks.left_stream import LeftStream
 from console.drill.attacks.slow_model import SlowModel
 
 #: by the names of `console.drill.matrix.ATTACKS`
 ATTACKS: dict[str, type[Attack]] = {
-    attack.name: attack for attack in (FilledDisk, SlowModel, LeftStream)
+    attack.name: attack for attack in (FilledDisk, HostileLog, SlowModel, LeftStream)
 }
 
 __all__ = ["ATTACKS", "Attack"]
