@@ -174,6 +174,25 @@ def guard(action: str, check: Guard) -> None:
     assert _guards.setdefault(action, check) is check, f"{action} has a guard already"
 
 
+#: says no to other tags on a row, or None: conditions of policies may ask for them
+TagGuard = Callable[[Actor, str, "Resource", Mapping[str, str]], Decision | None]
+
+_tag_guard: list[TagGuard] = []
+
+
+def guard_tags(check: TagGuard) -> None:
+    """Ask ``check``, with the tags from before, when the tags of a row have changed."""
+    _tag_guard[:] = [check]
+
+
+def retagged(actor: Actor, action: str, row: Resource, before: Mapping[str, str]) -> None:
+    """Raise AccessDenied where ``row`` may not have its tags after those it had ``before``."""
+    for check in _tag_guard if row.tags != before else ():
+        refused = check(actor, action, row, before)
+        if refused is not None:
+            raise AccessDenied(refused, target=row)
+
+
 def held_back(decision: Decision) -> bool:
     """Whether policies allow the act and a guard refused it. Pages show such an act greyed, with
     the reason, instead of leaving it out."""

@@ -140,9 +140,11 @@ def update(
         access.authorize(actor, action, fresh, context)
         check_version(fresh, expected_version)
         before = audit.snapshot(fresh)
+        tags = fresh.tags
         for name, value in changes.items():
             setattr(fresh, name, value)
         clean(fresh)
+        access.retagged(actor, action, fresh, tags)
         values = {name: getattr(fresh, name) for name in changes}
         _write(fresh, values)
         decision = access.authorize(actor, action, fresh, context)

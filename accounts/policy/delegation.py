@@ -14,10 +14,11 @@ asked by the writers, with the functions below.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from accounts import engine
 from accounts.agency.models import Agency
@@ -31,6 +32,7 @@ from core import access
 from core.access import Decision, Target
 from core.actor import Actor
 from core.errors import AccessDenied
+from core.models import Resource
 
 STEP = "delegation"
 MAIN_ACCOUNT = (
@@ -39,6 +41,8 @@ MAIN_ACCOUNT = (
 )
 #: condition keys that say who calls by a name which users change
 NAME_KEYS = frozenset({"g:username"})
+#: condition keys that a tag key follows: of the object, and of the user who calls
+TAG_KEYS = ("g:resourcetag", "g:principaltag")
 
 
 # -- decisions ------------------------------------------------------------------------------------
@@ -128,7 +132,7 @@ def renaming(actor: Actor, action: str, user: User) -> Decision | None:
         holdings.attached_to(user),
         PolicyAttachment.objects.filter(agency__in=agencies),
     )
-    named = [_about_names(d) for rows in attached for d in documents_of(rows)]
+    named = [_about(d, NAME_KEYS) for rows in attached for d in documents_of(rows)]
     found = giving(actor, action, named)
     if found is None:  # not "or": a refusal counts as false
         found = lifting(actor, action, named)
@@ -138,6 +142,41 @@ def renaming(actor: Actor, action: str, user: User) -> Decision | None:
         f"A policy of user “{user.name}” asks for the user's name (`g:UserName`), and speaks of "
         f"what you do not hold yourself: {found.missing.removeprefix('Allow ')}. "
         "Ask the main account to change the name."
+    )
+    return replace(found, reason=reason)
+
+
+def retagging(
+    actor: Actor, action: str, row: Resource, before: Mapping[str, str]
+) -> Decision | None:
+    """The refusal of other tags for ``row`` where a policy of its account asks for them.
+
+    Another value can bring an Allow or end a Deny, for anybody. Both have to be the actor's to give
+    and to lift. Tags that no policy asks for are free.
+    """
+    if actor.is_root or not actor.is_user:
+        return None
+    tags: Mapping[str, str] = row.tags
+    changed = {key.lower() for key in {*before, *tags} if before.get(key) != tags.get(key)}
+    keys = frozenset(f"{kind}/{key}" for kind in TAG_KEYS for key in changed)
+    texts = (
+        Policy.objects.unscoped("policies that ask for tags")
+        .filter(account=row.account_id, attachments__isnull=False)
+        .annotate(text=Cast("document", TextField()))
+        .filter(text__icontains="tag/")
+        .values_list("text", flat=True)
+        .distinct()
+    )
+    asking = [_about(engine.load_stored(text), keys) for text in texts]
+    found = giving(actor, action, asking)
+    if found is None:
+        found = lifting(actor, action, asking)
+    if found is None:
+        return None
+    reason = (
+        f"A policy of this account asks for a tag that would change "
+        f"({', '.join(f'`{key}`' for key in sorted(changed))}), and speaks of what you do not hold "
+        f"yourself: {found.missing.removeprefix('Allow ')}. Ask the main account to change the tag."
     )
     return replace(found, reason=reason)
 
@@ -177,10 +216,9 @@ def _no(action: str, step: str, reason: str, *, missing: str = "") -> Decision:
     return Decision(False, action, step, reason, missing=missing, guarded=True)
 
 
-def _about_names(document: engine.PolicyDocument) -> engine.PolicyDocument:
-    kept = tuple(
-        s for s in document.statements if any(c.key.lower() in NAME_KEYS for c in s.conditions)
-    )
+def _about(document: engine.PolicyDocument, keys: frozenset[str]) -> engine.PolicyDocument:
+    """What of a document asks for one of the condition keys."""
+    kept = tuple(s for s in document.statements if any(c.key.lower() in keys for c in s.conditions))
     return replace(document, statements=kept)
 
 
@@ -196,6 +234,7 @@ def register() -> None:
     """Tell the one decision what may be asked about an object beforehand."""
     for action, check in _GUARDS.items():
         access.guard(action, check)
+    access.guard_tags(retagging)
 
 
 def _make_user(actor: Actor, _target: Target) -> Decision | None:

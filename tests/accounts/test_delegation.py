@@ -212,6 +212,21 @@ class TestWhoMakesOrTakesOverAUserHoldsWhatTheyMayDo:
         make.agency(owner, statement("Allow", "modelarts:*:*", Condition=named))
         refused("delegation", users.update, make.actor(alice), alice, {"name": "bob"})
 
+    @pytest.mark.parametrize("effect", ["Allow", "Deny"])
+    def test_a_condition_on_a_tag_follows_nobody(self, owner: Account, root: Actor, effect: str):
+        """Neither by who is fenced, nor by somebody else."""
+        clerk, admin = make.user(owner, "clerk"), make.user(owner, "admin")
+        make.attach(clerk, statement("Allow", "iam:users:*"))
+        make.attach(admin, statement("Allow", "*:*:*"))
+        kept = {"StringEquals": {"g:ResourceTag/Team": ["a"]}}
+        make.attach(make.user(owner), statement(effect, "iam:groups:*", Condition=kept))
+        row = make.user(owner, "row", tags={"team": "a"} if effect == "Deny" else {})
+        other = {} if effect == "Deny" else {"team": "a"}
+        actor = make.actor(clerk)
+        assert "iam:groups:" in refused("delegation", users.update, actor, row, {"tags": other})
+        users.update(actor, row, {"tags": {**row.tags, "place": "here"}})
+        users.update(make.actor(admin), row, {"tags": other})
+
 
 class TestWhatIsOnAnAgencyIsTheMainAccounts:
     def test_its_policies(self, owner: Account, root: Actor):
