@@ -47,21 +47,8 @@ def _add_resources(actor: Actor, unit: ShareUnit, plan: Plan) -> None:
         _bind(unit, kind, permission)
     by_type: dict[str, list[Any]] = defaultdict(list)
     for obj in plan.resources:
-        kind = registry.spec_of(obj).type_label
-        row, made = UnitResource.objects.get_or_create(
-            unit=unit,
-            resource_type=kind,
-            resource_id=obj.pk,
-            defaults={"state": State.ASSOCIATED, "resource_name": str(obj)[:128]},
-        )
-        if not made and row.state in UnitResource.LIVE:
-            raise ValidationFailed.of(
-                "resources", f"“{obj}” is in this share unit already.", code="DUPLICATE"
-            )
-        if not made:
-            row.state, row.status_message, row.resource_name = State.ASSOCIATED, "", str(obj)[:128]
-            row.save()
-        by_type[kind].append(obj)
+        by_type[registry.spec_of(obj).type_label].append(obj)
+    _write_resources(unit, by_type)
     if unit.resources.filter(state__in=UnitResource.LIVE).count() > MAX_RESOURCES:
         raise ValidationFailed.of(
             "resources", f"A share unit holds at most {MAX_RESOURCES} resources.", code="LIMIT"
@@ -79,6 +66,39 @@ def _add_resources(actor: Actor, unit: ShareUnit, plan: Plan) -> None:
             message=f"Added to share unit “{unit}”, which this account has accepted.",
             after={"resources": [str(o) for o in plan.resources]},
         )
+
+
+def _write_resources(unit: ShareUnit, by_type: dict[str, list[Any]]) -> None:
+    """Their rows, in one statement for new ones and one for those that were in it before."""
+    ids = [obj.pk for objects in by_type.values() for obj in objects]
+    known = {
+        (row.resource_type, row.resource_id): row
+        for row in unit.resources.filter(resource_id__in=ids)
+    }
+    new, again = [], []
+    for kind, objects in by_type.items():
+        for obj in objects:
+            row = known.get((kind, obj.pk))
+            if row is not None and row.state in UnitResource.LIVE:
+                raise ValidationFailed.of(
+                    "resources", f"“{obj}” is in this share unit already.", code="DUPLICATE"
+                )
+            if row is None:
+                row = UnitResource(unit=unit, resource_type=kind, resource_id=obj.pk)
+                new.append(row)
+            else:
+                again.append(row)
+            row.state, row.status_message, row.resource_name = State.ASSOCIATED, "", str(obj)[:128]
+    UnitResource.objects.bulk_create(new)
+    _save(again, "resource_name")
+
+
+def _save(rows: list[UnitResource], *fields: str) -> None:
+    """Write state and message of many rows, and ``fields``, in one statement."""
+    for row in rows:
+        row.changed_at = timezone.now()
+    if rows:
+        UnitResource.objects.bulk_update(rows, ["state", "status_message", "changed_at", *fields])
 
 
 def _bind(unit: ShareUnit, kind: str, permission: SharePermission) -> None:
@@ -191,7 +211,7 @@ def remove_resources(
     for row in rows:
         by_type[row.resource_type].append(row.resource_id)
         row.state, row.status_message = State.DISASSOCIATED, why
-        row.save()
+    _save(rows)
     for kind, ids in by_type.items():
         grants.take(unit, spec=registry.spec_by_type(kind), object_ids=ids)
     for principal in unit.principals.filter(state=State.ASSOCIATED) if rows else ():

@@ -94,6 +94,11 @@ def object_key(item: Mapping[str, Any]) -> tuple[registry.ResourceSpec, uuid.UUI
 def _resources(
     actor: Actor, region: str, given: Iterable[Mapping[str, Any]], plan: Plan
 ) -> None:  # fmt: skip
+    given = list(given)
+    if len(given) > MAX_RESOURCES:
+        plan.problems.append(_too_many_resources())
+        return
+    there = _objects(actor, given)
     seen: set[uuid.UUID] = set()
     for item in given:
         spec = spec_of_type(str(item.get("type", "")))
@@ -108,8 +113,7 @@ def _resources(
             )
             continue
         key = object_key(item)
-        rows = spec.model.objects.for_action(actor, spec.model.READ_VERB)
-        obj = rows.filter(pk=key[1]).first() if key else None
+        obj = there.get((spec.type_label, key[1])) if key else None
         if obj is None:
             plan.problems.append(
                 Problem(
@@ -125,10 +129,25 @@ def _resources(
         elif obj.pk not in seen:
             seen.add(obj.pk)
             _shareable(spec, obj, region, plan)
-    if len(plan.resources) > MAX_RESOURCES:
-        plan.problems.append(
-            Problem("resources", f"A share unit holds at most {MAX_RESOURCES} resources.", "LIMIT")
-        )
+
+
+def _too_many_resources() -> Problem:
+    return Problem("resources", f"A share unit holds at most {MAX_RESOURCES} resources.", "LIMIT")
+
+
+def _objects(
+    actor: Actor, given: Iterable[Mapping[str, Any]]
+) -> dict[tuple[str, uuid.UUID], Resource]:
+    """What the caller sees of the objects named, by type and id: one query per type."""
+    keys: dict[registry.ResourceSpec, set[uuid.UUID]] = {}
+    for item in given:
+        if key := object_key(item):
+            keys.setdefault(key[0], set()).add(key[1])
+    return {
+        (spec.type_label, row.pk): row
+        for spec, ids in keys.items()
+        for row in spec.model.objects.for_action(actor, spec.model.READ_VERB).filter(pk__in=ids)
+    }
 
 
 def _shareable(spec: registry.ResourceSpec, obj: Resource, region: str, plan: Plan) -> None:

@@ -213,18 +213,13 @@ def _nothing_new(
 
 
 def _resource_rows(unit: ShareUnit, given: Iterable[Mapping[str, Any]]) -> list[UnitResource]:
-    found: dict[uuid.UUID, UnitResource] = {}
+    given = list(given)
+    live = unit.resources.filter(state__in=UnitResource.LIVE) if given else ()
+    there = {(row.resource_type, row.resource_id): row for row in live}
+    found: dict[Any, UnitResource] = {}
     for item in given:
         key = plan.object_key(item)
-        row = (
-            unit.resources.filter(
-                resource_type=key[0].type_label,
-                resource_id=key[1],
-                state__in=UnitResource.LIVE,
-            ).first()
-            if key
-            else None
-        )
+        row = there.get((key[0].type_label, key[1])) if key else None
         if row is None:
             raise ValidationFailed.of(
                 "remove_resources",
