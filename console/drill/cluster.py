@@ -21,7 +21,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._data = folder / "data"
-        self._programs = _programs()
+        self._programs = programs()
         self._as: list[str] = []
         folder.mkdir()
         if os.geteuid() == 0:
@@ -68,7 +68,7 @@ class Cluster:
             raise DrillFailed(f"{program} failed: {words_said}")
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """The folder of the newest installed server."""
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"),

@@ -37,6 +37,8 @@ FAULTS = {
 
 #: what one tenant does on purpose while another works; `console.drill.attacks` has the code
 ATTACKS = {
+    "copied-folder": "the data folder is copied and started beside the original",
+    "other-database": "the data folder is used once with another database",
     "filled-disk": "a job fills its whole disk at once",
     "hostile-log": "logs made to cost their readers, with lines like the platform's own",
     "slow-model": "model servers answer their health in drips, and a first request never",

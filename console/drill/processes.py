@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from console.supervisor import procfs
-from console.supervisor.lock import read_json
+from console.supervisor.lock import Lock, is_ours, read_json
+from core.identity import places
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,22 @@ class Host:
     @property
     def supervisor(self) -> Process:
         """The ``./run`` that holds the folder."""
-        found = read_json(self.var / "run" / "supervisor.lock")
+        path = self.var / "run" / "supervisor.lock"
+        found = read_json(path)
+        # The file of a copied folder names the original's supervisor, and nobody holds it.
+        if Lock(path).holder() is None:
+            return NOBODY
         return Process(int(found.get("pid", 0)), int(found.get("started", 0)))
 
     def program(self, name: str) -> Process:
         """web, gateway, worker, beat or broker, as it runs now."""
         for child in read_json(self.var / "run" / "state.json").get("children", []):
-            if child["name"] == name:
+            if child["name"] == name and self._is_ours(int(child["pid"])):
                 return Process(int(child["pid"]), int(child["started"]))
         return NOBODY
+
+    def _is_ours(self, pid: int) -> bool:
+        return is_ours(pid, self.var, str((places.read(self.var) or {}).get("installation", "")))
 
     def address(self, name: str) -> str:
         """Where web or gateway answer."""

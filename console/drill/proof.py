@@ -80,7 +80,7 @@ def strays(host: Host, living: set[str]) -> list[str]:
     """Runners and sandboxes of attempts that count as ended, by the process table alone. What runs
     inside a sandbox ends with its first process, which ``Host.living`` looks at."""
     below = os.fsencode(host.var / "work" / "attempts") + b"/"
-    groups = {f"/{attempt}".encode(): attempt for attempt in host.attempts()}
+    groups = {attempt.encode(): attempt for attempt in host.attempts()}
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -113,7 +113,8 @@ def _grouped(entry: Path, groups: dict[bytes, str]) -> str:
         lines = (entry / "cgroup").read_bytes().splitlines()
     except OSError:
         return ""
-    named = (line[line.rfind(b"/") :] for line in lines)
+    # Named after the attempt, behind the installation's id: `compute.sandbox.cgroups.group_name`.
+    named = (line.rpartition(b"/")[2].rpartition(b".")[2] for line in lines)
     return next((groups[name] for name in named if name in groups), "")
 
 

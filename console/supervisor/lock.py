@@ -64,7 +64,21 @@ class Lock:
         """The pid of the living holder, or None."""
         note = read_json(self._path)
         pid, started = note.get("pid", 0), note.get("started", 0)
-        return pid if pid and procfs.alive(pid, started) else None
+        return pid if pid and procfs.alive(pid, started) and self._is_held() else None
+
+    def _is_held(self) -> bool:
+        """A copied file names the holder of the original, and is held by nobody."""
+        try:
+            handle = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
 
     def _message(self) -> str:
         holder = self.holder()
@@ -129,7 +143,7 @@ def sweep(path: Path, var: Path, installation: str = "", patience: float = 5.0) 
     Its children got a signal from the kernel when it died and usually are gone or going; they keep
     ports, so this waits up to `patience` seconds and then kills the rest. The record is only a
     hint, which may have been copied from another folder: a process is signalled only when it proves
-    to be this installation's (`_ours`), or descends from one that does.
+    to be this installation's (`is_ours`), or descends from one that does.
     """
     names = []
     known = read_json(path)
@@ -166,12 +180,12 @@ def _members(child: Child, var: Path, installation: str) -> list[int]:
         return []  # the number belongs to somebody else by now
     members = list(procfs.session_members(child.pid))
     # Nobody can enter a session from outside: all of it descends from its leader.
-    if leader and _ours(child.pid, var, installation):
+    if leader and is_ours(child.pid, var, installation):
         return members
-    return [pid for pid in members if _ours(pid, var, installation)]
+    return [pid for pid in members if is_ours(pid, var, installation)]
 
 
-def _ours(pid: int, var: Path, installation: str) -> bool:
+def is_ours(pid: int, var: Path, installation: str) -> bool:
     """Whether a process proves that this installation started it: it was given its id and this
     very folder. Some (Valkey) overwrite their environment: they work in a folder below this one,
     which a copy of it is not."""

@@ -248,6 +248,12 @@ def libpq(url: str) -> str:
     return f"postgresql://{parts.netloc}{parts.path}{query}"
 
 
+def other_database(url: str, name: str) -> str:
+    """The address of another database on the same server, as libpq reads it."""
+    parts = urlsplit(libpq(url))
+    return f"postgresql://{parts.netloc}/{name}" + (f"?{parts.query}" if parts.query else "")
+
+
 def _facts(found: Any, place: str) -> Facts:
     if found is None:
         return Facts(place=place)
