@@ -14,3 +14,4 @@ class OpsConfig(AppConfig):
         from ops import frame
 
         shell.add_banners(frame.banners)
+        shell.add_banners(frame.refused_sweeps)

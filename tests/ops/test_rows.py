@@ -10,10 +10,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from core import liveness
+from core import installation, liveness
 from ops import schedule
 from ops.backup import rows
-from ops.frame import banners
+from ops.frame import banners, refused_sweeps
 from ops.models import Backup
 from storage.blob import keep
 from tests.accounts import make
@@ -114,3 +114,17 @@ def test_a_backup_whose_process_is_gone_has_ended(operator: Person, tmp_path: Pa
         finished.pk: "Done",
     }
     assert "killed" in Backup.objects.get(pk=gone.pk).message
+
+
+def test_a_sweep_that_took_nothing_is_told_on_the_overview(operator: Person) -> None:
+    assert refused_sweeps(operator.actor, "") == []
+    installation.note_refusal("objects", "34 of 34 objects would be taken")
+    installation.note_refusal("attempts", "21 of 21 attempts would be taken")
+    told = [str(banner.text) for banner in refused_sweeps(operator.actor, "")]
+    assert len(told) == 2
+    assert "34 of 34 objects would be taken" in told[0]
+    assert refused_sweeps(operator.actor, "jobs") == []
+    assert refused_sweeps(people.root("acme").actor, "") == []
+    installation.note_refusal("objects", "")
+    installation.note_refusal("attempts", "")
+    assert refused_sweeps(operator.actor, "") == []
