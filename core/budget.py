@@ -82,7 +82,7 @@ def run_bounded(
     With ``files`` (name -> how to open it) it is called with ``given`` and a mapping of the same
     names to callables that open them for reading forwards. ``tick`` is called about five times a
     second meanwhile, and may raise to give up. ``patient``: others of this host come first, because
-    nobody waits for the answer.
+    no request waits for the answer.
 
     Raises Exceeded, what opening or reading a file raises, and what ``tick`` raises; the child is
     gone then.

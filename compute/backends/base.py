@@ -134,7 +134,7 @@ class Backend(Protocol):
     def sweep(self) -> Iterator[Observation]:
         """Everything found on disk or alive, for finding orphans both ways: one after the other,
         because thousands of ended attempts may have left something, and beginning anywhere, because
-        whoever asks may not get to the end."""
+        the caller may not get to the end."""
 
     def remove(self, attempt: str) -> None:
         """Delete the attempt's directory. Raises BackendError while it is alive."""

@@ -1,4 +1,4 @@
-"""What a runner, or whoever asked something of it, left in the files of its attempt."""
+"""What a runner, or who asked something of it, left in the files of its attempt."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class _Line:
         return io.BufferedReader(_Bytes(self))
 
     def close(self) -> None:
-        """The socket is closed by whoever opened it."""
+        """`ask` closes the socket, which it opened."""
 
     def receive(self, buffer: Any) -> int:
         if self.room <= 0:

@@ -1,6 +1,6 @@
 """Asks the attempt's own server how it is, and once for a real answer.
 
-What a tenant's server does to whoever asks it, it does to the runner of that instance alone: no
+What a tenant's server does to the process that asks it, it does to the runner of that instance: no
 worker of the platform ever waits for it. Answers are kept raw and bounded in files beside
 state.json, out of the program's reach; the platform reads the last ones and judges them.
 """

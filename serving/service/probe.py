@@ -90,7 +90,7 @@ def health(probed: Probed) -> Answer:
 
 def misses(probed: Probed, before: int) -> int:
     """Answers in a row that were not well, of a server that is not well. Looking twice at one
-    answer counts it once; ``before`` is the count so far, for a server that nobody asks."""
+    answer counts it once; ``before`` is the count so far, for a server that is not asked."""
     told = probed.health.get("misses", 0)
     return (
         max(int(told), 1) if probed.age is not None and probed.age <= SILENT_SECONDS else before + 1

@@ -65,7 +65,7 @@ def answering(path: Path, answer: Callable[[], Iterator[bytes]]) -> Iterator[lis
     finally:
         listener.close()
         thread.join(10)
-        assert not thread.is_alive(), "whoever asked has not hung up"
+        assert not thread.is_alive(), "the other side has not hung up"
 
 
 def asked(path: Path) -> exchange.Answer:
@@ -153,7 +153,7 @@ while True:
 
 
 def test_the_runner_asks_its_own_server(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Health again and again, the first request once per try, and whoever looks never waits."""
+    """Health again and again, the first request once per try, and a look never waits."""
     attempt = lab.launch(
         lab.spec("", kind="service", fetch=(), boot_file="", code_name="",
                  argv=("/opt/engine/bin/python", "-u", "-c", SERVER),

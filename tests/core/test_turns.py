@@ -75,7 +75,7 @@ def asked() -> list[tuple[str, str]]:
 
 class TestTurns:
     def test_one_look_of_many_is_waited_for(self, looked: list[Any], sent: list[str]) -> None:
-        """Whoever comes last with one object is next, however many others an account has."""
+        """An account that comes last with one object is next, however many another one has."""
         many, one = accounts.account(), accounts.account()
         waiting(many, 30)
         first = turns.claim()

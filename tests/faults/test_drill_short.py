@@ -1,5 +1,5 @@
 """A short drill on an installation of its own: the demonstration, then four blows and an attack.
-Nothing may be lost, nobody else may notice, and nothing of the installation may stay."""
+Nothing may be lost, no other tenant may notice, and nothing of the installation may stay."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tests.hostile.shop import GOOD, Shop, failed
 
 
 @pytest.fixture(autouse=True)
-def nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process the reconciler works; the runners are processes of their own."""
 
     @contextmanager

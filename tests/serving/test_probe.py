@@ -61,9 +61,9 @@ def test_what_nobody_thought_of_is_a_finding_too(monkeypatch: pytest.MonkeyPatch
 
 
 class TestHealth:
-    """The look reads what the runner was last told; it asks nobody."""
+    """The look reads what the runner was last told; it asks nothing itself."""
 
-    def test_nobody_was_asked_yet(self) -> None:
+    def test_it_was_not_asked_yet(self) -> None:
         assert not probe.health(Probed()).ok
         assert probe.misses(Probed(), 1) == 2, "a runner that never asks is no sign of health"
 

@@ -18,7 +18,7 @@ def _pending(pool: str) -> Any:
 
 def pause(job: TrainingJob) -> float:
     """Seconds until a job should look again at whether it is the first who waits in its pool; 0.0
-    where it is. It is called when it becomes the first, so this is for what nobody told."""
+    where it is. It is called when it becomes the first, so this is for what went unsaid."""
     before = _before(job)
     if not before.filter(reason="NO_CAPACITY").exists():
         return 0.0
