@@ -255,7 +255,6 @@ def _limit(cpu: float, memory: int, wall: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     signal.setitimer(signal.ITIMER_PROF, cpu)
     signal.setitimer(signal.ITIMER_REAL, wall)
-    os.nice(5)
     with contextlib.suppress(OSError):  # the first to go when the machine's memory is short
         Path("/proc/self/oom_score_adj").write_text("1000")
 

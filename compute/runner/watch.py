@@ -14,25 +14,38 @@ from compute.runner.log import LogWriter
 from compute.runner.masking import Masker
 
 READ_BYTES = 64 * 1024
+FIRST_SECONDS = 1.0  # of processor time that copying may take; then a share of the time
+SHARE = 0.05
+PAUSE = 0.05
 
 
 class Pump(threading.Thread):
-    """Moves bytes from the program's pipe to the log as they come; ends when the pipe closes."""
+    """Moves bytes from the program's pipe to the log as they come; ends when the pipe closes.
+
+    Copying is paid by the platform, outside the limits of the job: a program that prints faster
+    than a share of a processor can copy waits for its own pipe.
+    """
 
     def __init__(self, descriptor: int, log: LogWriter, secrets: Iterable[str] = ()) -> None:
         super().__init__(name="log-pump", daemon=True)
         self._descriptor = descriptor
         self._log = log
         self._masker = Masker(secrets)
+        self._ending = threading.Event()
 
     def run(self) -> None:
+        began = time.monotonic()
         with contextlib.suppress(OSError):
             while data := os.read(self._descriptor, READ_BYTES):
                 self._log.write(self._masker.pass_on(data))
+                while time.thread_time() > FIRST_SECONDS + SHARE * (time.monotonic() - began):
+                    if self._ending.wait(PAUSE):
+                        break
         self._log.write(self._masker.rest())
 
     def end(self, seconds: float) -> None:
         """Wait until everything written has arrived."""
+        self._ending.set()
         self.join(seconds)
         if not self.is_alive():
             os.close(self._descriptor)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from compute.runner import watch
 from compute.runner.log import SEGMENTS, LogWriter, end_offset, read_log, tail
 from compute.sandbox import capabilities
 from tests.compute.helpers import Lab, until
@@ -95,6 +96,26 @@ def test_flood_of_any_bytes_does_not_grow_the_runner(lab: Lab) -> None:
     seen = lab.wait(attempt)
     assert "flood over" in seen.state["detail"]["log_tail"]
     assert lab.backend.logs(attempt, 0, 1 << 22).eof
+
+
+def test_copying_takes_a_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond it the writer waits; when the program has ended everything it wrote arrives."""
+    monkeypatch.setattr(watch, "FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "SHARE", 0.0)
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    log = LogWriter(tmp_path / "log", 64 << 20)
+    pump = watch.Pump(read, log)
+    pump.start()
+    sent = os.write(write, b"x" * 1000)
+    until(lambda: end_offset(tmp_path / "log") == sent)
+    with pytest.raises(BlockingIOError):
+        while True:
+            sent += os.write(write, b"x" * 65536)
+    assert end_offset(tmp_path / "log") == 1000, "nothing more is copied meanwhile"
+    os.close(write)
+    pump.end(20.0)
+    assert end_offset(tmp_path / "log") == sent and not pump.is_alive()
 
 
 @pytest.mark.skipif(REPORT.isolation != "full", reason=f"no isolation here: {REPORT.fix}")
