@@ -35,7 +35,6 @@ OWN = {
     "compute.runner.storage": "an answer of the platform's own API, of 4 MiB at most",
     "compute.runner.uploads": "a note that the runner made itself",
     "compute.sandbox.process": "one line of bubblewrap",
-    "compute.sandbox.syscalls": "the list of system calls of this release",
     "core.identity.places": "the markers that this installation wrote itself",
     "core.budget": "messages between a process and its own child, of 8 MiB at most",
     "console.api.idempotency": "an answer of the API itself",
