@@ -53,6 +53,24 @@ def test_bytes_deleted_while_a_backup_runs_go_with_the_sweep_after_it(
     assert stored(var_dir) == []
 
 
+def test_a_backup_that_begins_while_the_sweep_looks_loses_nothing(
+    alice: Person, var_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.bucket(alice)
+    people.put(alice, "team1", "a.txt", b"in the copy")
+    look = sweeping._look
+
+    def meanwhile() -> object:
+        keep.begin("one")  # its copy of the database has the object
+        remove(alice, "a.txt")
+        age(var_dir)
+        return look()
+
+    monkeypatch.setattr(sweeping, "_look", meanwhile)
+    assert sweeping.sweep().trashed == 0
+    assert len(stored(var_dir)) == 1
+
+
 def test_a_killed_backup_keeps_nothing_for_long(alice: Person, var_dir: Path) -> None:
     people.bucket(alice)
     people.put(alice, "team1", "a.txt", b"x")
