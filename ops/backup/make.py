@@ -148,6 +148,7 @@ class _Making:
             version=settings.VERSION,
             began=_now(),
             database=self._database.kind,
+            home=str(self._var),
             recipients=list(self._seal.recipients),
         )
         size = self._database.size()

@@ -37,6 +37,7 @@ class Manifest:
     version: str
     began: str
     database: str  # sqlite | postgresql
+    home: str = ""  # the data folder it was made from
     server: str = ""  # version of the database
     ended: str = ""
     format: int = FORMAT

@@ -144,6 +144,8 @@ class _Target:
                 f"{base.kind}. A backup is restored into a database of its own kind: set "
                 "DATABASE_URL for it."
             )
+        if same:
+            self._refuse_twin()
         self._known: dict[str, Any] = {}
         with contextlib.suppress(FileNotFoundError):
             self._known = json.loads(self._marker.read_text() or "{}")
@@ -170,6 +172,20 @@ class _Target:
                 "installation. Name an empty one."
             )
         self._refuse_store()
+
+    def _refuse_twin(self) -> None:
+        """Two that run with one id would end each other's work."""
+        home = Path(self._manifest.home)
+        if not self._manifest.home or home == self.var:
+            return
+        marker = places.read(home) or {}
+        if marker.get("installation") == self._manifest.installation:
+            raise BackupError(
+                f"The original is still in its place: {home}. Without --same-installation the "
+                "restored one is a copy that may run beside it. If the original is never started "
+                f"again, take its marker away first: mv {home}/{places.MARKER} "
+                f"{home}/{places.MARKER}.old"
+            )
 
     def _refuse_store(self) -> None:
         """Bytes of two installations in one bucket would be swept by each other."""

@@ -81,6 +81,18 @@ def test_it_is_an_installation_of_its_own_unless_said_otherwise(
         assert "mismatch" not in text.lower()
 
 
+def test_the_originals_place_is_not_taken_while_it_is_there(
+    small: Small, place: Path, new: New
+) -> None:
+    small.good(("installation", "adopt"), ("backup", place))
+    copy = new("copy")
+    refused = copy.run(("restore", place, "--same-installation"))[0]
+    assert f"The original is still in its place: {small.var}" in refused.error
+    assert not (copy.var / "restoring.json").exists()
+    (small.var / "installation.json").unlink()
+    copy.good(("restore", place, "--same-installation"))
+
+
 def identity(text: str) -> str:
     found = re.search(r"installation ([0-9a-f]{32})", text)
     assert found, text
