@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from core import registry
 from sharing import grants
+from sharing.block.models import BlockedAccount
 from sharing.invitation.models import Invitation
 from sharing.unit.models import ShareUnit, UnitResource
 
@@ -38,6 +39,9 @@ def forget_account(account_id: str) -> None:
             Q(account_id=account_id) | Q(owner_account_id=account_id)
         ).delete()
         ShareUnit.objects.unscoped("an account is deleted").filter(account_id=account_id).delete()
+        BlockedAccount.objects.unscoped("an account is deleted").filter(
+            account_id=account_id
+        ).delete()
         name = grants.group_name(account_id)
         for spec in grants.shareable_specs():
             grants.grant_model(spec).objects.filter(group__name=name).delete()

@@ -243,6 +243,16 @@ MODELYARD_PREDICT_CALLS = env.integer(
 PREDICT_CALLS_PER_USER = 2
 PREDICT_SECONDS = 75  # of one in all; above the gateway's 60 s for the beginning of an answer
 
+#: ids of accounts that a user may give in an hour which are none they can share with; an account
+#: has three times as many
+MODELYARD_WRONG_ACCOUNT_IDS_PER_HOUR = env.integer(
+    "MODELYARD_WRONG_ACCOUNT_IDS_PER_HOUR", default=20, minimum=1
+)
+#: share invitations of one account to another in 24 hours, and unanswered at a time
+MODELYARD_INVITATIONS_PER_PAIR = env.integer(
+    "MODELYARD_INVITATIONS_PER_PAIR", default=20, minimum=1
+)
+
 # -- work that takes time
 REDIS_URL = env.text("REDIS_URL") or _broker_url()
 MODELYARD_PUBLISHER = "core.outbox.publish_nowhere" if TESTING else "core.tasks.publish"
@@ -273,6 +283,7 @@ CELERY_BEAT_SCHEDULE = {
     "analyze": {"task": "core.analyze", "schedule": Every(600.0), "options": {"expires": 600}},
     "pulse": {"task": "core.pulse", "schedule": Every(300.0), "options": {"expires": 300}},
     "forget-sign-ins": {"task": "accounts.forget", "schedule": Every(3600.0)},
+    "forget-rates": {"task": "sharing.forget", "schedule": Every(3600.0)},
     "storage-sweep": {"task": "storage.sweep", "schedule": Every(3600.0)},
     "compute-sweep": {
         "task": "compute.sweep",

@@ -62,6 +62,14 @@ class Invitation(Stateful, Resource):
     TERMINAL: ClassVar[frozenset[str]] = frozenset(
         {Phase.ACCEPTED, Phase.REJECTED, Phase.EXPIRED, Phase.CANCELLED}
     )
+    #: the owner may ask again in the same row, however the question ended before
+    REOPENS: ClassVar[Mapping[tuple[str, str], frozenset[str]]] = {
+        (Phase.ACCEPTED, ""): frozenset({Phase.PENDING}),  # left or taken back since
+        (Phase.REJECTED, "CONSUMER"): frozenset({Phase.PENDING}),
+        (Phase.EXPIRED, "NO_ANSWER"): frozenset({Phase.PENDING}),
+        (Phase.CANCELLED, "OWNER"): frozenset({Phase.PENDING}),
+        (Phase.CANCELLED, "RECONCILE_ERROR"): frozenset({Phase.PENDING}),
+    }
     SETTLED: ClassVar[frozenset[str]] = frozenset()
     DEADLINES: ClassVar[Mapping[str, int]] = {Phase.PENDING: int(LIFETIME.total_seconds())}
     HEARTBEATS: ClassVar[Mapping[str, int]] = {}
@@ -95,9 +103,7 @@ class Invitation(Stateful, Resource):
         verbose_name_plural = _("share invitations")
         constraints = [
             models.UniqueConstraint(
-                fields=["unit", "account"],
-                condition=models.Q(phase="PENDING"),
-                name="share_invitation_one_pending",
+                fields=["unit", "account"], name="share_invitation_one_per_unit"
             )
         ]
         indexes = [

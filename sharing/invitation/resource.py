@@ -86,8 +86,21 @@ SPEC = registry.register(
                 phases=frozenset({Phase.PENDING}),
                 when=lambda invitation: invitation.waits,
                 form="sharing.invitation.forms.RejectForm",
-                confirm=_("The owner is told, with your reason. He may invite you again."),
+                confirm=_("The owner is told, with your reason, and may invite you again."),
                 event="rejectResourceShareInvitation",
+            ),
+            Verb(
+                "block",
+                "resource_share:blockedAccount:create",
+                _("Block this account"),
+                "sharing.invitation.services.handle_block",
+                icon="ban",
+                tone="danger",
+                confirm=_(
+                    "Open invitations of this account are rejected and new ones do not arrive. It "
+                    "is not told. Shares you have accepted stay until you leave them."
+                ),
+                event="blockInvitingAccount",
             ),
             Verb(
                 "leave",

@@ -93,6 +93,15 @@ def handle_leave(actor: Actor, invitation: Invitation, data: Mapping[str, Any]) 
     return invitation
 
 
+def handle_block(actor: Actor, invitation: Invitation, data: Mapping[str, Any]) -> Invitation:
+    """Verb handler: block the account that invites; whatever of it waits is rejected."""
+    from sharing.block import services as blocks
+
+    blocks.create(actor, {"name": invitation.owner_account_id})
+    invitation.refresh_from_db()
+    return invitation
+
+
 def _unit(invitation: Invitation) -> ShareUnit:
     """The unit's row, locked after the invitation's: the order of the whole room."""
     rows = ShareUnit.objects.unscoped("the consumer answers the owner's question")

@@ -16,9 +16,10 @@ from core import services
 from core.actor import Actor
 from sharing import words
 from sharing.permission import catalog
-from sharing.unit import impact
+from sharing.unit import guesses, impact
+from sharing.unit.guesses import MAX_PRINCIPALS
 from sharing.unit.models import ShareUnit, UnitPrincipal
-from sharing.unit.plan import MAX_PRINCIPALS, MAX_RESOURCES
+from sharing.unit.plan import MAX_RESOURCES
 
 #: types of a unit with a permission each; fewer can be shared
 MAX_TYPES = 20
@@ -130,6 +131,16 @@ class ShareUnitViewSet(ResourceViewSet):
     serializer_class = UnitSerializer
     input_class = UnitInput
     update_class = UnitChanges
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Ids of accounts are looked at before the handler: a refusal rolls back what it did, and
+        the count of guesses must stay."""
+        super().initial(request, *args, **kwargs)
+        if self.action in ("create", "partial_update") and isinstance(request.data, dict):
+            for name in ("principals", "add_principals"):
+                given = request.data.get(name)
+                if isinstance(given, list):
+                    guesses.check(self.actor, given)
 
     def paginate_queryset(self, queryset: Any) -> Any:
         """The page's members in three queries, however many units it shows."""

@@ -5,10 +5,12 @@ The caller holds the lock on the unit's row. Every step leaves grants that match
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -19,9 +21,11 @@ from sharing import grants
 from sharing.invitation.models import LIFETIME, Ended, Invitation, end_association
 from sharing.permission import catalog
 from sharing.permission.catalog import SharePermission
+from sharing.rate import services as rates
 from sharing.trail import someone_of, tell
+from sharing.unit.guesses import MAX_PRINCIPALS
 from sharing.unit.models import ShareUnit, UnitPermission, UnitPrincipal, UnitResource
-from sharing.unit.plan import MAX_PRINCIPALS, MAX_RESOURCES, Plan
+from sharing.unit.plan import MAX_RESOURCES, Plan
 
 State = UnitResource.State
 #: unanswered invitations an account may have sent; there is no limit on those received
@@ -150,7 +154,7 @@ def _add_principal(actor: Actor, unit: ShareUnit, account_id: str) -> None:
             "principals", f"A share unit has at most {MAX_PRINCIPALS} principals.", code="LIMIT"
         )
     principal.state, principal.status_message = State.ASSOCIATING, ""
-    principal.invitation = _invite(unit, account_id)
+    principal.invitation = _invite(actor, unit, account_id)
     principal.save()
     tell(
         actor,
@@ -162,26 +166,70 @@ def _add_principal(actor: Actor, unit: ShareUnit, account_id: str) -> None:
     )
 
 
-def _invite(unit: ShareUnit, account_id: str) -> Invitation:
-    invitation = Invitation(
-        account_id=account_id,
-        region=unit.region,
-        name=unit.name,
-        unit=unit,
-        owner_account_id=unit.account_id,
-        expires_at=timezone.now() + LIFETIME,
+def _invite(actor: Actor, unit: ShareUnit, account_id: str) -> Invitation:
+    """The one invitation of this account to this unit: a new row, or the one that ended, open
+    again. Raises TooManyRequests, QuotaExceeded, Conflict."""
+    _not_too_often(unit, account_id)
+    expires_at = timezone.now() + LIFETIME
+    rows = Invitation.objects.unscoped("the owner invites again").filter(
+        unit=unit, account_id=account_id
     )
-    states.start(invitation, Invitation.Phase.PENDING)
-    invitation.next_look_at = invitation.expires_at
-    try:
-        with transaction.atomic():
-            invitation.save(force_insert=True)
-    except IntegrityError as error:
-        raise Conflict(
-            f"Account {account_id} has an open invitation to this share unit.",
-            hint="Reload the page to see it.",
-        ) from error
-    return invitation
+    before = rows.order_by("-created_at").select_for_update().first()
+    if before is not None:
+        asked: Invitation = states.reopen(
+            before,
+            Invitation.Phase.PENDING,
+            actor=someone_of(actor),
+            message="Invited again.",
+            name=unit.name,
+            expires_at=expires_at,
+            answered_at=None,
+        )
+    else:
+        asked = Invitation(
+            account_id=account_id,
+            region=unit.region,
+            name=unit.name,
+            unit=unit,
+            owner_account_id=unit.account_id,
+            expires_at=expires_at,
+        )
+        states.start(asked, Invitation.Phase.PENDING)
+        asked.next_look_at = expires_at
+        try:
+            with transaction.atomic():
+                asked.save(force_insert=True)
+        except IntegrityError as error:
+            raise Conflict(
+                f"Account {account_id} has an open invitation to this share unit.",
+                hint="Reload the page to see it.",
+            ) from error
+    return asked
+
+
+def _not_too_often(unit: ShareUnit, account_id: str) -> None:
+    """Nobody fills another account's page with questions."""
+    most = settings.MODELYARD_INVITATIONS_PER_PAIR
+    rates.take(
+        f"invite:{unit.account_id}:{account_id}",
+        1,
+        most,
+        dt.timedelta(days=1),
+        f"Your account has invited account {account_id} {most} times in 24 hours.",
+        "Wait for an answer. One share unit can hold everything that an account is to get.",
+    )
+    waiting = Invitation.objects.unscoped("limit on open invitations of a pair").filter(
+        owner_account_id=unit.account_id,
+        account_id=account_id,
+        phase=Invitation.Phase.PENDING,
+        expires_at__gt=timezone.now(),
+    )
+    if waiting.count() >= most:
+        raise QuotaExceeded(
+            f"Account {account_id} has {most} unanswered invitations of your account.",
+            hint="Wait for answers, or take some back.",
+            extra={"quota": "share_invitations_of_a_pair", "limit": most},
+        )
 
 
 def _check_pending(unit: ShareUnit) -> None:

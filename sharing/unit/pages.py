@@ -19,7 +19,7 @@ from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
 from core.listing import Branches
 from sharing import words
 from sharing.invitation.models import Invitation
-from sharing.unit import impact, plan, services
+from sharing.unit import guesses, impact, plan, services
 from sharing.unit.forms import UnitForm
 from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource
 
@@ -71,6 +71,7 @@ class CreateUnit(CreatePage):
             return HttpResponseRedirect(done)
         data = form.data_for_service()
         try:
+            guesses.check(self.actor, data["principals"])
             if request.POST.get("confirmed") != form.seal():
                 wanted = plan.read(
                     self.actor,
@@ -146,6 +147,7 @@ class EditUnit(EditPage):
         data = form.data_for_service()
         moves = any(v for k, v in data.items() if k.startswith(("add_", "remove_")))
         try:
+            guesses.check(self.actor, data["add_principals"])
             if moves and request.POST.get("confirmed") != form.seal():
                 return self.confirm(unit, form, data)
             services.update(

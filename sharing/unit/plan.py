@@ -8,9 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.apps import apps
-from django.conf import settings
-
 from core import access, registry
 from core.actor import Actor
 from core.errors import AccessDenied, Problem, ValidationFailed
@@ -19,11 +16,11 @@ from core.text import english
 from sharing import grants
 from sharing.permission import catalog
 from sharing.permission.catalog import SharePermission
+from sharing.unit import guesses
 from sharing.unit.models import ShareUnit, UnitPermission, UnitResource
 
 ACCOUNT_ID = re.compile(r"[0-9]{10}", re.ASCII)
 MAX_RESOURCES = 100  # per unit
-MAX_PRINCIPALS = 50  # per unit
 GONE = frozenset({"DELETING", "DELETED"})  # phases of things that can no longer be given
 
 
@@ -248,13 +245,8 @@ def _bound(unit: ShareUnit | None) -> Iterable[UnitPermission]:
 
 
 def _principals(actor: Actor, given: Iterable[str], plan: Plan) -> None:
-    wanted = list(dict.fromkeys(str(text).strip() for text in given if str(text).strip()))
-    accounts = apps.get_model(settings.MODELYARD_ACCOUNT_MODEL)
-    there = set(
-        accounts._default_manager.filter(
-            pk__in=[w for w in wanted if ACCOUNT_ID.fullmatch(w)], is_active=True
-        ).values_list("pk", flat=True)
-    )
+    wanted = guesses.wanted(given)
+    there = guesses.reachable(actor, [w for w in wanted if ACCOUNT_ID.fullmatch(w)])
     for text in wanted:
         if text == actor.account_id:
             plan.problems.append(
@@ -266,7 +258,7 @@ def _principals(actor: Actor, given: Iterable[str], plan: Plan) -> None:
                 )
             )
         elif text not in there:
-            # the same words for malformed, unknown and suspended: this is no directory of accounts
+            # the same words for malformed, unknown, suspended, blocking: this is no directory
             plan.problems.append(
                 Problem(
                     "principals",
@@ -277,7 +269,3 @@ def _principals(actor: Actor, given: Iterable[str], plan: Plan) -> None:
             )
         else:
             plan.principals.append(text)
-    if len(plan.principals) > MAX_PRINCIPALS:
-        plan.problems.append(
-            Problem("principals", f"A share unit has at most {MAX_PRINCIPALS} principals.", "LIMIT")
-        )

@@ -16,7 +16,7 @@ from core.models import Resource
 from sharing import grants
 from sharing.invitation.expiry import lapse
 from sharing.invitation.models import Invitation
-from sharing.unit import members, plan
+from sharing.unit import guesses, members, plan
 from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource
 
 Phase = ShareUnit.Phase
@@ -44,7 +44,8 @@ def create(actor: Actor, data: Mapping[str, Any]) -> ShareUnit:
     unit = ShareUnit(region=region, **{k: data[k] for k in COLUMNS if k in data})
     states.start(unit, Phase.ACTIVE)
     unit.next_look_at = None  # nothing goes on in an active unit, so nobody needs to look
-    with access.writing(actor, changes=(actor.account_id,)):
+    known = guesses.reachable(actor, guesses.wanted(accounts))
+    with access.writing(actor, of=known, changes=(actor.account_id,)):
         _ask(actor, "resource_share:unit:create", access.Target(actor.account_id), accounts)
         wanted = plan.read(
             actor,
@@ -78,7 +79,8 @@ def update(
     _must_be_active(unit)
     lapse(unit_id=unit.pk)
     leaving = [str(text) for text in data.get("remove_principals", ())]
-    with services.holding(actor, unit):
+    known = guesses.reachable(actor, guesses.wanted(accounts))
+    with access.writing(actor, of=known, changes=(unit.account_id,)):
         _ask(actor, members.UPDATE, unit, accounts)
         wanted = plan.read(
             actor,

@@ -9,6 +9,7 @@ from accounts.agency.models import Agency
 from core import registry
 from registry.model.models import Model
 from serving.service.models import Service
+from sharing.block.models import BlockedAccount
 from storage.bucket.models import Bucket
 from tests.accounts import make as accounts
 from tests.contract import base
@@ -108,6 +109,18 @@ class TestGroup(base.CreatesOverApi):
 
     def payload(self) -> dict[str, Any]:
         return {"name": f"group-{next(_numbers)}"}
+
+
+class TestBlockedAccount(base.CreatesOverApi):
+    slug = "blocked-accounts"
+
+    def make(self, owner: Person) -> Any:
+        return BlockedAccount.objects.create(
+            **own(owner, name=str(7_000_000_000 + next(_numbers)), region="")
+        )
+
+    def payload(self) -> dict[str, Any]:
+        return {"name": str(7_000_000_000 + next(_numbers))}
 
 
 class TestPolicy(base.CreatesOverApi):

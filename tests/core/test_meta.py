@@ -126,6 +126,7 @@ def test_every_task_is_known() -> None:
         "storage.sweep": "nothing",
         "compute.sweep": "nothing",
         "accounts.forget": "nothing",
+        "sharing.forget": "nothing",
         "ops.backup": "nothing",
     }
     assert ours == set(expected)

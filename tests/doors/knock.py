@@ -58,6 +58,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
         "resources": [{"type": "registry.model", "id": w.ids["models"]}],
         "principals": [w.people["other_root"].user.account_id],
     },
+    "post api/v1/blocked-accounts": lambda w: {"name": "1000000002"},
     "post api/v1/accounts": lambda w: {"name": "another"},
     "patch api/v1/account": lambda w: {"strict_mode": True},
     "post api/v1/tokens": lambda w: {"name": "another"},

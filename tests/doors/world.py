@@ -26,6 +26,7 @@ from datasets.dataset.models import Dataset
 from datasets.version.models import DatasetFile, DatasetVersion
 from registry.model.models import Model, ModelFile
 from serving.service.models import Service
+from sharing.block import services as blocks
 from sharing.invitation import services as answers
 from sharing.invitation.models import Invitation
 from sharing.unit import services as units
@@ -208,6 +209,9 @@ def _shares(world: World) -> None:
     rows.filter(pk=invitations["expired"].pk).update(expires_at=past)
     world.objects["share-units"] = unit
     world.objects["share-invitations"] = invitations["pending"]
+    world.objects["blocked-accounts"] = blocks.create(
+        world.people["root"].actor, {"name": "1000000001"}
+    )
 
 
 def _keys(world: World) -> None:

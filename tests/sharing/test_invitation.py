@@ -120,7 +120,7 @@ def test_an_active_unit_is_never_due(owner, model) -> None:
 
 
 @pytest.mark.parametrize("how", ["reject", "expire", "leave", "remove"])
-def test_inviting_again_is_a_new_invitation(owner, consumer: Tenant, model, how: str) -> None:
+def test_inviting_again_opens_the_same_invitation(owner, consumer: Tenant, model, how: str) -> None:
     unit = share(owner, [model], [consumer])
     first = invitation_of(unit, consumer)
     if how == "reject":
@@ -133,7 +133,8 @@ def test_inviting_again_is_a_new_invitation(owner, consumer: Tenant, model, how:
         units.update(owner.root, unit, {"remove_principals": [consumer.id]})
     units.update(owner.root, unit, {"add_principals": [consumer.id]})
     second = invitation_of(unit, consumer)
-    assert second.pk != first.pk and second.phase == "PENDING"
+    assert (second.pk, second.phase, second.secondary) == (first.pk, "PENDING", "")
+    assert Invitation.objects.unscoped("test").count() == 1
     assert not ModelGrant.objects.exists()
     accepted(unit, consumer)
     assert ModelGrant.objects.count() == 4
