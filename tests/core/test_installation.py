@@ -48,10 +48,13 @@ def other_database(generation: int = 0) -> None:
     Installation.objects.update(identity=uuid.uuid4().hex, generation=generation)
 
 
-def copied(var: Path, settings: Any) -> Path:
+def copied(var: Path, settings: Any, *, database: bool = True) -> Path:
+    """A copy of the folder and, unless told otherwise, of its database."""
     copy = var.with_name("copy")
     shutil.copytree(var, copy)
     settings.VAR_DIR = copy
+    if database:
+        places.write(copy, {**(places.read(copy) or {}), "database_key": "the original's"})
     return copy
 
 
@@ -234,7 +237,7 @@ def test_a_copy_of_the_folder_alone_cannot_take_the_original_s_database(
     monkeypatch.setattr(installation, "database_key", lambda: "7301.16384")
     installation.mark(start=True)
     identity = installation.row().identity
-    copied(marked, settings)
+    copied(marked, settings, database=False)
     with pytest.raises(intentions.NotPossible, match="DATABASE_URL"):
         intentions.become_copy()
     assert installation.row().identity == identity
