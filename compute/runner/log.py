@@ -12,7 +12,6 @@ reaches.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import struct
 import threading
@@ -122,11 +121,13 @@ class LogWriter:
         end = self._offset + len(self._waiting)
         self._unmarked = [mark for mark in self._unmarked if sum(mark) <= end]
         while self._unmarked and sum(self._unmarked[0]) <= self._offset:
-            with contextlib.suppress(OSError):
+            try:
                 add_mark(self._directory, *self._unmarked[0])
-                del self._unmarked[0]
-                continue
-            return  # no room: the next flush tries again
+            except OSError as error:
+                if is_full(error):
+                    return  # the next flush tries again
+                self.failures += 1  # the directory is gone: nobody reads it
+            del self._unmarked[0]
 
     def _rotate(self) -> None:
         if self._fd >= 0:
