@@ -202,21 +202,29 @@ def delete_object(actor: Actor, bucket: str, key: str) -> None:
         row = rows.select_for_update(of=("self",)).filter(bucket=found, key=key).first()
         if row is None:
             raise NotFound()
-        _remove(actor, row, where.path, decision.id)
+        _remove(actor, [(row, where.path, decision.id)])
 
 
-def _remove(actor: Actor, row: StoredObject, path: str, decision_id: str) -> None:
-    audit.record(
+def _remove(actor: Actor, rows: list[tuple[StoredObject, str, str]]) -> None:
+    """Remove objects, each with its path and the id of the decision about it: one statement for
+    the trail and one for the rows, however many they are."""
+    audit.record_many(
         actor,
-        event="deleteObject",
-        action=DELETE,
-        target=row,
-        account_id=row.account_id,
-        decision_id=decision_id,
-        before={"path": path, "sha256": row.sha256, "size": row.size},
+        [
+            {
+                "event": "deleteObject",
+                "action": DELETE,
+                "target": row,
+                "account_id": row.account_id,
+                "decision_id": decision_id,
+                "before": {"path": path, "sha256": row.sha256, "size": row.size},
+            }
+            for row, path, decision_id in rows
+        ],
     )
-    StoredObject.objects.unscoped("object already authorized").filter(pk=row.pk).delete()
-    blobs.release_on_commit([row.blob_id])
+    ids = [row.pk for row, _path, _decision in rows]
+    StoredObject.objects.unscoped("objects already authorized").filter(pk__in=ids).delete()
+    blobs.release_on_commit([row.blob_id for row, _path, _decision in rows])
 
 
 def delete_prefix(
@@ -237,6 +245,7 @@ def _delete_prefix(actor: Actor, bucket: str, prefix: str, marker: str, limit: i
     found = _locked(queries.own_bucket(actor, bucket))
     in_the_way = uses.blocking(found)
     result = Deleted(next_marker=page.next_marker)
+    going: list[tuple[StoredObject, str, str]] = []
     ids = [row.pk for row in page.items]
     rows = StoredObject.objects.unscoped("objects decided one by one").filter(pk__in=ids)
     for row in rows.select_for_update(of=("self",)).order_by("key"):
@@ -248,8 +257,10 @@ def _delete_prefix(actor: Actor, bucket: str, prefix: str, marker: str, limit: i
         elif used is not None:
             result.keep(row.key, "IN_USE", uses.in_use(path, used).message)
         else:
-            _remove(actor, row, path, decision.id)
-            result.deleted += 1
+            going.append((row, path, decision.id))
+    if going:
+        _remove(actor, going)
+    result.deleted = len(going)
     return result
 
 
