@@ -43,6 +43,7 @@ OWN = {
     "console.settings": "the installation's own secrets",
     "console.supervisor.environment": "the supervisor's own file",
     "console.supervisor.lock": "the supervisor's own file",
+    "compute.sandbox.syscalls": "the table of system calls of this release",
     "ops.backup.check": "a list that the platform wrote beside a backup",
     "ops.backup.make": "the installation's own secrets",
     "ops.backup.manifest": "what the platform wrote into a backup; its digest is checked",
