@@ -46,6 +46,8 @@ class Proxies:
 
     def caller(self, peer: str, forwarded_for: str) -> str:
         """The address of who asks: the peer's, or what trusted proxies say in its place."""
+        if not forwarded_for or not self._networks:
+            return peer[:45]
         found = peer
         for text in reversed(forwarded_for.split(",")):
             one = _address(text) if self.trusts(found) else None
@@ -126,6 +128,12 @@ def environ_of(name: bytes) -> str:
 
 
 def is_forwarding(name: bytes) -> bool:
-    """Whether a header says where a request comes from, or where it should have gone."""
-    key = environ_of(name)
-    return key in OTHERS or key.startswith(PREFIX)
+    """Whether a header, its name in lower case, says where a request comes from, or where it
+    should have gone."""
+    return name in _NAMES or name.startswith(_START)
+
+
+_START = b"x-forwarded"
+_NAMES = frozenset(
+    key.removeprefix("HTTP_").replace("_", "-").lower().encode() for key in (*OTHERS, *READ)
+)

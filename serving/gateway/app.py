@@ -8,7 +8,6 @@ import logging
 import re
 import time
 import uuid
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
@@ -51,7 +50,7 @@ class Gateway:
         self._pools = Pools(settings)
         self._forwarder = Forwarder(self._pools, Balancer(settings.cooldown))
         self._proxies = Proxies(settings.trusted_proxies)
-        self._active: Counter[str] = Counter()
+        self._active: dict[str, int] = {}
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """ASGI entry."""
@@ -164,40 +163,33 @@ class Gateway:
         chain = [v.decode("latin-1") for k, v in scope["headers"] if k == b"x-forwarded-for"]
         return self._proxies.caller(str(client[0]) if client else "", ",".join(chain))
 
-    def _enter(self, target: Target) -> list[str]:
+    def _enter(self, target: Target) -> tuple[str, str]:
         """Count a request of this service and this caller; give the result to ``_leave``."""
-        bounds = (
-            (
-                f"service {target.service_id}",
-                target.max_active or self._settings.max_active_service,
-                "of this service",
-                "ask for more instances",
-            ),
-            (
-                f"caller {target.caller}",
-                self._settings.max_active_caller,
-                "of your account",
-                "wait for the answers to those",
-            ),
-        )
-        for key, limit, whose, instead in bounds:
-            if self._active[key] >= limit:
-                raise GatewayError(
-                    429,
-                    "TOO_MANY_REQUESTS",
-                    f"{limit} requests {whose} are under way, its limit. "
-                    f"Try again in a moment or {instead}.",
-                    headers={"retry-after": "1"},
-                )
-        keys = [key for key, *_rest in bounds]
-        self._active.update(keys)
-        return keys
+        service, caller = f"service {target.service_id}", f"caller {target.caller}"
+        limit = target.max_active or self._settings.max_active_service
+        if self._active.get(service, 0) >= limit:
+            raise _too_many(limit, "of this service", "ask for more instances")
+        limit = self._settings.max_active_caller
+        if self._active.get(caller, 0) >= limit:
+            raise _too_many(limit, "of your account", "wait for the answers to those")
+        for key in (service, caller):
+            self._active[key] = self._active.get(key, 0) + 1
+        return service, caller
 
-    def _leave(self, keys: list[str]) -> None:
-        for key in keys:
+    def _leave(self, entered: tuple[str, str]) -> None:
+        for key in entered:
             self._active[key] -= 1
             if not self._active[key]:
                 del self._active[key]
+
+
+def _too_many(limit: int, whose: str, instead: str) -> GatewayError:
+    return GatewayError(
+        429,
+        "TOO_MANY_REQUESTS",
+        f"{limit} requests {whose} are under way, its limit. Try again in a moment or {instead}.",
+        headers={"retry-after": "1"},
+    )
 
 
 class Right:

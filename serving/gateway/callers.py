@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .connections import MOST as MOST_OPEN
 from .connections import Connections
+from .presence import LEAVING
 
 #: bytes of one request that are no body: head, chunk sizes, trailers. Far above what a head may
 #: have (``app.MAX_HEADERS``): a piece from the network may hold the end of another request too.
@@ -101,6 +102,7 @@ class Callers(HttpToolsProtocol):
         self._planned = False
         self._counted: str | None = None
         self._answering: Any = None
+        self._leaving: list[Callable[[], None]] = []
 
     def connection_made(self, transport: Any) -> None:
         """Wait for a first byte, but not for ever."""
@@ -121,6 +123,9 @@ class Callers(HttpToolsProtocol):
             self.connections_open.leave(self._counted)
             self._counted = None
         self.pipeline.clear()
+        for told in self._leaving:
+            told()
+        self._leaving.clear()
         cycle = self._answering
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
@@ -211,8 +216,10 @@ class Callers(HttpToolsProtocol):
         self._end_in(HEAD)
 
     def on_headers_complete(self) -> None:
-        """From here on the application bounds how long the body may take."""
+        """From here on the application bounds how long the body may take; who puts something into
+        the scope's list is told when the caller leaves."""
         self._end_in(None)
+        self.scope[LEAVING] = self._leaving  # type: ignore[typeddict-unknown-key]
         self._around = 0
         super().on_headers_complete()
 

@@ -15,7 +15,7 @@ from .balance import Balancer
 from .connection import BadAnswer
 from .errors import GatewayError
 from .pools import Pools
-from .presence import Presence
+from .presence import LEAVING, Presence, client_gone
 from .protocol import MIB, Instance, Target, is_answer
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class RequestBody:
         await self._read.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        return GatewayError(499, "CLIENT_GONE", "The caller left before the answer was complete.")
+        return client_gone()
 
     async def _piece(self) -> bytes:
         message = await self._receive()
@@ -156,8 +156,10 @@ class Forwarder:
         )
         url = _url(path, scope["query_string"])
         try:
-            async with Presence() as presence:
-                presence.watch(body.caller_gone())
+            leaving = scope.get(LEAVING)
+            async with Presence(leaving) as presence:
+                if leaving is None:  # another server than ours, which tells it by `receive`
+                    presence.watch(body.caller_gone())
                 await self._within(target, instance, url, scope, body, exchange, presence)
         except GatewayError as error:
             # Not after 408: that caller sends too slowly to be waited for again.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 from .errors import GatewayError
+
+#: in a request's scope: what to call when the caller leaves
+LEAVING = "modelyard.leaving"
 
 
 class Presence:
@@ -17,7 +20,8 @@ class Presence:
     more to say.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, leaving: list[Callable[[], None]] | None = None) -> None:
+        self._leaving = leaving
         self._watched: list[asyncio.Future[GatewayError]] = []
         self._task: asyncio.Task[object] | None = None
         self._error: GatewayError | None = None
@@ -27,6 +31,8 @@ class Presence:
         self._task = asyncio.current_task()
         assert self._task is not None  # coroutines of an application run in one
         self._cancelling = self._task.cancelling()
+        if self._leaving is not None:
+            self._leaving.append(self._left)
         return self
 
     def watch(self, awaitable: Awaitable[GatewayError]) -> None:
@@ -43,6 +49,8 @@ class Presence:
     ) -> None:
         for one in self._watched:
             one.cancel()
+        if self._leaving is not None and self._left in self._leaving:
+            self._leaving.remove(self._left)
         task, self._task = self._task, None
         if self._error is None or task is None:
             return
@@ -54,3 +62,13 @@ class Presence:
             return
         self._error = one.result()
         self._task.cancel()
+
+    def _left(self) -> None:
+        if self._task is not None and self._error is None:
+            self._error = client_gone()
+            self._task.cancel()
+
+
+def client_gone() -> GatewayError:
+    """The caller closed the connection; nobody reads this."""
+    return GatewayError(499, "CLIENT_GONE", "The caller left before the answer was complete.")
