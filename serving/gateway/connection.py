@@ -16,6 +16,8 @@ from .turns import Turns
 MAX_INTERIM = 8
 MAX_HEAD = 64 * 1024
 FIRST_SLICE, LEAST_SLICE, MOST_SLICE = 2 * 1024, 512, 64 * 1024
+#: bytes that are held before no more is read
+MAX_HELD = 64 * 1024
 #: seconds of processor time that a slice may cost, and what reading a piece and passing it on
 #: costs about: for the piece, and for a byte
 SLICE_COST, PASS_COST, BYTE_COST = 0.0002, 0.0001, 2e-9
@@ -67,7 +69,7 @@ class InstanceConnection(ResponseHandler):
             super().data_received(data)
         if self._held:
             self._turns.enter(self)
-            if self._held and not self._buffer_paused:
+            if len(self._held) - self._at > MAX_HELD and not self._buffer_paused:
                 self._pause_reading_for_buffer()
 
     def take(self) -> float:

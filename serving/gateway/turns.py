@@ -57,10 +57,11 @@ class Turns:
         if reader.owner != self._last:
             self._last, self._other_at = reader.owner, now
         if reader.owner not in self._lines:
-            left = self._allowance(reader.owner, now)
-            while left > 0 and reader.waiting:
-                left -= reader.take()
-            self._allowances[reader.owner] = (left, now)
+            left, spent = self._allowance(reader.owner, now), 0.0
+            most = max(left, ROUND if now - self._other_at > ALONE else 0.0)
+            while spent < most and reader.waiting:
+                spent += reader.take()
+            self._allowances[reader.owner] = (max(left - spent, -ALLOWANCE), now)
         if reader.waiting:
             reader.queued = True
             self._lines.setdefault(reader.owner, deque()).append(reader)
