@@ -92,7 +92,7 @@ def cpu_of_command(argv: list[str], count: int) -> float:
 
 
 def run_runner(place: Place, command: list[str], number: int) -> float:
-    """One attempt of a known job, its code already there, and its CPU seconds."""
+    """One attempt of a known job that fetches nothing, and its CPU seconds."""
     from compute.runner.spec import RunSpec
     from training.job.models import Attempt
 
@@ -105,11 +105,12 @@ def run_runner(place: Place, command: list[str], number: int) -> float:
     folder = attempts / name
     folder.mkdir(mode=0o700)
     path = folder / "spec.json"
-    alone = replace(spec, attempt=name, directory=str(folder), fetch=(), outputs=())
+    # The program stands in the command: its directory is a volume that only the runner sees.
+    program = {"argv": ("/opt/engine/bin/python", "-u", "-c", SCRIPT), "code_name": ""}
+    alone = replace(
+        spec, attempt=name, directory=str(folder), fetch=(), outputs=(), boot_file="", **program
+    )
     path.write_text(alone.to_json())
-    code = folder / "work" / "home" / "modelarts" / "user-job-dir" / spec.code_name
-    code.mkdir(parents=True)
-    (code / spec.boot_file).write_text(SCRIPT)
     (folder / "token").write_text(str(spec.token))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([*command, str(path)], cwd=ROOT, check=True)
