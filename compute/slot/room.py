@@ -58,15 +58,16 @@ def now(slots: Iterable[Slot] | None = None) -> Room:
     return Room(max(0, spare + held), promised)
 
 
-def share(pool: Pool, flavor: Flavor, seen: Room) -> Share:
+def share(pool: Pool, flavor: Flavor, seen: Room, enough_mb: int = 0) -> Share:
     """The flavor's disk; on a small disk the flavor's part of the pool's.
 
     Attempts get half of what there is, unless the operator says how much (``MODELYARD_POOL_DISK``),
-    so that people can store data beside them.
+    so that people can store data beside them. ``enough_mb``: what is known to be enough, 0 where it
+    is not known.
     """
     given = settings.MODELYARD_POOL_DISK // MIB or seen.capacity // 2
     part = int(given * flavor.cpus / pool.cpus) // STEP_MB * STEP_MB
-    disk = min(flavor.disk_mb, max(LEAST_MB, part))
+    disk = min(flavor.disk_mb, max(LEAST_MB, part), enough_mb or flavor.disk_mb)
     return Share(disk, _room_of(flavor, disk))
 
 

@@ -48,8 +48,13 @@ def use(pool_id: str) -> PoolUse:
     return PoolUse(pool, taken["c"] or 0.0, taken["m"] or 0, taken["n"], room.now())
 
 
-def take(pool_id: str, flavor_id: str, attempt: uuid.UUID, obj: Any) -> Slot | None:
-    """A slot for ``attempt``, or None while the pool is full. Idempotent by attempt."""
+def take(
+    pool_id: str, flavor_id: str, attempt: uuid.UUID, obj: Any, enough_mb: int = 0
+) -> Slot | None:
+    """A slot for ``attempt``, or None while the pool is full. Idempotent by attempt.
+
+    ``enough_mb``: MiB of disk that are enough for it; 0: what the flavor has.
+    """
     flavor = FLAVORS[flavor_id]
     with transaction.atomic():
         mine = PoolLock.objects.filter(pool=pool_id)
@@ -60,7 +65,7 @@ def take(pool_id: str, flavor_id: str, attempt: uuid.UUID, obj: Any) -> Slot | N
         if held is not None:
             return held
         now = use(pool_id)
-        share = room.share(now.pool, flavor, now.room)
+        share = room.share(now.pool, flavor, now.room, enough_mb)
         if (
             now.free_cpus < flavor.cpus
             or now.free_memory_mb < flavor.memory_mb
@@ -96,7 +101,7 @@ def mark_dirty(attempt: uuid.UUID) -> None:
     Slot.objects.filter(attempt=attempt).update(dirty=True)
 
 
-def shortage(pool_id: str, flavor_id: str) -> str:
+def shortage(pool_id: str, flavor_id: str, enough_mb: int = 0) -> str:
     """A sentence saying what is missing, "" where the flavor fits now."""
     flavor, now = FLAVORS[flavor_id], use(pool_id)
     if flavor.cpus > now.pool.cpus or flavor.memory_mb > now.pool.memory_mb:
@@ -111,7 +116,7 @@ def shortage(pool_id: str, flavor_id: str) -> str:
             f"Needs {flavor.memory_mb / 1024:g} GiB of memory; {now.free_memory_mb / 1024:.1f} of "
             f"{now.pool.memory_mb / 1024:.0f} are free."
         )
-    share = room.share(now.pool, flavor, now.room)
+    share = room.share(now.pool, flavor, now.room, enough_mb)
     if share.room > now.room.free:
         return (
             f"Needs {share.room:,} MB of disk; {now.room.free:,} of {now.room.capacity:,} are not "
@@ -120,10 +125,10 @@ def shortage(pool_id: str, flavor_id: str) -> str:
     return ""
 
 
-def disk_lacking(pool_id: str, flavor_id: str) -> int:
+def disk_lacking(pool_id: str, flavor_id: str, enough_mb: int = 0) -> int:
     """Bytes of disk that must become free before the flavor fits; 0 where disk is not short."""
     now = use(pool_id)
-    share = room.share(now.pool, FLAVORS[flavor_id], now.room)
+    share = room.share(now.pool, FLAVORS[flavor_id], now.room, enough_mb)
     return max(0, share.room - now.room.free) * MIB
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from accounts import services as accounts
@@ -17,6 +18,7 @@ from compute import environment, local
 from compute.attempts import PLATFORM_STOPPED
 from compute.backends.base import Observation, Probed, UnknownAttempt
 from compute.runner.spec import Fetch, Mount, RunSpec
+from compute.sandbox.spec import MIB
 from compute.slot import services as slots
 from core import access, states, strict_json
 from core.errors import Conflict, StaleState
@@ -30,6 +32,7 @@ INSIDE = "/opt/modelserver"
 CREDENTIAL_LIFETIME = dt.timedelta(hours=1)  # only to fetch the model
 UNHEALTHY_AFTER = 3  # missed health checks in a row
 GRACE_SECONDS = 60.0  # vendor: hold up to 60 s after SIGTERM
+SPARE_DISK_MB = 1024
 STUCK = "Every worker of the model server hangs in a prediction that is past its time limit."
 State = Instance.State
 
@@ -47,13 +50,22 @@ def add(service: Service) -> Instance | None:
     last = Instance.objects.filter(service=service).order_by("-number").first()
     instance = Instance(service=service, number=(last.number if last else 0) + 1)
     with transaction.atomic():
-        if slots.take(service.pool, service.flavor, instance.pk, service) is None:
+        enough = enough_disk(service)
+        if slots.take(service.pool, service.flavor, instance.pk, service, enough) is None:
             return None
         # Taking the slot waited for whoever else takes one: the number may be given by now.
         if Instance.objects.filter(service=service, number=instance.number).exists():
             raise StaleState(f"Service “{service}” got its instance {instance.number} meanwhile.")
         instance.save(force_insert=True)
     return instance
+
+
+def enough_disk(service: Service) -> int:
+    """MiB of disk for one instance: its model twice, and room for what it writes. It is held for as
+    long as the service runs, so not all that a flavor has."""
+    files = ModelFile.objects.filter(model_id=service.model_id)
+    size = files.aggregate(all=Sum("size"))["all"] or 0
+    return SPARE_DISK_MB + 2 * size // MIB
 
 
 def launch(service: Service, instance: Instance) -> None:

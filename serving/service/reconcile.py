@@ -95,12 +95,12 @@ def _pending(service: Service) -> float | None:
         _move(
             service,
             Phase.FAILED,
-            slots.shortage(service.pool, service.flavor) or "No room.",
+            _shortage(service) or "No room.",
             reason="NO_CAPACITY",
             next="Choose a smaller flavor or stop something else.",
         )
         return None
-    shortage = slots.shortage(service.pool, service.flavor)
+    shortage = _shortage(service)
     if service.phase == Phase.PENDING:
         _move(service, Phase.WAITING, shortage, reason="NO_CAPACITY")
     else:
@@ -108,11 +108,16 @@ def _pending(service: Service) -> float | None:
     return 1.0
 
 
+def _shortage(service: Service) -> str:
+    return slots.shortage(service.pool, service.flavor, instances.enough_disk(service))
+
+
 def _grow(service: Service) -> bool:
     """Start one more instance; False while the pool is full."""
     instance = instances.add(service)
     if instance is None:
-        attempts.make_room(slots.disk_lacking(service.pool, service.flavor))
+        enough = instances.enough_disk(service)
+        attempts.make_room(slots.disk_lacking(service.pool, service.flavor, enough))
         return False
     _launch(service, instance)
     return True
@@ -209,7 +214,7 @@ def _restart(service: Service, missing: int) -> None:
             return
     for _one in range(missing):
         if not _grow(service):
-            states.observed(service, message=slots.shortage(service.pool, service.flavor))
+            states.observed(service, message=_shortage(service))
             return
 
 

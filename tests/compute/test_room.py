@@ -121,6 +121,12 @@ def test_on_a_small_disk_a_flavor_gets_its_part(
     assert slots.limits_of(slot.attempt, "big").disk_mb == 256
 
 
+def test_what_is_known_to_be_enough_is_not_exceeded(host: Host) -> None:
+    slot = slots.take("public", "big", uuid.uuid4(), Thing(), 1024)
+    assert slot is not None
+    assert (slot.disk_mb, slots.use("public").room.promised) == (1024, 1024)
+
+
 def test_the_operator_may_say_how_much_attempts_share(
     host: Host, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
