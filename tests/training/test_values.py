@@ -205,7 +205,43 @@ class TestRerun:
         assert {(p.field, p.code) for p in refused.value.problems} == {
             ("secret_environment", "SECRET_NOT_YOURS"),
             ("secret_hyperparameters", "SECRET_NOT_YOURS"),
+            ("environment", "VALUE_NOT_YOURS"),
+            ("hyperparameters", "VALUE_NOT_YOURS"),
         }
+        assert ENV not in str(refused.value.problems)
+
+    def test_another_user_runs_it_with_their_own_and_reads_nothing_else(
+        self, owner: Person, job: TrainingJob
+    ) -> None:
+        """Who submits a job reads its values, so a rerun must not bring those of the first one."""
+        other = people.user(owner, "colleague", [ANY])
+        free = [{"name": "train_url", "bucket": "data", "prefix": "out/again/"}]
+        TrainingJob.objects.unscoped("test").update(outputs=free, phase="Completed")
+        over = client(other)
+        own = {"MODE": "mine"}, {"epochs": "6"}
+
+        def ask(**body: Any) -> Any:
+            path = f"/api/v1/training-jobs/{job.pk}/rerun"
+            return over.post(path, body, content_type="application/json")
+
+        secret = {
+            "secret_environment": {"GIVEN": "mine-12345", "WANDB_API_KEY": "mine-12346"},
+            "secret_hyperparameters": {"api_token": "mine-12347"},
+        }
+        refused = ask(**secret)
+        assert refused.status_code == 400
+        assert ENV not in refused.content.decode()
+        made = ask(environment=own[0], hyperparameters=own[1], **secret)
+        assert made.status_code == 200, made.content
+        found = over_api(other, f"/{made.json()['id']}")
+        assert (found["environment"], found["hyperparameters"]) == own
+
+    def test_other_values_take_the_place_of_ones_own(self, owner: Person, job: TrainingJob) -> None:
+        free = [{"name": "train_url", "bucket": "data", "prefix": "out/again/"}]
+        TrainingJob.objects.unscoped("test").update(outputs=free)
+        job.refresh_from_db()
+        again = services.rerun(owner.actor, job, {"hyperparameters": {"epochs": "7"}})
+        assert (again.environment, again.hyperparameters) == ({"MODE": ENV}, {"epochs": "7"})
 
     def test_what_cannot_be_opened_is_said(
         self, owner: Person, job: TrainingJob, settings: Any

@@ -134,9 +134,11 @@ class JobChange(serializers.Serializer[Any]):
 
 
 class RerunInput(serializers.Serializer[Any]):
-    """Body of rerun. A secret given here takes the place of the job's own."""
+    """Body of rerun. A value given here takes the place of the job's own."""
 
     name = serializers.CharField(max_length=64, required=False, allow_blank=True)
+    hyperparameters = pairs()
+    environment = pairs()
     secret_hyperparameters = pairs(write_only=True)
     secret_environment = pairs(write_only=True)
 

@@ -112,28 +112,22 @@ def rerun(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJo
     """A new job with the same specification; the output path must be free. Verb ``rerun``."""
     name = str(data.get("name") or "")
     copy = {c: getattr(obj, c) for c in _COLUMNS} | {"name": name or _next_name(obj)}
-    job = create(actor, copy | _secrets_again(actor, obj, data))
+    job = create(actor, copy | _values_again(actor, obj, data))
     TrainingJob.objects.unscoped("rerun").filter(pk=job.pk).update(parent_id=obj.pk)
     job.parent_id = obj.pk
     return job
 
 
-def _secrets_again(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The secrets of a rerun. Those of the job go to nobody but the user who wrote them: the code
-    may be another one by now. Raises ValidationFailed, Conflict (they cannot be opened)."""
-    given = {f"secret_{kind}": dict(data.get(f"secret_{kind}") or {}) for kind in values.KINDS}
+def _values_again(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables and hyperparameters of a rerun. Those of the job go to nobody but the user who
+    wrote them: who submits a job reads its values, and the code may be another one by now.
+
+    Raises: ValidationFailed, Conflict (its secrets cannot be opened).
+    """
+    fields = [field for kind in values.KINDS for field in (kind, f"secret_{kind}")]
+    given = {field: dict(data.get(field) or {}) for field in fields}
     if actor.user_id != obj.created_by_id:
-        missing = [
-            Problem(
-                f"secret_{kind}",
-                f"“{name}” of job “{obj}” is a secret of the user who submitted it.",
-                "SECRET_NOT_YOURS",
-                "Send a value of your own for it.",
-            )
-            for kind in values.KINDS
-            for name in values.secret_names(obj, kind)
-            if name not in given[f"secret_{kind}"]
-        ]
+        missing = [problem for kind in values.KINDS for problem in _not_yours(obj, kind, given)]
         if missing:
             raise ValidationFailed(missing[0].text, problems=missing)
         return given
@@ -144,7 +138,31 @@ def _secrets_again(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> d
             f"The secrets of job “{obj}” cannot be opened: {error}",
             hint="Submit a new job with them.",
         ) from error
-    return {f"secret_{kind}": kept[kind] | given[f"secret_{kind}"] for kind in values.KINDS}
+    again = {kind: getattr(obj, kind) | given[kind] for kind in values.KINDS}
+    return again | {f"secret_{k}": kept[k] | given[f"secret_{k}"] for k in values.KINDS}
+
+
+def _not_yours(
+    obj: TrainingJob, kind: str, given: Mapping[str, Mapping[str, str]]
+) -> Iterator[Problem]:
+    """What another user has to send a value of their own for, and did not."""
+    secret = f"secret_{kind}"
+    for name in values.secret_names(obj, kind):
+        if name not in given[secret]:
+            yield Problem(
+                secret,
+                f"“{name}” of job “{obj}” is a secret of the user who submitted it.",
+                "SECRET_NOT_YOURS",
+                "Send a value of your own for it.",
+            )
+    for name in getattr(obj, kind):
+        if name not in given[kind] and name not in given[secret]:
+            yield Problem(
+                kind,
+                f"The value of “{name}” of job “{obj}” is for the user who submitted it.",
+                "VALUE_NOT_YOURS",
+                "Send a value of your own for it, or submit a new job.",
+            )
 
 
 def retry_upload(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJob:
