@@ -90,7 +90,10 @@ class BodyMiddleware:
         try:
             self.read(request)
         except AppError as error:
-            return errors.answer(request, error)
+            refused = errors.answer(request, error)
+            # Written here: what adds it to other answers comes after this.
+            refused.headers["Content-Length"] = str(len(refused.content))
+            return refused
         return self.get_response(request)
 
     def read(self, request: HttpRequest) -> None:

@@ -74,8 +74,9 @@ def malformed(error: Exception | None) -> AppError:
 def refuse_unreadable(request: HttpRequest) -> None:
     """Refuse what no view could use: text that cannot be stored in the address or the query.
     Raises ValidationFailed."""
-    found = [Problem("", f"The address: {why}") for why in [unstorable(request.path)] if why]
-    found += problems_of(request.GET)
+    why = unstorable(request.path, turning=True)
+    found = [Problem("", f"The address: {why}")] if why else []
+    found += problems_of(request.GET, turning=True)
     if found:
         raise ValidationFailed(
             found[0].text,
@@ -98,10 +99,10 @@ def refuse_form(request: HttpRequest) -> None:
         raise ValidationFailed(found[0].text, code="UNSTORABLE_TEXT", problems=found)
 
 
-def problems_of(fields: QueryDict) -> Iterator[Problem]:
+def problems_of(fields: QueryDict, *, turning: bool = False) -> Iterator[Problem]:
     """What is wrong with names and values of a query or a form."""
     for name, values in fields.lists():
         for text in (name, *values):
-            if isinstance(text, str) and (why := unstorable(text)):
+            if isinstance(text, str) and (why := unstorable(text, turning=turning)):
                 yield Problem(ascii(name)[1:-1][:64], why, "UNSTORABLE_TEXT", "Take it out.")
                 break

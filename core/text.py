@@ -13,8 +13,9 @@ from core.visible import DIRECTIONS
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
-def unstorable(text: str) -> str:
-    """Why ``text`` is no text for us, "" where it is.
+def unstorable(text: str, *, turning: bool = False) -> str:
+    """Why ``text`` is no text for us, "" where it is. ``turning``: directional overrides are
+    taken, as in an address: keys of objects may hold them, and a search looks for what is there.
 
     PostgreSQL has no NUL in text, and half a surrogate pair has no UTF-8: both would end in an
     error far from whoever sent them. Other control characters do things to whoever reads a log
@@ -23,7 +24,8 @@ def unstorable(text: str) -> str:
     if found := _CONTROL.search(text):
         code = ord(found[0])
         return f"It holds a control character (U+{code:04X}) at character {found.start()}."
-    if turned := next((one for one in set(text) if ord(one) in DIRECTIONS), ""):
+    turned = "" if turning else next((one for one in set(text) if ord(one) in DIRECTIONS), "")
+    if turned:
         place = text.index(turned)
         return (
             f"It holds a character that turns the direction of writing (U+{ord(turned):04X}) at "

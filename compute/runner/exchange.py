@@ -7,6 +7,7 @@ counts from byte to byte, and http.client reads interim answers without an end.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import socket
@@ -83,7 +84,9 @@ class _Line:
 
     def sendall(self, data: bytes) -> None:
         self._socket.settimeout(self._left())
-        self._socket.sendall(data)
+        # A server may answer and close before it has read all: what it said is read then.
+        with contextlib.suppress(BrokenPipeError):
+            self._socket.sendall(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:
         del mode  # http.client reads bytes

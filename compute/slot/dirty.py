@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from django.db import transaction
-
 from compute import local
 from compute.slot.models import PoolLock, Slot
 from core import access, audit
@@ -39,8 +37,9 @@ def free(actor: Actor, attempt: uuid.UUID) -> None:
         AccessDenied, NotFound (no dirty slot of this attempt).
         Conflict: processes of the attempt still live; it names them.
     """
-    decision = access.authorize(actor, ACTION)
-    with transaction.atomic():
+    access.authorize(actor, ACTION)
+    with access.writing(actor):
+        decision = access.authorize(actor, ACTION)
         slot = Slot.objects.select_for_update().filter(attempt=attempt, dirty=True).first()
         if slot is None:
             raise NotFound()

@@ -25,14 +25,14 @@ from ops.backup.files import folder, new_file, sync_folder
 from ops.backup.manifest import NAME, Manifest
 
 MARKER = "modelyard-backups.json"
-ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+ID = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6}")
 LIST = "blobs.txt"  # names of the stored bytes that a backup needs, one a line
 _IGNORED = frozenset({"lost+found"})  # of a file system of its own
 
 
 def new_id() -> str:
     """Sorts by time."""
-    return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    return f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
 
 
 class Place:

@@ -139,6 +139,8 @@ seen = 0
 while True:
     c, _ = s.accept()
     asked = c.recv(65536)
+    while asked.startswith(b"POST") and not asked.endswith(b"hello"):
+        asked += c.recv(65536)
     print(asked.split(b"\\r\\n")[0].decode(), flush=True)
     if asked.startswith(b"POST"):
         seen += 1

@@ -53,10 +53,11 @@ def layout_of(lab: Lab, attempt: str) -> Layout:
 
 def test_many_files_at_once_take_no_more_than_the_disk(lab: Lab) -> None:
     """Space is asked for without writing a byte: measuring would come too late."""
-    before = free(lab.root)
     attempt = lab.launch(lab.spec(GREEDY, limits=SMALL))
     until(lambda: "took" in lab.log(attempt) or lab.backend.observe(attempt).final)
-    assert before - free(lab.root) < 2 * volume.size(SMALL) + 64 * MIB
+    place = lab.backend.directory(attempt)
+    used = sum(path.lstat().st_blocks * 512 for path in place.rglob("*"))
+    assert SMALL.disk_mb * MIB <= used < volume.size(SMALL) + 4 * MIB
     seen = lab.wait(attempt)
     assert (seen.state["disk"], seen.state["reason_code"]) == ("volume", "DISK_FULL")
     assert "48 MB" in seen.state["message"]

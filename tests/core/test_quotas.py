@@ -22,7 +22,9 @@ def test_all_usage_counts_each_kind_and_asks_once_for_the_limits() -> None:
     limited = [spec.quota for spec in registry.all_specs() if spec.quota]
     assert {key: found[key].limit for key, _default in limited} == {**dict(limited), "buckets": 3}
     assert found["buckets"].used == 1
-    assert len(seen) == len(limited) + 1
+    meters = set(found) - {key for key, _default in limited}
+    assert meters == {"stored_mib"}
+    assert len(seen) == len(limited) + len(meters) + 1
 
 
 def test_one_kind_is_limited_by_the_accounts_own_row() -> None:

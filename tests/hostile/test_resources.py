@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from compute.runner import classify
+from compute.runner import classify, numbers
 from compute.sandbox import capabilities
 from tests.hostile.house import HOLD, OUT, TURN, House, ended, wait
 from training.job import watch
@@ -47,7 +47,7 @@ def test_flood_of_log(house: House) -> None:
 
 def test_flood_of_metrics(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers and names beyond the bound are dropped; the page still answers."""
-    monkeypatch.setattr(watch, "MAX_POINTS", 1000)
+    monkeypatch.setattr(numbers, "MAX_POINTS", 1000)
     job = house.run(
         "for n in range(30000): print(f'step={n} loss={n} name{n}={n}')\nprint('end loss=7')\n"
     )
@@ -55,7 +55,7 @@ def test_flood_of_metrics(house: House, monkeypatch: pytest.MonkeyPatch) -> None
     with TURN:
         points = MetricPoint.objects.filter(job=job)
         assert points.count() <= 1000
-        assert points.values("name").distinct().count() <= watch.MAX_NAMES
+        assert points.values("name").distinct().count() <= numbers.MAX_NAMES
     assert house.api(f"/training-jobs/{job.pk}/metrics")["series"]["loss"]
     assert house.page(f"/training-jobs/{job.pk}/metrics")
 
