@@ -50,6 +50,18 @@ def masked(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if values is None else {key: _mask(key, value, 0) for key, value in values.items()}
 
 
+def _names_only(target: object, values: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The same without what stands in the ``AUDIT_NAMES`` of ``target``: the body of a verb has
+    such fields too."""
+    names: frozenset[str] = getattr(target, "AUDIT_NAMES", frozenset())
+    if not values or not names & set(values):
+        return values
+    return {
+        key: dict.fromkeys(value, HIDDEN) if key in names and isinstance(value, Mapping) else value
+        for key, value in values.items()
+    }
+
+
 def _mask(key: str, value: Any, depth: int) -> Any:
     if _SECRET.search(key) and value not in (None, "") and (depth == 0 or isinstance(value, str)):
         return HIDDEN
@@ -150,8 +162,8 @@ def _row(
         result=result,
         decision_id=decision_id,
         message=one_line(message),
-        before=masked(before),
-        after=masked(after),
+        before=masked(_names_only(target, before)),
+        after=masked(_names_only(target, after)),
     )
 
 

@@ -133,6 +133,7 @@ class ResourceSpec:
     section: str = ""  # navigation section key, "" = not in the menu
     order: int = 100
     description: Any = ""
+    create_label: Any = ""  # what the button that makes one says; "" = "Create <label>"
     empty_title: Any = ""
     empty_text: Any = ""
     columns: tuple[Column, ...] = ()

@@ -119,6 +119,11 @@ class ResourcePage(Page):
 
         return reverse(f"{self.spec.slug}:{page}", kwargs=kwargs or None)
 
+    def create_label(self) -> str:
+        """Words of the button and of the page that make one."""
+        words = self.spec.create_label or _("Create %(label)s")
+        return str(words) % {"label": str(self.spec.label).lower()}
+
     def object(self, pk: Any) -> Any:
         """The row, if the actor may see it; else 404."""
         return services.visible(self.spec.model, self.actor, pk=pk)

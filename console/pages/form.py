@@ -71,11 +71,11 @@ class CreatePage(ResourcePage):
             self.templates("form"),
             {
                 "spec": self.spec,
-                "title": _("Create %(label)s") % {"label": str(self.spec.label).lower()},
+                "title": self.create_label(),
                 "form": form,
                 "fieldsets": form.fieldsets(),
                 "problems": form.problems() if form.is_bound else [],
-                "submit_label": _("Create"),
+                "submit_label": self.spec.create_label or _("Create"),
                 "cancel_url": self.url("list"),
             },
             status=status,

@@ -82,6 +82,7 @@ class ListPage(ResourcePage):
             "page": self._page(request, page),
             "can_create": can_create and which == "own",
             "create_url": self.url("create") if can_create else "",
+            "create_label": self.create_label(),
             "create_off": self._create_off(which),
             "banners": shell.banners(self.actor, spec.slug),
             "bulk_actions": [],
@@ -92,7 +93,7 @@ class ListPage(ResourcePage):
         """The greyed button to create one, where policies allow it and a guard refuses it."""
         if which != "own" or not self.spec.form or "create" not in self.spec.actions:
             return None
-        label = _("Create %(label)s") % {"label": str(self.spec.label).lower()}
+        label = self.create_label()
         return off(label, "plus", why_held_back(creating(self.actor, self.spec)))
 
     def extra_context(self, request: HttpRequest) -> dict[str, Any]:

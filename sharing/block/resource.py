@@ -16,6 +16,7 @@ SPEC = registry.register(
         label=_("Blocked account"),
         label_plural=_("Blocked accounts"),
         icon="ban",
+        create_label=_("Block an account"),
         section="sharing",
         order=30,
         regional=False,

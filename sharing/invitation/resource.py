@@ -100,6 +100,7 @@ SPEC = registry.register(
                     "Open invitations of this account are rejected and new ones do not arrive. It "
                     "is not told. Shares you have accepted stay until you leave them."
                 ),
+                inventory="sharing.invitation.inventory.blocked",
                 event="blockInvitingAccount",
             ),
             Verb(

@@ -210,9 +210,20 @@ class TestBlocking:
             )
             assert answer.status_code == status, answer.content
 
+    def test_the_page_before_it_names_the_account_and_what_is_rejected(
+        self, owner, consumer, model
+    ):
+        row = invitation_of(share(owner, [model], [consumer], name="unwanted"), consumer)
+        page = f"/share-invitations/{row.pk}/do/block"
+        asked = browser(consumer).get(page).content.decode()
+        assert f"({owner.id})" in asked
+        assert f'<a href="/share-invitations/{row.pk}">unwanted</a>' in asked
+
     def test_its_pages(self, owner, consumer):
         client = browser(consumer)
-        assert b"No blocked accounts" in client.get("/blocked-accounts").content
+        empty = client.get("/blocked-accounts").content
+        assert b"No blocked accounts" in empty and b"Block an account" in empty
+        assert b"Create blocked account" not in empty + client.get("/blocked-accounts/new").content
         made = client.post("/blocked-accounts/new", {"name": owner.id, "once": "k"})
         assert made.status_code == 302
         assert owner.id in client.get("/blocked-accounts").content.decode()

@@ -183,7 +183,7 @@ class TestReaders:
         people.sign_in(browser, other)
         text = browser.get(f"/training-jobs/{job.pk}").content.decode()
         assert "MODE" in text and ENV not in text
-        assert "only who submitted the job sees the value" in text
+        assert "only the user who submitted the job sees the value" in text
 
 
 class TestRerun:
@@ -242,6 +242,56 @@ class TestRerun:
         job.refresh_from_db()
         again = services.rerun(owner.actor, job, {"hyperparameters": {"epochs": "7"}})
         assert (again.environment, again.hyperparameters) == ({"MODE": ENV}, {"epochs": "7"})
+
+    def test_the_page_asks_another_user_for_their_own(
+        self, owner: Person, job: TrainingJob
+    ) -> None:
+        free = [{"name": "train_url", "bucket": "data", "prefix": "out/again/"}]
+        TrainingJob.objects.unscoped("test").update(outputs=free, phase="Completed")
+        other = people.user(owner, "colleague", [ANY])
+        browser, page = Client(), f"/training-jobs/{job.pk}/do/rerun"
+        people.sign_in(browser, other)
+        asked = browser.get(page).content.decode()
+        assert "GIVEN=\nWANDB_API_KEY=" in asked and "api_token=" in asked
+        assert "\nMODE=<" in asked and "\nepochs=<" in asked
+        assert not [value for value in (*SECRETS, ENV) if value in asked]
+        given = {
+            "environment": "MODE=my-own-mode",
+            "hyperparameters": "epochs=7",
+            "secret_environment": "GIVEN=my-own-given\nWANDB_API_KEY=",
+            "secret_hyperparameters": "api_token=my-own-token",
+        }
+        refused = browser.post(page, given)
+        text = refused.content.decode()
+        assert refused.status_code == 400
+        assert "WANDB_API_KEY” of job" in text and "my-own-given" in text
+        given["secret_environment"] = "GIVEN=my-own-given\nWANDB_API_KEY=my-own-key"
+        assert browser.post(page, given).status_code == 302
+        again = TrainingJob.objects.unscoped("test").get(parent_id=job.pk)
+        assert values.secrets_of(again) == {
+            "environment": {"GIVEN": "my-own-given", "WANDB_API_KEY": "my-own-key"},
+            "hyperparameters": {"api_token": "my-own-token"},
+        }
+        assert (again.environment, again.hyperparameters) == (
+            {"MODE": "my-own-mode"},
+            {"epochs": "7"},
+        )
+        assert "my-own" not in repr(list(AuditRecord.objects.values()))
+
+    def test_the_page_asks_who_wrote_them_for_nothing(
+        self, owner: Person, job: TrainingJob
+    ) -> None:
+        free = [{"name": "train_url", "bucket": "data", "prefix": "out/again/"}]
+        TrainingJob.objects.unscoped("test").update(outputs=free, phase="Completed")
+        browser, page = Client(), f"/training-jobs/{job.pk}/do/rerun"
+        people.sign_in(browser, owner)
+        asked = browser.get(page).content.decode()
+        assert "GIVEN, WANDB_API_KEY" in asked
+        assert not [secret for secret in SECRETS if secret in asked]
+        assert browser.post(page, {"secret_environment": "GIVEN=a-new-one"}).status_code == 302
+        again = TrainingJob.objects.unscoped("test").get(parent_id=job.pk)
+        found = values.secrets_of(again)["environment"]
+        assert found == {"WANDB_API_KEY": WANDB, "GIVEN": "a-new-one"}
 
     def test_what_cannot_be_opened_is_said(
         self, owner: Person, job: TrainingJob, settings: Any

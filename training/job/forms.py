@@ -13,8 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from compute.catalog.flavors import DEFAULT_FLAVOR, fitting, pools
 from compute.engines import catalogue
 from console.forms import NamedForm, ResourceForm
+from core.actor import Actor
 from datasets import queries as datasets
 from storage.bucket.models import Bucket
+from training.job import values
+from training.job.models import TrainingJob
 
 OBS = re.compile(r"^(?:obs://)?(?P<bucket>[^/\s]+)/?(?P<prefix>.*)$")
 
@@ -213,3 +216,48 @@ class JobEditForm(ResourceForm):
     """Words about a job; its specification is fixed."""
 
     description = forms.CharField(label=_("Description"), max_length=255, required=False)
+
+
+class RerunForm(ResourceForm):
+    """Values of a rerun: who submitted the job may give new secrets, another user has to give
+    values of their own for every name. A name without a value is a name without an answer."""
+
+    hyperparameters = PairsField(label=_("Hyperparameters"))
+    environment = PairsField(label=_("Environment variables"))
+    secret_hyperparameters = PairsField(label=_("Secret hyperparameters"))
+    secret_environment = PairsField(label=_("Secret variables"))
+
+    def setup(self) -> None:
+        own = values.submitted_by(self.instance, self.actor)
+        asked = values.names(self.instance)
+        for name in values.FIELDS:
+            names, field = asked[name], self.fields[name]
+            if not names or (own and name in values.KINDS):
+                del self.fields[name]
+            elif own:
+                field.help_text = _(
+                    "Empty: the values that you gave before are taken along (%(names)s). One per "
+                    "line: name=value gives a new one."
+                ) % {"names": ", ".join(names)}
+            else:
+                field.required = True
+                self.initial[name] = dict.fromkeys(names, "")  # a line for each
+                field.help_text = _(
+                    "Another user submitted this job, and its values are not passed on. Give one "
+                    "of your own for each, one per line: name=value."
+                )
+
+    def initial_from(self, instance: TrainingJob) -> dict[str, Any]:
+        """Nothing of the job: its values are for the user who submitted it."""
+        return {}
+
+    def data_for_service(self) -> dict[str, Any]:
+        """What was given, without the names that have no value."""
+        data = super().data_for_service()
+        return {kind: {k: v for k, v in pairs.items() if v} for kind, pairs in data.items()}
+
+
+def rerun_form(*, actor: Actor, instance: TrainingJob, **given: Any) -> RerunForm | None:
+    """The form of the verb ``rerun``; None where nothing is to be asked."""
+    form = RerunForm(actor=actor, instance=instance, **given)
+    return form if form.visible_fields() else None

@@ -64,7 +64,7 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
 
 def _shown(job: TrainingJob, kind: str, actor: Any, sign: str) -> tuple[Item, ...]:
     """Names with what this reader may see of the values."""
-    hidden = _("only who submitted the job sees the value")
+    hidden = _("only the user who submitted the job sees the value")
     secret = _("secret, set %(when)s") % {"when": exact_time(job.created_at)}
     return tuple(
         Item(f"{sign}{name}", hidden if value is None else value)
@@ -189,6 +189,7 @@ SPEC = registry.register(
                 icon="refresh",
                 phases=TrainingJob.TERMINAL,
                 confirm=_("A new job with the same code, data and settings."),
+                form="training.job.forms.rerun_form",
                 event="createTrainJob",
             ),
         ),

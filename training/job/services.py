@@ -124,9 +124,8 @@ def _values_again(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> di
 
     Raises: ValidationFailed, Conflict (its secrets cannot be opened).
     """
-    fields = [field for kind in values.KINDS for field in (kind, f"secret_{kind}")]
-    given = {field: dict(data.get(field) or {}) for field in fields}
-    if actor.user_id != obj.created_by_id:
+    given = {field: dict(data.get(field) or {}) for field in values.FIELDS}
+    if not values.submitted_by(obj, actor):
         missing = [problem for kind in values.KINDS for problem in _not_yours(obj, kind, given)]
         if missing:
             raise ValidationFailed(missing[0].text, problems=missing)

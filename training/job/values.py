@@ -18,6 +18,7 @@ from core.actor import Actor
 from training.job.models import TrainingJob
 
 KINDS = ("environment", "hyperparameters")
+FIELDS = tuple(field for kind in KINDS for field in (kind, f"secret_{kind}"))
 Values = dict[str, str]
 _WORDS = re.compile(r"[a-z0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")  # of a name of 128 characters
 _SECRET = frozenset(
@@ -79,14 +80,25 @@ def shown(job: TrainingJob, kind: str, actor: Actor | None) -> dict[str, str | N
     None as ``actor`` is a reader nobody knows, such as a list.
     """
     plain: Values = getattr(job, kind)
-    if actor is not None and actor.user_id is not None and actor.user_id == job.created_by_id:
+    if actor is not None and submitted_by(job, actor):
         return dict(plain)
     return dict.fromkeys(plain)
+
+
+def submitted_by(job: TrainingJob, actor: Actor) -> bool:
+    """Whether the values of ``job`` are this user's own."""
+    return actor.user_id is not None and actor.user_id == job.created_by_id
 
 
 def secret_names(job: TrainingJob, kind: str) -> list[str]:
     """Names of the secret values of one kind."""
     return list((job.sealed_names or {}).get(kind, ()))
+
+
+def names(job: TrainingJob) -> dict[str, list[str]]:
+    """Names of all values, by the field of the API that takes them (``FIELDS``)."""
+    plain = {kind: list(getattr(job, kind)) for kind in KINDS}
+    return plain | {f"secret_{kind}": secret_names(job, kind) for kind in KINDS}
 
 
 def _about(job_id: uuid.UUID) -> str:
