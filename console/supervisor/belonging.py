@@ -11,8 +11,9 @@ from pathlib import Path
 
 from console.supervisor import lock
 from console.supervisor.layout import Layout
+from console.supervisor.options import parser
 from core.identity import outside, places
-from core.identity.judge import ADOPT, COPY, FOLDER, Mismatch, judge
+from core.identity.judge import FOLDER, Mismatch, judge
 
 
 class Unusable(Exception):
@@ -46,7 +47,7 @@ def hold(options: argparse.Namespace, layout: Layout) -> Iterator[Held]:
         facts = database.facts()
         found = judge(facts, seen)
         if found is not None and not answer:
-            raise Unusable(refusal(found, layout.var))
+            raise Unusable(refusal(found.typed(layout.var, _addresses(options))))
         folder = seen[FOLDER]
         if options.this_is_a_copy and database.key and _key(folder) == database.key:
             raise Unusable(
@@ -61,13 +62,33 @@ def hold(options: argparse.Namespace, layout: Layout) -> Iterator[Held]:
         yield held
 
 
-def refusal(found: Mismatch, var: Path) -> str:
-    """What happened, and the command for each intention, as it is typed for this folder."""
+def refusal(found: Mismatch) -> str:
+    """What happened, and the command for each intention."""
     lines = [f"Not started. {found.what}", ""]
     for intention, way in found.ways.items():
-        typed = way.replace("./run --", f"./run --var {var} --") if way in (COPY, ADOPT) else way
-        lines += [f"    {intention}:", f"        {typed}"]
+        lines += [f"    {intention}:", f"        {way}"]
     return "\n".join(lines)
+
+
+def _addresses(options: argparse.Namespace) -> str:
+    """The options that were given for address and ports: an original holds the usual ones."""
+    default = parser()
+    given = {
+        name: getattr(options, name.replace("-", "_")) for name in ("host", "port", "gateway-port")
+    }
+    return "".join(
+        f" --{name} {value}"
+        for name, value in given.items()
+        if value != default.get_default(name.replace("-", "_"))
+    )
+
+
+def mismatch(layout: Layout) -> Mismatch | None:
+    """What does not belong together, looked at without holding anything. Raises NoDatabase."""
+    url = os.environ.get("DATABASE_URL", "").strip()
+    seen = outside.stores(layout.var, os.environ.get("MODELYARD_OBJECT_STORE", "").strip())
+    with outside.connect(url, layout.var) as database:
+        return judge(database.facts(), seen)
 
 
 def marked(var: Path) -> str:

@@ -5,10 +5,11 @@ import os
 import shutil
 import subprocess
 
-from console.supervisor import broker, installation, ports, probes
+from console.supervisor import belonging, broker, installation, ports, probes
 from console.supervisor.layout import Layout
 from console.supervisor.lock import Lock, read_json
 from console.supervisor.reporter import Reporter
+from core.identity import outside
 
 
 def run(options: argparse.Namespace, reporter: Reporter) -> int:
@@ -22,10 +23,23 @@ def run(options: argparse.Namespace, reporter: Reporter) -> int:
     else:
         wanted = {"--port": options.port, "--gateway-port": options.gateway_port}
         facts += [_port(options.host, port, name) for name, port in wanted.items() if port]
-    facts.append((True, f"data folder: {layout.var}{'' if layout.var.exists() else ' (new)'}"))
+    if layout.var.exists():
+        facts += [(True, f"data folder: {layout.var}"), _belonging(layout)]
+    else:
+        facts.append((True, f"data folder: {layout.var} (new)"))
     for good, text in facts:
         reporter.plain(f"{'ok      ' if good else 'MISSING '} {text}")
     return 0 if all(good for good, _ in facts) else 1
+
+
+def _belonging(layout: Layout) -> tuple[bool, str]:
+    try:
+        found = belonging.mismatch(layout)
+    except outside.NoDatabase as problem:
+        return False, f"database: {problem}"
+    if found is None:
+        return True, "database, data folder and stores: belong together"
+    return False, f"{found.what} A start says what to type."
 
 
 def _sandbox() -> tuple[bool, str]:

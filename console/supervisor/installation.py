@@ -191,7 +191,8 @@ class Installation:
     def _first_steps(self, supervisor: Supervisor) -> None:
         """The single-use link that sets up the first account; prints nothing once there is one."""
         if has_command("setup_link"):
-            supervisor.run_step("setup_link", programs.manage("setup_link"), to_terminal=True)
+            argv = programs.manage("setup_link", "--if-needed")
+            supervisor.run_step("setup_link", argv, to_terminal=True)
 
     def _demo(self, supervisor: Supervisor) -> int:
         argv = (

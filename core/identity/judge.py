@@ -6,8 +6,9 @@ Knows nothing of Django: the supervisor asks before it starts anything.
 from __future__ import annotations
 
 import enum
+import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,16 @@ class Mismatch:
     def __str__(self) -> str:
         lines = [self.what, *(f"  {intention}: {way}" for intention, way in self.ways.items())]
         return "\n".join(lines)
+
+    def typed(self, var: Path, more: str = "") -> Mismatch:
+        """The same with the commands as they are typed for this data folder: without its name they
+        would change another one. ``more``: further options of `./run`."""
+        named = f"./run --var {shlex.quote(str(var))}"
+        ways = {
+            intention: f"{named}{way.removeprefix('./run')}{more}" if way in (COPY, ADOPT) else way
+            for intention, way in self.ways.items()
+        }
+        return replace(self, ways=ways)
 
 
 @dataclass(frozen=True, slots=True)

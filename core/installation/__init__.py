@@ -184,7 +184,8 @@ def find_mismatch() -> Mismatch | None:
     Raises DatabaseError, and what a store raises that cannot be reached.
     """
     seen = look()  # before the database: a counter that grows meanwhile is no older dump
-    return judge(facts(), seen)
+    found = judge(facts(), seen)
+    return found.typed(var()) if found else None
 
 
 def sweeps_allowed() -> bool:

@@ -83,3 +83,5 @@ class TestSetUp:
         make.account()
         with pytest.raises(CommandError):
             call_command("setup_link")
+        call_command("setup_link", "--if-needed")  # a start says nothing about it
+        assert "sign in" not in "".join(capsys.readouterr())

@@ -98,7 +98,7 @@ def test_another_database(marked: Path, generation: int) -> None:
     assert found is not None
     assert found.kind == Kind.OTHER_DATABASE
     assert "DATABASE_URL" in found.what
-    assert "./run --adopt" in found.ways.values()
+    assert f"./run --var {marked} --adopt" in found.ways.values()
     assert not installation.sweeps_allowed()
     with pytest.raises(CommandError, match="DATABASE_URL"):
         call_command("prepare")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.signin import setup
 from core.errors import NotFound
@@ -15,8 +15,15 @@ class Command(BaseCommand):
 
     help = "Print the address of the first set-up. It works once, on this machine only."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--if-needed", action="store_true", help="say nothing once an account exists"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             self.stdout.write(setup.link())
         except NotFound as error:
+            if options["if_needed"]:
+                return
             raise CommandError(str(error)) from None
