@@ -44,7 +44,7 @@ def malformed(error: Exception | None) -> AppError:
             code="BODY_TOO_LARGE",
             hint="Send less at once. Files go to /api/v1/buckets/{bucket}/objects/{key}.",
         )
-        found.status = 413
+        found.status, found.extra = 413, {"limit": settings.DATA_UPLOAD_MAX_MEMORY_SIZE}
         return found
     if isinstance(error, TooManyFieldsSent | TooManyFilesSent):
         return AppError(

@@ -54,6 +54,17 @@ class TestErrorPages:
         other = "https://elsewhere.example/models"
         assert other not in text(client.get("/no-such-page", headers={"referer": other}))
 
+    def test_413_says_what_to_do_in_the_language_of_the_reader(self) -> None:
+        body = "a=" + "x" * 400_000
+        kind = "application/x-www-form-urlencoded"
+        page = Client().post("/sign-in", body, content_type=kind)
+        assert page.status_code == 413
+        assert "larger than this page takes (16.0\xa0KB)" in text(page)
+        assert "/api/" not in text(page)
+        chinese = {"accept-language": "zh-hans"}
+        page = Client().post("/sign-in", body, content_type=kind, headers=chinese)
+        assert "未作任何更改" in text(page)
+
     def test_405_speaks_to_people(self) -> None:
         client = Client()
         people.sign_in(client, people.root("typist"))
