@@ -200,6 +200,17 @@ def test_a_region_shows_that_it_has_the_focus(page: Page) -> None:
     assert outline == "solid"
 
 
+def test_the_reason_of_a_greyed_button_is_in_sight_with_the_focus(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto("/open-patterns")
+    button = page.locator(".action-off:has(> .action-tip)").first
+    tip = button.locator(".action-tip")
+    assert tip.bounding_box()["width"] <= 1  # type: ignore[index]
+    button.focus()
+    box = tip.bounding_box()
+    assert box and box["width"] > 40 and box["x"] >= 0 and box["x"] + box["width"] <= 360
+
+
 def test_bulk_bar_counts_and_clears(page: Page) -> None:
     page.goto("/open-patterns")
     bar = page.locator("[data-bulk]")
