@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from io import BytesIO
 from typing import Any
 
+from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.multipartparser import MultiPartParser
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
 
 from console.ui import patterns
 
@@ -24,10 +28,14 @@ SHELL = {
 }
 
 
+@csrf_exempt  # its check would parse the form, too
 def open_patterns(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
-        image = request.FILES["images"]
-        body = image.read()
+        # As the prediction page does: the body is not parsed as a form, which would take no file.
+        handlers = [MemoryFileUploadHandler(request)]
+        handed = BytesIO(request.body)
+        _fields, files = MultiPartParser(request.META, handed, handlers).parse()
+        body = files["images"].read()
         RECEIVED.append({"field": "images", "size": len(body)})
         return JsonResponse({"predicted_label": 7, "scores": [0.02, 0.9, 0.08]})
     return render(request, "patterns.html", patterns.example_context() | SHELL)
