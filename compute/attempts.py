@@ -211,7 +211,7 @@ def _empty(backend: Backend, attempt: str, seconds: float) -> int:
     """Bytes that went with the working files of one ended attempt. Raises TookTooLong: a program
     may have left more files than a look can remove; those that went are gone."""
     held = backend.disk_held(attempt)
-    if attempt in ask([attempt]).wanted or backend.age(attempt) < YOUNG:
+    if attempt in ask([attempt]).wanted:
         return 0
     try:
         with alarm.within(seconds):

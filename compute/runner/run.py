@@ -137,6 +137,8 @@ class Runner:
             self._remove_group()
             for directory in self._socket_dir():
                 trees.empty(directory)  # a socket nobody listens on must not look like an instance
+            if self.state.outcome == SUCCEEDED or self.spec.kind == "service":
+                volume.give_back(self.layout)  # all that is wanted of it lies in buckets
             volume.shrink(self.layout)
             self._identity.release()
             self.log.close()

@@ -32,7 +32,10 @@ pytestmark = [
 ]
 HOLD = "import time\nprint('ready', flush=True)\nwhile True: time.sleep(0.05)\n"
 STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + HOLD
-WRITES = "open('/home/ma-user/left', 'w').write('x' * 1000)\nprint('words that stay')\n"
+WRITES = (
+    "open('/home/ma-user/left', 'w').write('x' * 1000)\n"
+    "print('words that stay')\nraise SystemExit(3)\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +103,7 @@ def test_old_working_files_go_and_the_log_stays_while_there_is_a_row(
     assert (done.pruned, done.removed) == (1, 1)
     assert not work.exists()
     assert "words that stay" in lab.log(kept)
-    assert lab.backend.observe(kept).state["outcome"] == "succeeded"
+    assert lab.backend.observe(kept).state["outcome"] == "failed"
     assert lab.backend.observe(gone).phase == "missing"
     again = attempts.sweep()
     assert (again.pruned, again.removed) == (0, 0)

@@ -29,7 +29,7 @@ from tests.compute.helpers import Lab
 GIB = 1024 * MIB
 Usage = namedtuple("Usage", "total used free")
 pytestmark = pytest.mark.django_db
-WRITES = "open('kept', 'wb').write(bytes(4 << 20))\nprint('words that stay')\n"
+WRITES = "open('kept', 'wb').write(bytes(4 << 20))\nprint('words that stay')\nraise SystemExit(3)\n"
 
 
 class Host:
@@ -187,9 +187,7 @@ def test_working_files_of_the_attempt_that_ended_first_make_room(
 def test_files_of_a_failed_upload_go_last(lab: Lab, ended: list[str]) -> None:
     state = Path(lab.backend.directory(ended[0]), "state.json")
     seen = state.stat()
-    state.write_text(
-        state.read_text().replace('"reason_code": ""', '"reason_code": "UPLOAD_FAILED"')
-    )
+    state.write_text(state.read_text().replace('"USER_CODE"', '"UPLOAD_FAILED"'))
     os.utime(state, (seen.st_mtime, seen.st_mtime))
     assert lab.backend.may_retry_upload(ended[0])
     attempts.make_room(1)

@@ -73,10 +73,17 @@ def test_its_room_is_taken_before_the_program_starts(lab: Lab) -> None:
 
 
 def test_what_holds_no_file_is_given_back_at_the_end(lab: Lab) -> None:
-    seen = lab.run("open('kept', 'wb').write(bytes(3 << 20))\n", limits=SMALL)
-    assert seen.state["outcome"] == "succeeded"
+    seen = lab.run("open('kept', 'wb').write(bytes(3 << 20))\nraise SystemExit(3)\n", limits=SMALL)
+    assert seen.state["outcome"] == "failed"
     held = lab.backend.disk_held(seen.attempt)
     assert 3 * MIB <= held < volume.size(SMALL) / 2
+
+
+def test_a_job_that_succeeded_leaves_nothing(lab: Lab) -> None:
+    seen = lab.run("open('kept', 'wb').write(bytes(3 << 20))\n", limits=SMALL)
+    assert seen.state["outcome"] == "succeeded"
+    assert lab.backend.kept() == []
+    until(lambda: not backing_files(os.fsencode(layout_of(lab, seen.attempt).volume)))
 
 
 def test_no_mount_outlives_the_runner(lab: Lab) -> None:
