@@ -140,7 +140,9 @@ def play(w: World, who: str, act: str) -> str:
     """One request: who it is, then the act."""
     try:
         ACTS[act](w, w.actor(who))
-    except (AppError, Policy.DoesNotExist, Group.DoesNotExist, User.DoesNotExist) as error:
+    except (Policy.DoesNotExist, Group.DoesNotExist, User.DoesNotExist):
+        return "NotFound"  # gone before the act looked, instead of while it did
+    except AppError as error:
         return type(error).__name__
     return "done"
 
