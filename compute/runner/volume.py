@@ -137,13 +137,16 @@ def give_back(layout: Layout) -> None:
 
 
 def shrink(layout: Layout) -> None:
-    """Give blocks that hold no file back to the host; the files stay. Best effort."""
-    if not layout.volume.exists():
+    """Give blocks that hold no file back to the host; the files stay. Best effort.
+
+    Only where the volume is mounted here: else the host's own file system would be trimmed.
+    """
+    if not (layout.volume.exists() and layout.work.is_mount()):
         return
     with contextlib.suppress(OSError):
         descriptor = os.open(layout.work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.syncfs(descriptor) if hasattr(os, "syncfs") else os.fsync(descriptor)
+            os.fsync(descriptor)
             fcntl.ioctl(descriptor, FITRIM, struct.pack("=QQQ", 0, (1 << 64) - 1, 0))
         finally:
             os.close(descriptor)

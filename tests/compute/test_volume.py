@@ -141,6 +141,18 @@ def test_a_host_without_room_is_waited_for_and_then_named(
     assert not layout.volume.exists()
 
 
+def test_the_hosts_own_file_system_is_never_trimmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runner that finds an attempt lost has not mounted what the one before it left."""
+    layout, asked = Layout(tmp_path), []
+    layout.volume.write_bytes(b"left")
+    layout.work.mkdir()
+    monkeypatch.setattr(volume.fcntl, "ioctl", lambda *order: asked.append(order))
+    volume.shrink(layout)
+    assert asked == []
+
+
 def backing_files(image: bytes) -> list[Path]:
     """Loop devices that stand on this file."""
     found = []
