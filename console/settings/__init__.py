@@ -198,6 +198,8 @@ MODELYARD_OBJECT_STORE = env.text("MODELYARD_OBJECT_STORE")  # s3://...; unset: 
 #: days that bytes lie in the trash after a sweep found that nothing refers to them
 MODELYARD_TRASH_DAYS = env.integer("MODELYARD_TRASH_DAYS", default=7, minimum=0)
 MODELYARD_MAX_OBJECT_BYTES = env.size("MODELYARD_MAX_OBJECT_BYTES", 5 * 1024**3)
+#: bytes of a request to a service; an instance keeps the number that it was started with
+MODELYARD_MAX_PREDICTION_BYTES = env.size("MODELYARD_MAX_PREDICTION_BYTES", 12 * 1024**2)
 
 # -- language, time, static files
 LANGUAGE_CODE = "en"

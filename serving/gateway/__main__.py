@@ -22,6 +22,8 @@ def main() -> None:
         port=options.port,
         loop="uvloop",
         http=Callers,
+        # A handshake comes to the application as a request, whichever library is installed.
+        ws="none",
         # Its counters are started and written there; "auto" would hide a failure of it.
         lifespan="on",
         server_header=False,

@@ -90,6 +90,13 @@ class Gateway:
                     f"The headers are larger than {MAX_HEADERS // 1024} KiB together.",
                     close=True,
                 )
+            if header_rules.asks_for_websocket(scope["headers"]):
+                raise GatewayError(
+                    403,
+                    "WEBSOCKET_NOT_SERVED",
+                    "A WebSocket was asked for, and none is served here. Send an HTTP request.",
+                    close=True,
+                )
             if scope["method"] not in METHODS:
                 raise GatewayError(
                     405,

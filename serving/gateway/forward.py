@@ -128,7 +128,7 @@ class RequestBody:
             413,
             "BODY_TOO_LARGE",
             f"The body is larger than {self._limit / MIB:g} MiB, the limit of this service. "
-            "Send less, or have the limit raised.",
+            "Send less, or have the operator raise MODELYARD_MAX_PREDICTION_BYTES.",
             close=True,
         )
 

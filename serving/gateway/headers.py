@@ -66,6 +66,17 @@ def get(headers: RawHeaders, name: bytes) -> str | None:
     return None
 
 
+def asks_for_websocket(headers: RawHeaders) -> bool:
+    """Whether a request is a handshake (RFC 6455, 4.1). The model would see a plain GET, because
+    ``Upgrade`` speaks about one connection only and is not passed on."""
+    return any(
+        protocol.strip().lower().partition(b"/")[0] == b"websocket"
+        for key, value in headers
+        if key == b"upgrade"
+        for protocol in value.split(b",")
+    )
+
+
 def for_instance(
     headers: RawHeaders, request_id: str, length: int | None, extra: Mapping[str, str]
 ) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
 
 from accounts.actors import actor_of
@@ -245,6 +246,7 @@ def _target(actor: Actor, service_id: str) -> Target | Refusal:
     return Target(
         service_id=str(service.pk),
         instances=ready,
+        max_body=settings.MODELYARD_MAX_PREDICTION_BYTES,
         owner=str(service.account_id),
         caller=str(actor.account_id),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
@@ -134,6 +135,8 @@ def run_spec(service: Service, instance: Instance, credential: Path) -> RunSpec:
             "/run/modelyard/server.sock",
             "--model-name",
             service.name,
+            "--max-body",
+            str(settings.MODELYARD_MAX_PREDICTION_BYTES),
             *_own_server(service.config),
         ),
         engine=str(environment.path(service.engine)),

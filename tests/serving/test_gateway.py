@@ -54,12 +54,29 @@ def test_a_tunnel_or_an_echo_is_not_asked_of_a_model(house, method):
     assert house.echoes["a"].calls == 0 and house.resolver.asked == []
 
 
-def raw(house, method):
+@pytest.mark.parametrize("protocol", ["websocket", "WebSocket", "h2c, websocket", "websocket/13"])
+def test_a_websocket_handshake_is_refused_and_no_model_sees_it(house, protocol):
+    house.route(house.instance("a"))
+    handshake = (
+        f"Upgrade: {protocol}\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    )
+    answer = raw(house, "GET", handshake, connection="Upgrade")
+    assert answer.startswith(b"HTTP/1.1 403 ") and b"WEBSOCKET_NOT_SERVED" in answer
+    assert house.echoes["a"].calls == 0 and house.resolver.asked == []
+
+
+def test_another_upgrade_is_ignored_as_the_protocol_wants_it(house):
+    house.route(house.instance("a"))
+    assert raw(house, "GET", "Upgrade: h2c\r\n", "close, upgrade").startswith(b"HTTP/1.1 200 ")
+
+
+def raw(house, method, more="", connection="close"):
     """One request byte by byte as it stands here, and everything that is answered to it."""
     with socket.create_connection(("127.0.0.1", house.port)) as line:
         line.sendall(
             f"{method} /v1/infers/svc HTTP/1.1\r\nHost: g\r\n"
-            "Authorization: Bearer my_good\r\nConnection: close\r\n\r\n".encode()
+            f"Authorization: Bearer my_good\r\nConnection: {connection}\r\n{more}\r\n".encode()
         )
         line.settimeout(5)
         return b"".join(iter(lambda: line.recv(65536), b""))
@@ -164,6 +181,7 @@ def test_the_body_limit_holds_for_declared_and_for_chunked_bodies(house):
     house.route(house.instance("a"), max_body=1_000_000)
     answer = call(house.url, data=bytes(1_000_001))
     assert error(answer) == (413, "BODY_TOO_LARGE")
+    assert "MODELYARD_MAX_PREDICTION_BYTES" in json.loads(answer[2])["error_msg"]
     assert house.echoes["a"].calls == 0
 
     async def chunked():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from django.db import transaction
 from accounts import facts
 from accounts.token.models import ApiToken
 from accounts.user.models import User
+from compute import environment
+from compute.catalog.flavors import DEFAULT_FLAVOR
 from core.models import AuditRecord
 from serving.gateway.protocol import Batch, Count, Refusal, Target
 from serving.gateway.resolver import resolve, store
-from serving.service import pass_on
+from serving.service import instances, pass_on
 from serving.service.models import Instance, Service, Traffic
 from tests.accounts import make as accounts
 from tests.contract.base import bearer
@@ -53,6 +56,20 @@ def test_only_ready_instances_are_named(owner: Person, service: Service) -> None
     ready = Instance.objects.get(service=service, state="Ready")
     assert [i.id for i in answer.instances] == [str(ready.pk)]
     assert len(answer.instances[0].socket_path) < 108
+
+
+def test_the_operator_sets_the_largest_request(
+    owner: Person, service: Service, settings: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(environment, "path", lambda engine: tmp_path)
+    Service.objects.unscoped("test").filter(pk=service.pk).update(flavor=DEFAULT_FLAVOR)
+    service.flavor = DEFAULT_FLAVOR
+    settings.MODELYARD_MAX_PREDICTION_BYTES = 12345
+    answer = ask(service, bearer(owner))
+    assert isinstance(answer, Target) and answer.max_body == 12345
+    instance = Instance.objects.get(service=service, state="Ready")
+    argv = instances.run_spec(service, instance, tmp_path).argv
+    assert argv[argv.index("--max-body") + 1] == "12345"
 
 
 def test_nobody_and_nonsense(service: Service) -> None:
