@@ -97,36 +97,6 @@ class Believing:
         return self._application(environ, start_response)
 
 
-class BelievingAsgi:
-    """The same for ASGI."""
-
-    def __init__(self, application: Callable[..., Any], proxies: Proxies) -> None:
-        self._application = application
-        self._proxies = proxies
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """Pass a request on. A name with an underscore would become another one's."""
-        if scope["type"] in ("http", "websocket"):
-            peer = str(scope["client"][0]) if scope.get("client") else ""
-            scope = {**scope, "headers": self._kept(scope["headers"], self._proxies.trusts(peer))}
-        await self._application(scope, receive, send)
-
-    def _kept(
-        self, headers: Iterable[tuple[bytes, bytes]], trusted: bool
-    ) -> list[tuple[bytes, bytes]]:
-        return [
-            (name, value)
-            for name, value in headers
-            if b"_" not in name
-            and (not is_forwarding(name) or (trusted and environ_of(name) in READ))
-        ]
-
-
-def environ_of(name: bytes) -> str:
-    """The name of a header in a WSGI environment."""
-    return "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
-
-
 def is_forwarding(name: bytes) -> bool:
     """Whether a header, its name in lower case, says where a request comes from, or where it
     should have gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from django.conf import settings
 from django.core import checks
 from django.core.management import CommandError, call_command
 from django.core.management.base import SystemCheckError
+
+from core import installation
 
 
 @pytest.mark.django_db
@@ -35,6 +38,24 @@ class TestPrepare:
                 call_command("prepare")
         finally:
             checks.registry.registry.registered_checks.discard(broken)
+
+
+@pytest.mark.django_db
+def test_what_belongs_together_is_shown_as_aligned_lines(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(settings, "VAR_DIR", tmp_path)
+    with contextlib.suppress(CommandError):  # the test's own stores carry no marker
+        call_command("installation", "show")
+    lines = capsys.readouterr().out.splitlines()
+    table = lines[: lines.index(next(line for line in lines if line.startswith("begun ")))]
+    assert table[0].split() == ["installation", "generation", "place"]
+    column = table[0].index("place")
+    named = {line.split()[0]: line[column:] for line in table[1:]}
+    assert named["database"] == installation.database_place()
+    assert str(tmp_path) in named.values()
+    assert all(line[column - 2 : column] == "  " and line[column] != " " for line in table[1:])
+    assert not any("{" in line for line in lines)
 
 
 class TestBrokerAddress:

@@ -21,7 +21,6 @@ from django.test import Client, RequestFactory
 from accounts.actors import client_ip, is_loopback
 from console.settings.env import BadVariable, Env
 from console.supervisor.programs import Size, web
-from core.proxies import BelievingAsgi, Proxies
 from tests.serving.gateway import GOOD, House, call, wait_for
 
 PROJECT = Path(__file__).parents[2]
@@ -121,24 +120,6 @@ def test_who_came_through_a_proxy_is_not_this_machine(settings: Any) -> None:
     factory = RequestFactory()
     assert is_loopback(factory.get("/"))
     assert not is_loopback(factory.get("/", **{"modelyard.forwarded": True}))
-
-
-def test_asgi_passes_on_no_more() -> None:
-    seen: list[bytes] = []
-
-    async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        seen.extend(name for name, _ in scope["headers"])
-
-    headers = [(name.lower().encode(), b"x") for name in [*LIES, "X-Custom"]]
-    for trusted, wanted in (
-        ((), [b"x-custom"]),
-        (("::1",), [b"x-forwarded-for", b"x-forwarded-proto", b"x-custom"]),
-    ):
-        seen.clear()
-        scope = {"type": "http", "headers": headers, "client": ("::1", 5)}
-        with contextlib.suppress(StopIteration):
-            BelievingAsgi(application, Proxies(trusted))(scope, None, None).send(None)
-        assert seen == wanted
 
 
 def test_a_model_hears_no_callers_word_about_proxies(tmp_path: Path) -> None:

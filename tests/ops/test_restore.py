@@ -94,7 +94,7 @@ def test_the_originals_place_is_not_taken_while_it_is_there(
 
 
 def identity(text: str) -> str:
-    found = re.search(r"installation ([0-9a-f]{32})", text)
+    found = re.search(r"database +([0-9a-f]{32})", text)
     assert found, text
     return found[1]
 

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from console.supervisor import lock
 from console.supervisor.layout import Layout
 from core import installation
+from core.identity.places import shown
 from core.installation import intentions
 
 ANSWERS = {
@@ -59,15 +60,18 @@ class Command(BaseCommand):
 
     def _show(self) -> None:
         facts = installation.facts()
-        self.stdout.write(f"database: {facts.place}")
-        self.stdout.write(
-            f"  installation {facts.identity}, generation {facts.generation}, begun "
-            f"{installation.created_at():%Y-%m-%d %H:%M} UTC"
-        )
-        for name, seen in installation.look().items():
-            self.stdout.write(f"{name}: {seen.place}")
-            self.stdout.write(
-                f"  installation {seen.identity or '(no marker)'}, generation {seen.generation}"
-            )
+        rows = [
+            ("", "installation", "generation", "place"),
+            ("database", facts.identity, str(facts.generation), facts.place),
+            *(
+                (name, seen.identity or "(no marker)", str(seen.generation), shown(seen.place))
+                for name, seen in installation.look().items()
+            ),
+        ]
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+            self.stdout.write("  ".join([*cells, row[3]]).rstrip())
+        self.stdout.write(f"begun {installation.created_at():%Y-%m-%d %H:%M} UTC")
         if refused := installation.row().refused:
             self.stdout.write(f"the last sweep took nothing: {refused}")
