@@ -12,8 +12,8 @@ class SharingConfig(AppConfig):
 
     def ready(self) -> None:
         from core import grants as kernel
-        from core import shell
-        from sharing import frame, grants, tidy
+        from core import services, shell
+        from sharing import frame, grants, queries, tidy
         from sharing.invitation import expiry  # noqa: F401 registers its reconciler
         from sharing.permission import system
         from sharing.unit import reconcile  # noqa: F401 registers its reconciler
@@ -22,5 +22,6 @@ class SharingConfig(AppConfig):
         kernel.register(grants.Provider())
         shell.add_banners(frame.banners)
         shell.add_badges(frame.badges)
+        services.check_deletes(queries.require_unshared)
         post_migrate.connect(grants.sync_permissions, sender=self)
         post_delete.connect(tidy.forget_object, dispatch_uid="sharing.forget_object")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from core import registry
 from core.errors import Conflict
 from core.models import Resource
+from core.registry import InventoryGroup
+from core.text import english
 from sharing.unit.models import ShareUnit, UnitPermission, UnitPrincipal, UnitResource
 
 
@@ -57,13 +61,14 @@ def is_shared(obj: Resource) -> bool:
 
 
 def require_unshared(obj: Resource) -> None:
-    """For deletes of shareable things. Raises Conflict naming the units and accounts."""
-    consumers = consumers_of(obj)
+    """Asked before every delete. Raises Conflict naming the units and accounts."""
+    shareable = registry.has_spec(obj) and registry.spec_of(obj).shareable
+    consumers = consumers_of(obj) if shareable else []
     if not consumers:
         return
     units = sorted({c.unit_name for c in consumers})
     accounts = sorted({c.account_id for c in consumers})
-    label = registry.spec_of(obj).label if registry.has_spec(obj) else obj._meta.verbose_name
+    label = english(registry.spec_of(obj).label)
     raise Conflict(
         f"{label} “{obj}” is shared with {', '.join(accounts)} through share unit "
         f"{', '.join(f'“{name}”' for name in units)}.",
@@ -71,6 +76,12 @@ def require_unshared(obj: Resource) -> None:
         hint="Remove it from the share unit, or delete the unit, and try again.",
         extra={"share_units": sorted({c.unit_id for c in consumers}), "accounts": accounts},
     )
+
+
+def inventory(obj: Resource) -> list[InventoryGroup]:
+    """For the page that asks before a delete: who it is shared with, which stands in its way."""
+    consumers = tuple((str(one), "") for one in consumers_of(obj))
+    return [InventoryGroup(_("Is shared with"), consumers, "danger")] if consumers else []
 
 
 def _live(obj: Resource) -> Any:

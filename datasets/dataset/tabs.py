@@ -16,6 +16,7 @@ from datasets import uses
 from datasets.dataset.models import Dataset
 from datasets.version import tabs
 from datasets.version.models import DatasetVersion
+from sharing import queries as sharing
 
 LIST = "modelarts:dataset:listDatasetVersions"
 SHOWN = 200
@@ -97,4 +98,4 @@ def inventory(actor: Actor, dataset: Dataset) -> list[InventoryGroup]:
             (str(v), reverse("dataset-versions:detail", kwargs={"pk": v.pk})) for v in rows
         )
         groups.append(InventoryGroup(_("Versions that go with it"), items, "warning"))
-    return [*groups, *tabs.inventory(actor, uses.of(dataset))]
+    return [*groups, *tabs.inventory(actor, uses.of(dataset)), *sharing.inventory(dataset)]

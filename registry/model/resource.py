@@ -102,10 +102,7 @@ def inventory(actor: Actor, model: Model) -> list[InventoryGroup]:
         others = len(running) - len(own)
         items = own + (((_("%d services of other accounts") % others, ""),) if others else ())
         groups.append(InventoryGroup(_("Runs from this model"), items, "danger"))
-    consumers = tuple((account, "") for account in sharing.consumers_of(model))
-    if consumers:
-        groups.append(InventoryGroup(_("Is shared with"), consumers, "danger"))
-    return groups
+    return groups + sharing.inventory(model)
 
 
 def links(model: Model, actor: Actor) -> list[Link]:

@@ -16,7 +16,6 @@ from core.text import english
 from registry import uses
 from registry.model.models import Model, ModelFile
 from registry.model.sources import Source, resolve
-from sharing import queries as sharing
 from storage.blob import services as blobs
 from storage.object.models import StoredObject
 
@@ -91,7 +90,6 @@ def delete(actor: Actor, obj: Model, *, expected_version: int | None = None) -> 
                 code="IN_USE",
                 hint="Stop and delete it first.",
             )
-        sharing.require_unshared(model)
         ids = list(ModelFile.objects.filter(model=model).values_list("blob_id", flat=True))
         ModelFile.objects.filter(model=model).delete()
         blobs.release_on_commit(ids)

@@ -110,23 +110,26 @@ class UnitForm(ResourceForm):
         """What ``services.create`` or ``services.update`` takes."""
         data = self.cleaned_data
         shared = {k: data[k] for k in ("name", "description", "valid_until")}
-        shared["permissions"] = {
-            name.removeprefix("permission-"): value
-            for name, value in data.items()
-            if name.startswith("permission-") and value
-        }
         if self.instance is None:
             items = [_item(value) for value in data["resources"]]
+            shared["permissions"] = self._permissions(items)
             return {**shared, "resources": items, "principals": data["principals"]}
         before = self.initial_from(self.instance)
         had, accounts = list(before["resources"]), before["principals"].split()
+        added = [_item(v) for v in data["resources"] if v not in had]
         return {
             **shared,
-            "add_resources": [_item(v) for v in data["resources"] if v not in had],
+            "permissions": self._permissions(added),
+            "add_resources": added,
             "remove_resources": [_item(v) for v in had if v not in data["resources"]],
             "add_principals": [a for a in data["principals"] if a not in accounts],
             "remove_principals": [a for a in accounts if a not in data["principals"]],
         }
+
+    def _permissions(self, items: list[dict[str, str]]) -> dict[str, str]:
+        """What was chosen for the types of ``items``; the form offers other types as well."""
+        chosen = {kind: self.cleaned_data.get(f"permission-{kind}") for kind in _types(items)}
+        return {kind: name for kind, name in chosen.items() if name}
 
     def seal(self) -> str:
         """Signature of what was asked: the confirmation holds for exactly this and this user."""
@@ -168,10 +171,16 @@ class UnitForm(ResourceForm):
                 (p.name, f"{p.title}. {words.may_sentence(words.permission_words(p))}")
                 for p in offered
             ],
-            initial=catalog.default_of(spec.type_label).name,
+            initial=self._permission_before(spec.type_label)
+            or catalog.default_of(spec.type_label).name,
             widget=forms.RadioSelect,
             required=False,
         )
+
+    def _permission_before(self, kind: str) -> str:
+        """What the unit gave while something of the type was in it."""
+        rows = self.instance.permissions.filter(resource_type=kind) if self.instance else ()
+        return next((row.permission for row in rows), "")
 
     def fieldsets(self) -> list[dict[str, Any]]:
         names = tuple(name for name in self.fields if name.startswith("permission-"))
@@ -183,6 +192,10 @@ class UnitForm(ResourceForm):
             if bound:
                 drawn.append({"title": title, "help": text, "fields": bound})
         return drawn
+
+
+def _types(items: list[dict[str, str]]) -> set[str]:
+    return {item["type"] for item in items}
 
 
 def _item(value: str) -> dict[str, str]:

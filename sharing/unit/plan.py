@@ -194,7 +194,11 @@ def _must_hold(actor: Actor, action: str, obj: Resource) -> None:
 
 
 def _permissions(given: Mapping[str, str], unit: ShareUnit | None, plan: Plan) -> None:
-    bound = {row.resource_type: row for row in _bound(unit)}
+    """One permission per type: the one that the unit has, or had when its last resource of the
+    type went, else the one asked for, else the type's default. Another one may be asked for only
+    while nothing of the type is in the unit. Everything that is asked for has an answer."""
+    bound = {row.resource_type: row for row in unit.permissions.all()} if unit else {}
+    used = set(_used_types(unit))
     chosen = {}
     for text, name in given.items():
         spec = spec_of_type(text)
@@ -204,26 +208,11 @@ def _permissions(given: Mapping[str, str], unit: ShareUnit | None, plan: Plan) -
             )
         elif name:
             chosen[spec.type_label] = name
-    for kind in dict.fromkeys(registry.spec_of(obj).type_label for obj in plan.resources):
+    added = dict.fromkeys(registry.spec_of(obj).type_label for obj in plan.resources)
+    for kind in {**added, **dict.fromkeys(chosen)}:
         row, asked = bound.get(kind), chosen.get(kind)
-        if row is not None and asked not in (None, row.permission):
-            plan.problems.append(
-                Problem(
-                    "permissions",
-                    f"This unit gives {row.permission} on its {kind}; a unit has one permission "
-                    "per type.",
-                    "PERMISSION_BOUND",
-                    "Make another share unit for the other permission.",
-                )
-            )
-            continue
         try:
-            if row is not None:
-                plan.permissions[kind] = catalog.find(kind, row.permission, row.permission_version)
-            elif asked is not None:
-                plan.permissions[kind] = catalog.find(kind, asked)
-            else:
-                plan.permissions[kind] = catalog.default_of(kind)
+            wanted = _permission(kind, row, asked)
         except KeyError:
             offered = ", ".join(one.name for one in catalog.latest(kind)) or "none"
             plan.problems.append(
@@ -234,14 +223,42 @@ def _permissions(given: Mapping[str, str], unit: ShareUnit | None, plan: Plan) -
                     f"Choose one of: {offered}.",
                 )
             )
+            continue
+        if kind in used and row is not None and wanted.name != row.permission:
+            plan.problems.append(
+                Problem(
+                    "permissions",
+                    f"This unit gives {row.permission} on its {kind}; a unit has one permission "
+                    "per type.",
+                    "PERMISSION_BOUND",
+                    "Make another share unit for the other permission.",
+                )
+            )
+        elif kind not in added and kind not in used:
+            plan.problems.append(
+                Problem(
+                    "permissions",
+                    f"Nothing of the type {kind} is in this unit or is being added to it.",
+                    "PERMISSION_UNUSED",
+                    "Choose the permission together with the first resource of its type.",
+                )
+            )
+        elif kind in added:
+            plan.permissions[kind] = wanted
 
 
-def _bound(unit: ShareUnit | None) -> Iterable[UnitPermission]:
-    """Permissions that something in the unit uses; others may still be replaced."""
+def _permission(kind: str, row: UnitPermission | None, asked: str | None) -> SharePermission:
+    """Raises KeyError."""
+    if row is not None and asked in (None, row.permission):
+        return catalog.find(kind, row.permission, row.permission_version)
+    return catalog.find(kind, asked) if asked is not None else catalog.default_of(kind)
+
+
+def _used_types(unit: ShareUnit | None) -> Iterable[str]:
     if unit is None:
         return ()
-    live = unit.resources.filter(state__in=UnitResource.LIVE).values("resource_type")
-    return unit.permissions.filter(resource_type__in=live)
+    live = unit.resources.filter(state__in=UnitResource.LIVE)
+    return live.values_list("resource_type", flat=True)
 
 
 def _principals(actor: Actor, given: Iterable[str], plan: Plan) -> None:
