@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from compute.engines import lock, startup
 from compute.engines.catalogue import ENGINES, Engine
 from compute.runner.state import now, process_start, write_atomic
 from compute.sandbox import keyring
@@ -38,8 +39,9 @@ PIP_TO_UV = (
     ("PIP_EXTRA_INDEX_URL", "--index"),
     ("PIP_FIND_LINKS", "--find-links"),
 )
-# A source distribution would run its own code as the platform's user.
-WHEELS_ONLY = ("--only-binary", ":all:")
+# A source distribution would run its own code as the platform's user; a file that is not in the
+# lock may be anybody's.
+LOCKED = ("--only-binary", ":all:", "--require-hashes")
 LIST_PACKAGES = (
     "import importlib.metadata as m, json, platform;"
     "print(json.dumps({'python': platform.python_version(), 'packages':"
@@ -184,11 +186,23 @@ def find_python(version: str) -> str:
 
 
 def install(engine: Engine, python: str, environment: Path, progress: Progress, log: Any) -> None:
-    """Create the environment and install the pins, with uv or else with the system's pip."""
+    """Create the environment and install what is locked, with uv or else with the system's pip.
+
+    A file whose SHA-256 is not in the engine's lock is refused. Raises BuildError.
+    """
     requirements = environment.parent / "requirements.txt"
-    requirements.write_text("\n".join(engine.packages) + "\n")
+    constraints = environment.parent / "constraints.txt"
+    try:
+        locked = lock.path(engine.name).read_text() if engine.packages else ""
+        installed, others = lock.split(locked, engine.packages)
+    except (OSError, ValueError) as error:
+        raise BuildError(f"The lock of {engine.name} does not fit: {error}") from error
     progress.tell("installing", 2, f"Installing {len(engine.packages)} packages.")
     uv = find_uv()
+    if uv:
+        installed = lock.for_sources(installed, uv, uv_sources(os.environ))
+    requirements.write_text(installed)
+    constraints.write_text(others)
     if uv:
         commands = [
             [
@@ -210,10 +224,12 @@ def install(engine: Engine, python: str, environment: Path, progress: Progress, 
                 "--no-progress",
                 "--link-mode",
                 "copy",
-                *WHEELS_ONLY,
+                *LOCKED,
                 *uv_sources(os.environ),
                 "-r",
                 str(requirements),
+                "-c",
+                str(constraints),
             ],
         ]
     else:
@@ -226,15 +242,18 @@ def install(engine: Engine, python: str, environment: Path, progress: Progress, 
                 "install",
                 "--no-input",
                 "--disable-pip-version-check",
-                *WHEELS_ONLY,
+                *LOCKED,
                 "-r",
                 str(requirements),
+                "-c",
+                str(constraints),
             ],
         ]
     for command in commands:
         log.write(f"$ {' '.join(command)}\n".encode())
         log.flush()
         watch(command, environment, engine, progress, log)
+    startup.put(environment)
 
 
 def watch(
@@ -258,7 +277,7 @@ def watch(
             tool.wait()
     if code != 0:
         raise BuildError(
-            f"`{Path(command[0]).name} {command[1]}` failed: {last_line(progress.log)}"
+            f"`{Path(command[0]).name} {command[1]}` failed: {cause(progress.log)}"
             f" The whole output is in {progress.log}."
         )
 
@@ -358,9 +377,12 @@ def directory_bytes(directory: Path) -> int:
     return total
 
 
-def last_line(log: Path) -> str:
-    """The last line that says something."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+def cause(log: Path) -> str:
+    """What the tool's output says about its failure: a refused file, else its last line."""
+    text = log.read_text(errors="replace")
+    if refused := lock.refusal(text):
+        return refused
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return f"{lines[-1][:300]}." if lines else "it printed nothing."
 
 

@@ -1,6 +1,7 @@
 """The engines this installation offers, declared once.
 
-Every package is pinned, the indirect ones too, so the same engine is the same engine next month.
+Every package is pinned, the indirect ones too, and the engine's lock (`compute.engines.lock`) has
+the SHA-256 of each of its files, so the same engine is the same engine next month.
 Names follow the vendor's pattern `<framework_version>-<cpu|cuda_x>-<py_x>` (ModelArts, preset
 images). A changed declaration changes `digest` and makes existing builds stale.
 """
@@ -10,6 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
+
+from compute.engines import lock, startup
 
 # What a model server inside the sandbox needs, besides the framework.
 SERVER = (
@@ -32,17 +36,26 @@ CLASSIC = (
     "scipy==1.17.1",
     "threadpoolctl==3.8.0",
 )
-# The CPU build of torch satisfies this pin wherever pip's configured sources offer it.
+# What a package that brings its own server (model type Custom) is usually written with.
+FLASK = (
+    "blinker==1.9.0",
+    "flask==3.1.3",
+    "itsdangerous==2.2.0",
+    "jinja2==3.1.6",
+    "markupsafe==3.0.4",
+    "werkzeug==3.1.9",
+)
+# The CPU build of torch satisfies this pin wherever pip's configured sources offer it. The compiled
+# part of the index's torchvision cannot load beside it; `compute/engines/startup` sees to that.
 TORCH = (
     "filelock==4.2.11",
     "fsspec==2026.9.0",
-    "jinja2==3.1.6",
-    "markupsafe==3.0.4",
     "mpmath==1.3.0",
     "networkx==3.6.1",
     "setuptools==84.2.1",
     "sympy==1.14.0",
     "torch==2.13.0",
+    "torchvision==0.28.0",
 )
 
 
@@ -66,33 +79,50 @@ class Engine:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over everything that decides what the build contains."""
-        text = json.dumps([self.name, self.python, sorted(self.packages)])
-        return hashlib.sha256(text.encode()).hexdigest()
+        """SHA-256 over everything that decides what the build contains. Raises OSError where the
+        engine has no lock."""
+        return _digest(self)
+
+
+@cache
+def _digest(engine: Engine) -> str:
+    locked = lock.path(engine.name).read_text() if engine.packages else ""
+    decisive = [engine.name, engine.python, sorted(engine.packages), locked, startup.content()]
+    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
 
 _ALL = (
     Engine(
         name="python_3.11-sklearn-cpu",
         title="Python 3.11, scikit-learn (CPU)",
-        description="NumPy, SciPy, scikit-learn, joblib and Pillow. Trains and serves classic "
-        "models; the small choice when no deep learning is needed.",
+        description="NumPy, SciPy, scikit-learn, joblib, Pillow and Flask. Trains and serves "
+        "classic models; the small choice when no deep learning is needed.",
         python="3.11",
-        packages=(*CLASSIC, *SERVER),
+        packages=(*CLASSIC, *FLASK, *SERVER),
         model_types=("Scikit_Learn", "Custom"),
-        checks=("numpy", "sklearn", "joblib", "PIL", "starlette", "uvicorn", "multipart"),
+        checks=("numpy", "sklearn", "joblib", "PIL", "flask", "starlette", "uvicorn", "multipart"),
         size_mb=290,
     ),
     Engine(
         name="pytorch_2.13-cpu-py_3.11",
         title="PyTorch 2.13, Python 3.11 (CPU)",
-        description="PyTorch 2.13 for processors, with NumPy, scikit-learn and Pillow. Trains and "
-        "serves PyTorch models without an accelerator.",
+        description="PyTorch 2.13 and torchvision for processors, with NumPy, scikit-learn, Pillow "
+        "and Flask. Trains and serves PyTorch models without an accelerator.",
         python="3.11",
-        packages=(*CLASSIC, *TORCH, *SERVER),
+        packages=(*CLASSIC, *TORCH, *FLASK, *SERVER),
         model_types=("PyTorch", "Custom"),
-        checks=("torch", "numpy", "sklearn", "PIL", "starlette", "uvicorn", "multipart"),
-        size_mb=1110,
+        checks=(
+            "torch",
+            "torchvision",
+            "numpy",
+            "sklearn",
+            "PIL",
+            "flask",
+            "starlette",
+            "uvicorn",
+            "multipart",
+        ),
+        size_mb=1134,
     ),
 )
 

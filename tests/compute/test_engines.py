@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import stat
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from compute import environment
-from compute.engines import build, manage
+from compute.engines import build, lock, manage, startup
 from compute.engines.catalogue import ENGINES, Engine, engine_types
 from compute.engines.hold import claim, hold
 from tests.compute.helpers import until
@@ -42,11 +44,94 @@ def test_every_engine_is_pinned_and_named_after_what_it_holds() -> None:
     }
 
 
-def test_digest_changes_with_the_packages_only() -> None:
-    changed = Engine("tiny", "T", "d", "3.11", ("x==1",), (), (), 1)
+def test_digest_changes_with_what_is_installed_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "LOCKS", tmp_path)
     renamed = Engine("tiny", "Other title", "d", "3.11", (), (), (), 9)
-    assert TINY.digest != changed.digest
     assert TINY.digest == renamed.digest
+    digests = {TINY.digest}
+    for number, text in enumerate(("x==1", "x==1 --hash=sha256:00")):
+        lock.path(f"tiny{number}").write_text(text)
+        digests.add(Engine(f"tiny{number}", "T", "d", "3.11", ("x==1",), (), (), 1).digest)
+    monkeypatch.setattr(startup, "content", lambda: {"modelyard_compat.py": "pass"})
+    digests.add(Engine("tiny2", "T", "d", "3.11", (), (), (), 1).digest)
+    assert len(digests) == 4
+
+
+def test_every_engine_has_a_closed_lock_with_digests() -> None:
+    """The lock holds each pin of the catalogue, and what the pins ask for is locked too."""
+    for name, engine in ENGINES.items():
+        text = lock.path(name).read_text()
+        installed, others = lock.split(text, engine.packages)
+        for block in re.split(r"\n(?=\S)", installed + others):
+            assert re.search(r"^[a-z0-9-]+==\S+( ; .+)? \\\n +--hash=sha256:[0-9a-f]{64}", block)
+        assert "://" not in text, name
+        if "sklearn" in name:
+            assert not others
+        else:
+            assert {line.split("-")[0] for line in others.splitlines() if "==" in line} == {
+                "nvidia", "cuda", *(f"triton=={v}" for v in re.findall(r"triton==(.+)", others)),
+            }  # fmt: skip
+            assert "torchvision==0.28.0" in installed
+            for digest in lock.CPU_BUILDS["torch"]:
+                assert digest in installed
+
+
+def test_a_lock_that_does_not_fit_the_catalogue_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "LOCKS", tmp_path)
+    text = "# head\na==1 \\\n    --hash=sha256:00\nb==2 \\\n    --hash=sha256:11\n"
+    assert lock.split(text, ("a==1",)) == (
+        "a==1 \\\n    --hash=sha256:00\n",
+        "b==2 \\\n    --hash=sha256:11\n",
+    )
+    with pytest.raises(ValueError, match="The lock says a==1, the catalogue a==3"):
+        lock.split(text, ("a==3",))
+    with pytest.raises(ValueError, match="Not in the lock: c"):
+        lock.split(text, ("c==1",))
+
+
+def wheel(folder: Path, code: str) -> str:
+    """Write `tiny_package` 1.0 as a wheel; returns its SHA-256."""
+    path = folder / "tiny_package-1.0-py3-none-any.whl"
+    about = "tiny_package-1.0.dist-info"
+    files = {
+        "tiny_package.py": code,
+        f"{about}/METADATA": "Metadata-Version: 2.1\nName: tiny-package\nVersion: 1.0\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/RECORD": "",
+    }
+    with zipfile.ZipFile(path, "w") as file:
+        for name, text in files.items():
+            file.writestr(zipfile.ZipInfo(name), text)  # always of the same moment
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_file_that_is_not_in_the_lock_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources, root = tmp_path / "sources", tmp_path / "engines"
+    sources.mkdir()
+    monkeypatch.setattr(lock, "LOCKS", tmp_path)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(sources))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    checks = ("tiny_package", "modelyard_compat")
+    engine = Engine("locked", "T", "d", "3.11", ("tiny-package==1.0",), (), checks, 1)
+    monkeypatch.setitem(ENGINES, "locked", engine)
+    good = wheel(sources, "VALUE = 1")
+    lock.path("locked").write_text(f"tiny-package==1.0 \\\n    --hash=sha256:{good}\n")
+    wheel(sources, "VALUE = 'somebody else wrote this'")
+    assert build.main(["locked", str(root / "locked")]) == 1
+    assert "for tiny-package==1.0 is not one that the engine's lock knows" in (
+        manage.status(root, "locked").message
+    )
+    assert not manage.status(root, "locked").usable
+    assert wheel(sources, "VALUE = 1") == good
+    assert build.main(["locked", str(root / "locked")]) == 0
+    assert manage.status(root, "locked").manifest["packages"] == {"tiny-package": "1.0"}
 
 
 def test_build_is_complete_readable_and_atomic(
