@@ -27,8 +27,9 @@ class VersionFile:
     blob_id: uuid.UUID
 
 
-def usable_versions(actor: Actor, *, limit: int = 200) -> list[DatasetVersion]:
-    """Ready versions that ``actor`` may use in a job, own and shared, newest first."""
+def usable_versions(actor: Actor, *, region: str, limit: int = 200) -> list[DatasetVersion]:
+    """Ready versions that ``actor`` may use in a job of ``region``, own and shared, newest
+    first."""
     rows = Dataset.objects.unscoped("filtered by the scope of modelarts:dataset:use")
     scope = access.scope(actor, USE, Dataset)
     found: list[DatasetVersion] = []
@@ -37,7 +38,9 @@ def usable_versions(actor: Actor, *, limit: int = 200) -> list[DatasetVersion]:
             continue
         versions = DatasetVersion.objects.unscoped("versions of datasets the actor may use")
         versions = versions.filter(
-            phase=DatasetVersion.Phase.READY, dataset__in=rows.filter(condition).values("pk")
+            phase=DatasetVersion.Phase.READY,
+            region=region,
+            dataset__in=rows.filter(condition).values("pk"),
         )
         found += versions.select_related("dataset").order_by("-created_at")[:limit]
     return sorted(found, key=lambda version: version.created_at, reverse=True)[:limit]

@@ -16,8 +16,10 @@ from storage.keys import normalise_folder
 
 
 def bucket_choices(form: ResourceForm, *, empty: Any) -> None:
-    """Fill the ``bucket`` field with the names of the buckets of this region."""
-    rows = Bucket.objects.own(form.actor, "list").filter(region=form.actor.region)
+    """Fill the ``bucket`` field with the names of the buckets of the dataset's region, which for a
+    new dataset is the one chosen at the top."""
+    region = form.instance.region if form.instance is not None else form.actor.region
+    rows = Bucket.objects.own(form.actor, "list").filter(region=region)
     names = list(rows.order_by("name").values_list("name", flat=True)[:1000])
     field = form.fields["bucket"]
     assert isinstance(field, forms.ChoiceField)  # declared below
@@ -75,7 +77,7 @@ class VersionForm(AddVersionForm):
         super().setup()
         field = self.fields["dataset"]
         assert isinstance(field, ResourceChoiceField)  # declared above
-        field.for_actor(self.actor, account_id=self.actor.account_id)
+        field.for_actor(self.actor, account_id=self.actor.account_id, region=self.actor.region)
 
     def data_for_service(self) -> dict[str, Any]:
         data = super().data_for_service()

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Max
 
-from core import access, services, states
+from core import access, regions, services, states
 from core.actor import Actor
 from core.errors import Conflict, Problem, ValidationFailed
 from core.text import english
@@ -76,13 +76,7 @@ def _snapshot(actor: Actor, dataset: Dataset, bucket: str, folder: str) -> list[
         raise ValidationFailed.of(
             "dataset", "A shared dataset takes no versions of yours.", next="Make your own dataset."
         )
-    if place.region != dataset.region:
-        raise ValidationFailed.of(
-            "bucket",
-            f"Bucket “{place.name}” is in {place.region}; dataset “{dataset.name}” is in "
-            f"{dataset.region}.",
-            next="Copy the objects to a bucket there.",
-        )
+    regions.require(place, dataset.region, "dataset", field="bucket")
     rows = listing.in_prefix(listing.visible_rows(actor).filter(bucket=place), folder)
     # Locked: an upload that replaces one of them waits, so its old bytes are not collected
     # before this manifest refers to them.

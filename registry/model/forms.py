@@ -47,7 +47,8 @@ class ModelForm(NamedForm):
     def setup(self) -> None:
         jobs = sources.choices("training_job", self.actor)
         self.fields["training_job"].choices = [("", _("none: from a bucket")), *jobs]  # type: ignore[attr-defined]
-        buckets = Bucket.objects.for_action(self.actor, "list").order_by("name")
+        rows = Bucket.objects.for_action(self.actor, "list").filter(region=self.actor.region)
+        buckets = rows.order_by("name")
         self.fields["bucket"].choices = [  # type: ignore[attr-defined]
             ("", _("none: from a training job")),
             *[(b.name, b.name) for b in buckets],

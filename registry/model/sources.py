@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core import regions
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
 from storage.bucket import queries as buckets
@@ -54,7 +55,10 @@ def register(kind: str, resolver: Resolver) -> None:
 
 
 def resolve(actor: Actor, data: Mapping[str, Any]) -> Source:
-    """The source that the input names. Raises ValidationFailed, NotFound of what is named."""
+    """The source that the input names, in the region of the actor, where the model will be.
+
+    Raises ValidationFailed (REGION_MISMATCH among others), NotFound of what is named.
+    """
     job, bucket = data.get("training_job"), str(data.get("bucket") or "")
     if bool(job) == bool(bucket):
         raise ValidationFailed.of(
@@ -65,11 +69,12 @@ def resolve(actor: Actor, data: Mapping[str, Any]) -> Source:
     if job:
         return _resolvers["training_job"](actor, str(job))
     try:
-        buckets.bucket_named(actor, bucket)
+        place = buckets.bucket_named(actor, bucket)
     except NotFound:
         raise ValidationFailed.of(
             "bucket", f"No bucket “{bucket}” in this account.", code="BUCKET_MISSING"
         ) from None
+    regions.require(place, actor.region, "model", field="bucket")
     prefix = normalise_prefix(str(data.get("prefix") or "").strip().lstrip("/"))
     prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
     if prefix.endswith("model/") and (prefix == "model/" or prefix.endswith("/model/")):

@@ -10,7 +10,7 @@ from accounts import services as accounts
 from compute import local, logtext
 from compute.backends.base import UnknownAttempt
 from compute.catalog.flavors import DEFAULT_FLAVOR, FLAVORS, pools
-from core import access, services, states
+from core import access, regions, services, states
 from core.actor import Actor
 from core.errors import NotFound, Problem, ValidationFailed
 from registry.model import services as models
@@ -39,6 +39,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> Service:
 
 def _create(actor: Actor, data: Mapping[str, Any]) -> Service:
     model = deployable(actor, data.get("model"))
+    regions.require(model, actor.region, "service", field="model")
     spec = {
         "flavor": data.get("flavor") or DEFAULT_FLAVOR,
         "pool": data.get("pool") or "public",

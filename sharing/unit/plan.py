@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core import access, registry
+from core import access, regions, registry
 from core.actor import Actor
 from core.errors import AccessDenied, Problem, ValidationFailed
 from core.models import Resource
@@ -148,15 +148,9 @@ def _objects(
 
 
 def _shareable(spec: registry.ResourceSpec, obj: Resource, region: str, plan: Plan) -> None:
-    if spec.regional and obj.region != region:
-        plan.problems.append(
-            Problem(
-                "resources",
-                f"{spec.label} “{obj}” is in `{obj.region}`; this share unit is in `{region}`.",
-                "REGION",
-                "Make a share unit in that region for it.",
-            )
-        )
+    problem = regions.mismatch(obj, region, "share unit", field="resources")
+    if problem is not None:
+        plan.problems.append(problem)
     elif getattr(obj, "phase", "") in GONE:
         plan.problems.append(
             Problem("resources", f"{spec.label} “{obj}” is being deleted.", "GONE")

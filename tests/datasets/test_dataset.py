@@ -92,7 +92,7 @@ def test_a_good_version_becomes_ready_and_says_what_it_holds(alice: Person) -> N
         "histogram": {str(k): 10 for k in range(10)},
     }
     assert version.size == sum(map(len, FILES.values()))
-    assert queries.usable_versions(alice.actor) == [version]
+    assert queries.usable_versions(alice.actor, region=alice.actor.region) == [version]
     assert queries.usable_version(alice.actor, version.pk) == version
 
 
@@ -109,7 +109,7 @@ def test_a_bad_version_lists_every_problem_and_cannot_be_used(alice: Person) -> 
     assert found[("TRUNCATED", names[0])] == len(images(100)) - 5
     assert found[("LABEL_RANGE", names[1])] == 8 + 10
     assert ("COUNT_MISMATCH", names[3]) in found
-    assert queries.usable_versions(alice.actor) == []
+    assert queries.usable_versions(alice.actor, region=alice.actor.region) == []
     with pytest.raises(Conflict):
         queries.usable_version(alice.actor, version.pk)
 

@@ -111,7 +111,7 @@ def test_everything_wrong_is_said_at_once(owner, consumer: Tenant, model: Model)
         )
     codes = [(p.field, p.code) for p in refused.value.problems]
     assert codes == [
-        ("resources", "REGION"),
+        ("resources", "REGION_MISMATCH"),
         ("resources", "TYPE_UNKNOWN"),
         ("permissions", "PERMISSION_UNKNOWN"),
         ("principals", "SELF"),

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from accounts.agency.models import Agency
 from compute.catalog.flavors import FLAVORS, pools
 from compute.engines import catalogue
-from core import access, strict_json
+from core import access, regions, strict_json
 from core.actor import Actor
 from core.errors import AppError, NotFound, Problem
 from datasets import queries as datasets
 from storage.bucket import queries as buckets
+from storage.bucket.models import Bucket
 from storage.object import listing
 
 PARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
@@ -44,10 +46,11 @@ def check(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[
     found += _names(data)
     if not found:
         found += _agency(actor, data, agency)
-        missing = _missing_buckets(actor, data)
-        found += _code(actor, data, missing)
+        there = _buckets(actor, data)
+        found += _code(actor, data, there)
         found += _inputs(actor, data)
-        found += _outputs(data, missing)
+        found += _outputs(data, there)
+        found += _regions(actor, data, there)
     return found
 
 
@@ -222,21 +225,35 @@ def _needed(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     return list(dict.fromkeys(needed))
 
 
-def _missing_buckets(actor: Actor, data: Mapping[str, Any]) -> set[str]:
-    """The names of buckets for code and outputs that the actor cannot see."""
-    missing = set()
-    for name in {data["code_bucket"], *(item["bucket"] for item in data["outputs"])}:
-        try:
-            buckets.bucket_named(actor, name)
-        except AppError:
-            missing.add(name)
-    return missing
+def _buckets(actor: Actor, data: Mapping[str, Any]) -> dict[str, Bucket]:
+    """The buckets for code, inputs and outputs that the actor sees, by name."""
+    named = [item["bucket"] for item in [*data["inputs"], *data["outputs"]] if item.get("bucket")]
+    there = {}
+    for name in {data["code_bucket"], *named}:
+        with contextlib.suppress(AppError):
+            there[name] = buckets.bucket_named(actor, name)
+    return there
 
 
-def _code(actor: Actor, data: Mapping[str, Any], missing: set[str]) -> list[Problem]:
+def _regions(actor: Actor, data: Mapping[str, Any], there: Mapping[str, Bucket]) -> list[Problem]:
+    """What lies in another region than the one that the job will run in."""
+    named = [("code_bucket", data["code_bucket"])]
+    for field in ("inputs", "outputs"):
+        named += [(field, item["bucket"]) for item in data[field] if item.get("bucket")]
+    used: list[tuple[str, Any]] = [(field, there[name]) for field, name in named if name in there]
+    for item in data["inputs"]:
+        if item.get("dataset_version"):
+            with contextlib.suppress(AppError):
+                version = datasets.visible_version(actor, str(item["dataset_version"]))
+                used.append(("inputs", version))
+    found = [regions.mismatch(what, actor.region, "training job", field=f) for f, what in used]
+    return list(dict.fromkeys(problem for problem in found if problem is not None))
+
+
+def _code(actor: Actor, data: Mapping[str, Any], there: Collection[str]) -> list[Problem]:
     prefix = directory(data["code_prefix"])
     key = f"{prefix}{data['boot_file']}"
-    if data["code_bucket"] in missing:
+    if data["code_bucket"] not in there:
         return [
             Problem(
                 "code_bucket",
@@ -302,10 +319,10 @@ def _inputs(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
-def _outputs(data: Mapping[str, Any], missing: set[str]) -> list[Problem]:
+def _outputs(data: Mapping[str, Any], there: Collection[str]) -> list[Problem]:
     found = []
     for item in data["outputs"]:
-        if item["bucket"] in missing:
+        if item["bucket"] not in there:
             found.append(
                 Problem(
                     "outputs",

@@ -182,7 +182,8 @@ class JobForm(NamedForm):
     )
 
     def setup(self) -> None:
-        buckets = Bucket.objects.for_action(self.actor, "list").order_by("name")
+        rows = Bucket.objects.for_action(self.actor, "list").filter(region=self.actor.region)
+        buckets = rows.order_by("name")
         self.choose("code_bucket", [(b.name, b.name) for b in buckets])
         self.choose(
             "engine",
@@ -190,7 +191,7 @@ class JobForm(NamedForm):
         )
         self.choose("pool", [(p.id, gettext(p.label)) for p in pools().values()])
         self.choose("flavor", [(f.id, f.label) for f in fitting(pools()["public"])])
-        versions = datasets.usable_versions(self.actor)
+        versions = datasets.usable_versions(self.actor, region=self.actor.region)
         self.choose(
             "dataset_version",
             [("", _("none")), *[(str(v.pk), f"{v.dataset.name} {v.name}") for v in versions[:200]]],

@@ -109,7 +109,9 @@ def stop(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJob
 
 
 def rerun(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJob:
-    """A new job with the same specification; the output path must be free. Verb ``rerun``."""
+    """A new job with the same specification in the same region; the output path must be free. Verb
+    ``rerun``."""
+    actor = actor.with_request(region=obj.region)
     name = str(data.get("name") or "")
     copy = {c: getattr(obj, c) for c in _COLUMNS} | {"name": name or _next_name(obj)}
     job = create(actor, copy | _values_again(actor, obj, data))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core import services
+from core import regions, services
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
 from registry.model import sources
@@ -19,6 +19,7 @@ def resolve(actor: Actor, job_id: str) -> sources.Source:
         raise ValidationFailed.of(
             "training_job", "No such training job.", code="JOB_MISSING"
         ) from None
+    regions.require(job, actor.region, "model", field="training_job")
     if job.phase not in ("Completed", "Terminated"):
         raise ValidationFailed.of(
             "training_job",
