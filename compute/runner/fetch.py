@@ -45,6 +45,11 @@ class Fetcher:
             stage("fetching inputs")
             self._layout.input_dir(source.name).mkdir(parents=True, exist_ok=True)
             self._one(Fetch("prefix", f"inputs/{source.name}_0", source.bucket, source.prefix))
+        for output in self._spec.outputs:
+            if output.predownload:
+                stage("fetching earlier outputs")
+                dest = f"outputs/{output.name}_0"
+                self._one(Fetch("prefix", dest, output.bucket, output.prefix, required=False))
 
     def _one(self, item: Fetch) -> None:
         target = self._layout.host(item.dest)

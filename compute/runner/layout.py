@@ -100,16 +100,20 @@ class Layout:
         """Directory of the program's code."""
         return self.host(f"code/{spec.code_name}")
 
+    def places(self, spec: RunSpec) -> list[tuple[str, str, str]]:
+        """Name, way of passing and path inside of every input, then of every output."""
+        found = [(i.name, i.access_method, self.input_dir(i.name)) for i in spec.inputs]
+        found += [(o.name, o.access_method, self.output_dir(o.name)) for o in spec.outputs]
+        return [(name, method, self.inside(path)) for name, method, path in found]
+
     def argv(self, spec: RunSpec) -> tuple[str, ...]:
         """The command as the program sees it: nothing beyond what the user declared is added."""
         if spec.argv:
             return spec.argv
         engine = ENGINE if self.isolated else spec.engine
         found = [f"{engine}/bin/python", "-u", self.inside(self.code_dir(spec) / spec.boot_file)]
-        found += [f"--{item.name}={self.inside(self.input_dir(item.name))}" for item in spec.inputs]
-        found += [
-            f"--{item.name}={self.inside(self.output_dir(item.name))}" for item in spec.outputs
-        ]
+        places = self.places(spec)
+        found += [f"--{name}={path}" for name, method, path in places if method == "parameter"]
         found += [
             f"--{key}" if value is None else f"--{key}={value}"
             for key, value in spec.hyperparameters.items()
@@ -136,7 +140,8 @@ class Layout:
         if spec.socket_dir:
             folder = RUNTIME if self.isolated else spec.socket_dir
             found["MODELYARD_SOCKET"] = f"{folder}/{SOCKET_NAME}"
-        return {**found, **spec.env}
+        places = {name: path for name, method, path in self.places(spec) if method == "env"}
+        return {**found, **spec.env, **places}
 
     def cwd(self, spec: RunSpec) -> str:
         """Working directory: the code directory, or the home when there is no code."""

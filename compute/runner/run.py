@@ -180,7 +180,8 @@ class Runner:
         return self._run_program(sandbox, machine)
 
     def _fetch(self) -> None:
-        if not (self.spec.fetch or self.spec.inputs):
+        earlier = any(output.predownload for output in self.spec.outputs)
+        if not (self.spec.fetch or self.spec.inputs or earlier):
             return
         client = Client(self.spec.api_url, self.spec.credential_file, self._orders.tick)
         try:

@@ -22,6 +22,7 @@ from compute.sandbox.spec import Limits
 SCHEMA = 1
 KINDS = ("job", "service")
 FETCH_KINDS = ("prefix", "object", "url")
+PASSED = ("parameter", "env")
 FETCH_ROOTS = ("code", "inputs", "model", "files")
 NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")  # house-rule: bounded classes
 HYPERPARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")  # house-rule: bounded classes
@@ -62,24 +63,31 @@ class Fetch:
 
 @dataclass(frozen=True)
 class Input:
-    """A data input: a writable copy in .../inputs/<name>_0, passed as `--<name>=<path>`."""
+    """A data input: a writable copy in .../inputs/<name>_0.
+
+    access_method: "parameter" passes the path as `--<name>=<path>`, "env" as the variable <name>.
+    """
 
     name: str
     bucket: str
     prefix: str = ""
+    access_method: str = "parameter"
 
 
 @dataclass(frozen=True)
 class Output:
-    """A data output: .../outputs/<name>_0, passed as `--<name>=<path>`, copied to the bucket.
+    """A data output: .../outputs/<name>_0, passed like an input, copied to the bucket.
 
-    `sync_seconds` is the period of the copy during the run; 0 copies only at the end.
+    `sync_seconds` is the period of the copy during the run; 0 copies only at the end. predownload:
+    what lies at the prefix is copied into the directory before the program starts.
     """
 
     name: str
     bucket: str
     prefix: str = ""
     sync_seconds: float = 30.0
+    access_method: str = "parameter"
+    predownload: bool = False
 
 
 @dataclass(frozen=True)
@@ -286,6 +294,13 @@ class RunSpec:
         for fetch in self.fetch:
             found += _fetch_problems(fetch)
         places: list[Input | Output] = [*self.inputs, *self.outputs]
+        for place in places:
+            if place.access_method not in PASSED:
+                found.append(f"{place.name!r}: access_method is one of {', '.join(PASSED)}")
+            elif place.access_method == "env" and not (
+                ENV_NAME.match(place.name) and place.name not in {*RESERVED_ENV, *self.env}
+            ):
+                found.append(f"{place.name!r} cannot be an environment variable of its own")
         found += [f"{place.name!r} names no bucket" for place in places if not place.bucket]
         if self.kind == "service" and self.outputs:
             found.append("a service has no outputs")

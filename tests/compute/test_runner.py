@@ -73,6 +73,47 @@ def test_whole_attempt_with_inputs_outputs_and_parameters(lab: Lab) -> None:
     assert all(stage["seconds"] is not None for stage in seen.state["stages"])
 
 
+def test_paths_by_variable_and_earlier_outputs(lab: Lab) -> None:
+    """A path passed as a variable is no argument. What lies at an output path goes in first where
+    it is asked for, so a program goes on from its checkpoint; an empty path is no error."""
+    lab.storage.put("data", "mnist/a.txt", "a")
+    program = (
+        "import os, sys\n"
+        "assert len(sys.argv) == 2 and sys.argv[1].startswith('--log='), sys.argv\n"
+        "assert os.listdir(os.environ['DATA']) == ['a.txt']\n"
+        "path = os.environ['CHECKPOINTS'] + '/deep/step.txt'\n"
+        "os.makedirs(os.path.dirname(path), exist_ok=True)\n"
+        "step = int(open(path).read()) if os.path.exists(path) else 0\n"
+        "open(path, 'w').write(str(step + 1))\n"
+        "assert os.listdir(sys.argv[1][6:]) == []\n"
+    )
+    lab.storage.put("out", "log/old.txt", "stays where it is")
+    given: dict[str, Any] = {
+        "inputs": (Input("DATA", "data", "mnist/", "env"),),
+        "outputs": (
+            Output("CHECKPOINTS", "out", "run/", access_method="env", predownload=True),
+            Output("log", "out", "log/"),
+        ),
+    }
+    for step in (b"1", b"2"):
+        seen = lab.run(program, **given)
+        assert seen.state["outcome"] == "succeeded", seen.state
+        assert lab.storage.objects["out", "run/deep/step.txt"] == step
+    assert lab.storage.objects["out", "log/old.txt"] == b"stays where it is"
+    assert seen.state["detail"]["fetched_count"] == 3
+    assert [stage["name"] for stage in seen.state["stages"]].count("fetching earlier outputs") == 1
+
+
+@pytest.mark.parametrize("name", ["HOME", "data-url", "TAKEN"])
+def test_a_path_needs_a_variable_of_its_own(name: str) -> None:
+    spec = RunSpec("a", boot_file="m.py", code_name="c", engine="/e", api_url="http://x",
+                   credential_file="/c", env={"TAKEN": "x"},
+                   inputs=(Input(name, "b", access_method="env"),))  # fmt: skip
+    assert spec.problems() == [f"{name!r} cannot be an environment variable of its own"]
+    ways = replace(spec, inputs=(Input(name, "b", access_method="pipe"),)).problems()
+    assert ways == [f"{name!r}: access_method is one of parameter, env"]
+
+
 def test_single_object_and_url_are_fetched(lab: Lab) -> None:
     """An input that names one object is that file; kind url streams a file of the API."""
     lab.storage.put("data", "one/table.csv", "1,2")

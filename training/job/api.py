@@ -24,6 +24,7 @@ from core.errors import ValidationFailed
 from training.job import metrics, services, values
 from training.job.checks import MAX_INPUTS, MAX_OUTPUTS, MAX_PAIRS, MAX_VALUE
 from training.job.models import TrainingJob
+from training.job.places import METHODS
 
 
 class PlaceSerializer(serializers.Serializer[Any]):
@@ -33,6 +34,12 @@ class PlaceSerializer(serializers.Serializer[Any]):
     bucket = serializers.CharField(max_length=63, required=False)
     prefix = serializers.CharField(max_length=1024, required=False, allow_blank=True)
     dataset_version = serializers.UUIDField(required=False)
+    access_method = serializers.ChoiceField(
+        METHODS,
+        required=False,
+        help_text="`parameter` (as if absent) passes the local path as `--name=path`, `env` as an "
+        "environment variable of that name.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if bool(attrs.get("bucket")) == bool(attrs.get("dataset_version")):
@@ -40,9 +47,27 @@ class PlaceSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+class OutputSerializer(serializers.Serializer[Any]):
+    """An output: where it is copied to, and how its local path reaches the program."""
+
+    name = serializers.CharField(max_length=64)
+    bucket = serializers.CharField(max_length=63)
+    prefix = serializers.CharField(max_length=1024, required=False, allow_blank=True)
+    access_method = serializers.ChoiceField(METHODS, required=False)
+    predownload = serializers.BooleanField(
+        required=False, help_text="Copy in what lies at the path before the program starts."
+    )
+
+
 def pairs(**options: Any) -> Pairs:
     """Names with values as accepted; `training.job.checks` says what is wrong with each."""
     return Pairs(max_length=MAX_PAIRS, longest=MAX_VALUE, required=False, **options)
+
+
+def flags_and_pairs() -> Pairs:
+    """As ``pairs``; null instead of a text is a flag without a value."""
+    child = serializers.CharField(allow_blank=True, allow_null=True, max_length=MAX_VALUE)
+    return pairs(child=child, help_text="Name to value; null passes the bare flag `--name`.")
 
 
 class SecretSerializer(serializers.Serializer[Any]):
@@ -66,7 +91,7 @@ class JobSerializer(StatefulSerializer):
     flavor = serializers.CharField()
     pool = serializers.CharField()
     inputs = PlaceSerializer(many=True)
-    outputs = PlaceSerializer(many=True)
+    outputs = OutputSerializer(many=True)
     hyperparameters = serializers.SerializerMethodField()
     environment = serializers.SerializerMethodField()
     secret_hyperparameters = serializers.SerializerMethodField()
@@ -116,8 +141,8 @@ class JobInput(ResourceInput):
     flavor = serializers.CharField(max_length=64, required=False, default=DEFAULT_FLAVOR)
     pool = serializers.CharField(max_length=64, required=False, default="public")
     inputs = PlaceSerializer(many=True, required=False, max_length=MAX_INPUTS)
-    outputs = PlaceSerializer(many=True, max_length=MAX_OUTPUTS)
-    hyperparameters = pairs()
+    outputs = OutputSerializer(many=True, max_length=MAX_OUTPUTS)
+    hyperparameters = flags_and_pairs()
     environment = pairs()
     secret_hyperparameters = pairs(write_only=True)
     secret_environment = pairs(write_only=True)
@@ -137,7 +162,7 @@ class RerunInput(serializers.Serializer[Any]):
     """Body of rerun. A value given here takes the place of the job's own."""
 
     name = serializers.CharField(max_length=64, required=False, allow_blank=True)
-    hyperparameters = pairs()
+    hyperparameters = flags_and_pairs()
     environment = pairs()
     secret_hyperparameters = pairs(write_only=True)
     secret_environment = pairs(write_only=True)

@@ -18,6 +18,7 @@ from datasets import queries as datasets
 from storage.bucket import queries as buckets
 from storage.bucket.models import Bucket
 from storage.object import listing
+from training.job import places
 
 PARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
 VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
@@ -44,6 +45,7 @@ def check(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[
     for kind, rule in (("hyperparameters", PARAMETER), ("environment", VARIABLE)):
         found += _pairs(kind, {**(data.get(kind) or {}), **data["secrets"][kind]}, rule)
     found += _names(data)
+    found += places.ways(data)
     if not found:
         found += _agency(actor, data, agency)
         there = _buckets(actor, data)
@@ -51,6 +53,7 @@ def check(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[
         found += _inputs(actor, data)
         found += _outputs(data, there)
         found += _regions(actor, data, there)
+        found += places.predownload(actor, data, there)
     return found
 
 
@@ -107,6 +110,8 @@ def _pairs(field: str, pairs: Mapping[str, Any], rule: re.Pattern[str]) -> list[
                     "Use letters, digits and “_”, starting with a letter.",
                 )
             )
+        if value is None and field == "hyperparameters":
+            continue  # a flag
         if not isinstance(value, str) or "\0" in value or len(value) > MAX_VALUE:
             found.append(
                 Problem(
@@ -131,7 +136,7 @@ def _names(data: Mapping[str, Any]) -> list[Problem]:
             )
         )
     names = [i["name"] for i in [*data["inputs"], *data["outputs"]]]
-    names += [*(data.get("hyperparameters") or {}), *data["secrets"]["hyperparameters"]]
+    names += {**(data.get("hyperparameters") or {}), **data["secrets"]["hyperparameters"]}
     for name in strict_json.repeated(names):
         found.append(
             Problem(
@@ -222,6 +227,8 @@ def _needed(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         key = f"{directory(item['prefix'])}file"
         needed.append(("obs:bucket:ListBucket", item["bucket"], "", "outputs"))
         needed.append(("obs:object:PutObject", item["bucket"], key, "outputs"))
+        if item.get("predownload"):
+            needed.append(("obs:object:GetObject", item["bucket"], key, "outputs"))
     return list(dict.fromkeys(needed))
 
 

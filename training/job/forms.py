@@ -29,23 +29,24 @@ def refuse_longer(value: Any, most: int | None) -> None:
 
 
 class PairsField(forms.CharField):
-    """Lines of ``name=value`` as a dict."""
+    """Lines of ``name=value`` as a dict. With ``flags`` a name alone is a flag, and None."""
 
     widget = forms.Textarea
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, flags: bool = False, **kwargs: Any) -> None:
+        self.flags = flags
         kwargs.setdefault("required", False)
         super().__init__(max_length=128 * 1024, **kwargs)
         self.widget.attrs["rows"] = 4
 
-    def to_python(self, value: Any) -> dict[str, str]:
+    def to_python(self, value: Any) -> dict[str, str | None]:
         refuse_longer(value, self.max_length)
-        pairs: dict[str, str] = {}
+        pairs: dict[str, str | None] = {}
         for number, line in enumerate(str(value or "").splitlines(), 1):
             if not line.strip():
                 continue
             name, sign, text = line.partition("=")
-            if not sign:
+            if not sign and not self.flags:
                 raise ValidationError(
                     _("Line %(number)s: write it as name=value."), params={"number": number}
                 )
@@ -54,17 +55,25 @@ class PairsField(forms.CharField):
                     _("Line %(number)s: “%(name)s” is given twice."),
                     params={"number": number, "name": name.strip()},
                 )
-            pairs[name.strip()] = text.strip()
+            pairs[name.strip()] = text.strip() if sign else None
         return pairs  # type: ignore[return-value]
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return "\n".join(f"{k}={v}" for k, v in value.items())
+            return "\n".join(k if v is None else f"{k}={v}" for k, v in value.items())
         return value
 
 
+def named(text: str) -> dict[str, str]:
+    """``name``, or ``$name`` for a path that is passed as an environment variable."""
+    name = text.strip()
+    if not name.startswith("$"):
+        return {"name": name}
+    return {"name": name[1:].strip(), "access_method": "env"}
+
+
 class PlacesField(forms.CharField):
-    """Lines of ``name=obs://bucket/directory/`` as inputs or outputs."""
+    """Lines of ``name=obs://bucket/directory/`` as inputs or outputs; ``$name`` as in `named`."""
 
     widget = forms.Textarea
 
@@ -85,14 +94,16 @@ class PlacesField(forms.CharField):
                     _("Line %(number)s: write it as name=obs://bucket/directory/."),
                     params={"number": number},
                 )
-            places.append(
-                {"name": name.strip(), "bucket": match["bucket"], "prefix": match["prefix"]}
-            )
+            places.append({**named(name), "bucket": match["bucket"], "prefix": match["prefix"]})
         return places  # type: ignore[return-value]
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, list):
-            return "\n".join(f"{p['name']}=obs://{p['bucket']}/{p['prefix']}" for p in value)
+            return "\n".join(
+                f"{'$' if p.get('access_method') == 'env' else ''}{p['name']}"
+                f"=obs://{p['bucket']}/{p['prefix']}"
+                for p in value
+            )
         return value
 
 
@@ -109,10 +120,11 @@ class JobForm(NamedForm):
         (
             _("Data"),
             _(
-                "Each input becomes a writable local copy and is passed as --name=path. Outputs "
-                "are uploaded while the job runs and once more at its end."
+                "Each input becomes a writable local copy and is passed as --name=path; written "
+                "as $name it is passed as an environment variable instead. Outputs are uploaded "
+                "while the job runs and once more at its end."
             ),
-            ("dataset_version", "dataset_parameter", "inputs", "outputs"),
+            ("dataset_version", "dataset_parameter", "inputs", "outputs", "predownload"),
         ),
         (
             _("Parameters"),
@@ -156,7 +168,19 @@ class JobForm(NamedForm):
     outputs = PlacesField(
         label=_("Outputs"), help_text=_("One per line: train_url=obs://bucket/directory/")
     )
-    hyperparameters = PairsField(label=_("Hyperparameters"), help_text=_("One per line: epochs=5"))
+    predownload = forms.BooleanField(
+        label=_("Pre-download to the local directory"),
+        required=False,
+        help_text=_(
+            "Copies what already lies at the output paths into the output directories before the "
+            "program starts, for example to go on from a checkpoint."
+        ),
+    )
+    hyperparameters = PairsField(
+        label=_("Hyperparameters"),
+        flags=True,
+        help_text=_("One per line: epochs=5. A name alone, no-cuda, is passed as a bare flag."),
+    )
     environment = PairsField(label=_("Environment variables"), help_text=_("One per line: A=b"))
     secret_environment = PairsField(
         label=_("Secret variables"),
@@ -207,9 +231,11 @@ class JobForm(NamedForm):
         version, name = data.pop("dataset_version"), data.pop("dataset_parameter")
         if version:
             data["inputs"] = [
-                {"name": name or "data_url", "dataset_version": version},
+                {**named(name or "data_url"), "dataset_version": version},
                 *data["inputs"],
             ]
+        if data.pop("predownload"):
+            data["outputs"] = [{**item, "predownload": True} for item in data["outputs"]]
         return data
 
 
@@ -223,7 +249,7 @@ class RerunForm(ResourceForm):
     """Values of a rerun: who submitted the job may give new secrets, another user has to give
     values of their own for every name. A name without a value is a name without an answer."""
 
-    hyperparameters = PairsField(label=_("Hyperparameters"))
+    hyperparameters = PairsField(label=_("Hyperparameters"), flags=True)
     environment = PairsField(label=_("Environment variables"))
     secret_hyperparameters = PairsField(label=_("Secret hyperparameters"))
     secret_environment = PairsField(label=_("Secret variables"))
@@ -242,7 +268,8 @@ class RerunForm(ResourceForm):
                 ) % {"names": ", ".join(names)}
             else:
                 field.required = True
-                self.initial[name] = dict.fromkeys(names, "")  # a line for each
+                given = getattr(self.instance, name, {})
+                self.initial[name] = {n: None if given.get(n, "") is None else "" for n in names}
                 field.help_text = _(
                     "Another user submitted this job, and its values are not passed on. Give one "
                     "of your own for each, one per line: name=value."
@@ -255,7 +282,7 @@ class RerunForm(ResourceForm):
     def data_for_service(self) -> dict[str, Any]:
         """What was given, without the names that have no value."""
         data = super().data_for_service()
-        return {kind: {k: v for k, v in pairs.items() if v} for kind, pairs in data.items()}
+        return {kind: {k: v for k, v in pairs.items() if v != ""} for kind, pairs in data.items()}
 
 
 def rerun_form(*, actor: Actor, instance: TrainingJob, **given: Any) -> RerunForm | None:

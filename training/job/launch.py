@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +20,7 @@ from datasets import queries as datasets
 from training.job.models import Attempt, TrainingJob
 from training.job.values import secrets_of
 
-INPUTS = "/home/ma-user/modelarts/inputs"
+DATA = "/home/ma-user/modelarts"
 CREDENTIAL_LIFETIME = dt.timedelta(hours=2)
 RENEW_BEFORE = dt.timedelta(hours=1)
 GRACE_SECONDS = 30
@@ -68,12 +69,14 @@ def run_spec(job: TrainingJob, attempt: Attempt, engine: Path, credential_file: 
     fetch = [Fetch("prefix", f"code/{code_name}", bucket=job.code_bucket, prefix=job.code_prefix)]
     inputs: list[Input] = []
     parameters: dict[str, str | None] = {}
+    variables: dict[str, str] = {}
     for item in job.inputs:
         if "dataset_version" in item:
             fetch += _dataset(item)
-            parameters[item["name"]] = f"{INPUTS}/{item['name']}_0"
+            passed = variables if method_of(item) == "env" else parameters
+            passed[item["name"]] = local_path(item, "inputs")
         else:
-            inputs.append(Input(item["name"], item["bucket"], item["prefix"]))
+            inputs.append(Input(item["name"], item["bucket"], item["prefix"], method_of(item)))
     secrets = secrets_of(job)
     parameters |= job.hyperparameters | secrets["hyperparameters"]
     return RunSpec(
@@ -89,14 +92,36 @@ def run_spec(job: TrainingJob, attempt: Attempt, engine: Path, credential_file: 
         hyperparameters=parameters,
         inputs=tuple(inputs),
         outputs=tuple(
-            Output(i["name"], i["bucket"], i["prefix"], settings.MODELYARD_OUTPUT_SYNC_SECONDS)
+            Output(
+                i["name"],
+                i["bucket"],
+                i["prefix"],
+                settings.MODELYARD_OUTPUT_SYNC_SECONDS,
+                method_of(i),
+                bool(i.get("predownload")),
+            )
             for i in job.outputs
         ),
-        env={**job.environment, **secrets["environment"], "MODELYARD_JOB_NAME": job.name},
+        env={
+            **job.environment,
+            **secrets["environment"],
+            **variables,
+            "MODELYARD_JOB_NAME": job.name,
+        },
         masked=tuple(sorted({*secrets["environment"], *secrets["hyperparameters"]})),
         limits=slots.limits_of(attempt.pk, job.flavor, wall_seconds=job.max_duration),
         grace_seconds=GRACE_SECONDS,
     )
+
+
+def method_of(item: Mapping[str, Any]) -> str:
+    """How an input's or output's path reaches the program: "parameter" or "env"."""
+    return str(item.get("access_method") or "parameter")
+
+
+def local_path(item: Mapping[str, Any], kind: str) -> str:
+    """Where an input or output ("inputs", "outputs") lies, as the program sees it."""
+    return f"{DATA}/{kind}/{item['name']}_0"
 
 
 def _dataset(item: dict[str, Any]) -> list[Fetch]:

@@ -83,10 +83,12 @@ class TrainingJob(Resource, Stateful):
     flavor = models.CharField(_("flavor"), max_length=64)
     pool = models.CharField(_("resource pool"), max_length=64, default="public")
     agency_id = models.UUIDField(null=True, editable=False)
-    #: [{"name", "bucket", "prefix"} | {"name", "dataset_version"}]
+    #: [{"name", "bucket", "prefix"} | {"name", "dataset_version"}], each with "access_method"
+    #: ("parameter", "env") where it is not "parameter"
     inputs: models.JSONField[Any, Any] = models.JSONField(default=list, blank=True)
-    #: [{"name", "bucket", "prefix"}]
+    #: [{"name", "bucket", "prefix"}], "access_method" as above, and "predownload" where it is true
     outputs: models.JSONField[Any, Any] = models.JSONField(default=list, blank=True)
+    #: name -> text, or None for a bare flag
     hyperparameters: models.JSONField[Any, Any] = models.JSONField(default=dict, blank=True)
     environment: models.JSONField[Any, Any] = models.JSONField(default=dict, blank=True)
     #: {"environment" | "hyperparameters": [name]} of the secret values; see training.job.values

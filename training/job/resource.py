@@ -11,7 +11,7 @@ from console.ui.format import exact_time
 from console.ui.html import duration, status_chip, time
 from core import access, registry
 from core.registry import Column, Item, Link, Panel, ResourceSpec, Tab, Verb
-from training.job import metrics, upload, values
+from training.job import metrics, overview, upload, values
 from training.job.models import Attempt, MetricPoint, TrainingJob
 
 ACTIVE = frozenset({"Creating", "Pending", "Running", "Abnormal"})
@@ -19,15 +19,6 @@ ACTIVE = frozenset({"Creating", "Pending", "Running", "Abnormal"})
 
 def panels(job: TrainingJob, actor: Any) -> list[Panel]:
     """Overview: what runs, on what, from where to where."""
-    sources = tuple(Item(f"--{i['name']}", _source(i), copy=_source(i)) for i in job.inputs)
-    results = tuple(
-        Item(
-            f"--{i['name']}",
-            f"obs://{i['bucket']}/{i['prefix']}",
-            copy=f"obs://{i['bucket']}/{i['prefix']}",
-        )
-        for i in job.outputs
-    )
     until = upload.kept_until(job)
     kept = (Item(_("Files kept on the host until"), exact_time(until)),) if until else ()
     parameters = _shown(job, "hyperparameters", actor, "--")
@@ -46,12 +37,13 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
             ),
             icon="code",
         ),
-        Panel(
-            _("Inputs, outputs, hyperparameters"),
-            sources + results + kept + parameters,
-            icon="arrows-exchange",
+        *(
+            [Panel(_("Hyperparameters"), kept + parameters, icon="adjustments")]
+            if kept + parameters
+            else []
         ),
         *([Panel(_("Environment variables"), variables, icon="variable")] if variables else []),
+        overview.places(job, actor),
         Panel(
             _("Attempts"),
             template="training/trainingjob/attempts.html",
@@ -65,17 +57,13 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
 def _shown(job: TrainingJob, kind: str, actor: Any, sign: str) -> tuple[Item, ...]:
     """Names with what this reader may see of the values."""
     hidden = _("only the user who submitted the job sees the value")
+    if values.submitted_by(job, actor):
+        hidden = _("flag, without a value")
     secret = _("secret, set %(when)s") % {"when": exact_time(job.created_at)}
     return tuple(
         Item(f"{sign}{name}", hidden if value is None else value)
         for name, value in values.shown(job, kind, actor).items()
     ) + tuple(Item(f"{sign}{name}", secret) for name in values.secret_names(job, kind))
-
-
-def _source(item: dict[str, Any]) -> str:
-    if "dataset_version" in item:
-        return f"dataset-version:{item['dataset_version']}"
-    return f"obs://{item['bucket']}/{item['prefix']}"
 
 
 def metric_context(request: Any, job: TrainingJob) -> dict[str, Any]:

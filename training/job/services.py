@@ -256,13 +256,18 @@ def _normalised(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _place(item: Mapping[str, Any]) -> dict[str, Any]:
+    place = {"name": item["name"]}
     if item.get("dataset_version"):
-        return {"name": item["name"], "dataset_version": str(item["dataset_version"])}
-    return {
-        "name": item["name"],
-        "bucket": str(item.get("bucket") or ""),
-        "prefix": checks.directory(str(item.get("prefix") or "")),
-    }
+        place["dataset_version"] = str(item["dataset_version"])
+    else:
+        place["bucket"] = str(item.get("bucket") or "")
+        place["prefix"] = checks.directory(str(item.get("prefix") or ""))
+    method = item.get("access_method") or "parameter"
+    return (
+        place
+        | ({"access_method": method} if method != "parameter" else {})
+        | ({"predownload": True} if item.get("predownload") else {})
+    )
 
 
 def _write_beside(job: TrainingJob) -> None:

@@ -20,6 +20,7 @@ from training.job.models import TrainingJob
 KINDS = ("environment", "hyperparameters")
 FIELDS = tuple(field for kind in KINDS for field in (kind, f"secret_{kind}"))
 Values = dict[str, str]
+Pairs = dict[str, str | None]  # None: a bare flag
 _WORDS = re.compile(r"[a-z0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")  # of a name of 128 characters
 _SECRET = frozenset(
     {"password", "passwd", "passphrase", "pwd", "secret", "secrets", "credential", "credentials",
@@ -54,9 +55,10 @@ def separated(spec: dict[str, Any]) -> dict[str, Values]:
     found: dict[str, Values] = {}
     for kind in KINDS:
         plain = dict(spec.get(kind) or {})
-        secret = {name: plain.pop(name) for name in list(plain) if looks_secret(kind, name)}
+        looks = [n for n, v in plain.items() if v is not None and looks_secret(kind, n)]
+        secret = {name: plain.pop(name) for name in looks}
         found[kind] = secret | dict(spec.pop(f"secret_{kind}", None) or {})
-        spec[kind] = {name: value for name, value in plain.items() if name not in found[kind]}
+        spec[kind] = {n: v for n, v in plain.items() if v is None or n not in found[kind]}
     return found
 
 
@@ -75,11 +77,12 @@ def secrets_of(job: TrainingJob) -> dict[str, Values]:
 
 
 def shown(job: TrainingJob, kind: str, actor: Actor | None) -> dict[str, str | None]:
-    """Names with what this reader may have of the values: None in place of each that they may not.
+    """Names with what this reader may have of the values: None in place of each that they may not,
+    and of a flag, which has none.
 
     None as ``actor`` is a reader nobody knows, such as a list.
     """
-    plain: Values = getattr(job, kind)
+    plain: Pairs = getattr(job, kind)
     if actor is not None and submitted_by(job, actor):
         return dict(plain)
     return dict.fromkeys(plain)

@@ -1,0 +1,84 @@
+"""Inputs and outputs of a job: how their paths reach the program, and what comes in before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db.models import Sum
+
+from compute.catalog.flavors import FLAVORS
+from compute.runner.spec import ENV_NAME, RESERVED_ENV
+from compute.sandbox.spec import MIB
+from core.actor import Actor
+from core.errors import Problem
+from storage.bucket.models import Bucket
+from storage.object import listing
+
+METHODS = ("parameter", "env")
+TOOK_PLACE = "MODELYARD_JOB_NAME"  # what the platform sets by itself
+COUNTED = 100_000  # objects of an output path whose sizes are added up
+
+
+def ways(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with the ways in which paths and flags reach the program."""
+    secrets = data["secrets"]
+    variables = {*(data.get("environment") or {}), *secrets["environment"], TOOK_PLACE}
+    for name in sorted(RESERVED_ENV & variables):
+        yield Problem(
+            "environment", f"“{name}” is set by the platform.", "NAME_RESERVED", "Choose another."
+        )
+    for field in ("inputs", "outputs"):
+        for item in data[field]:
+            if item.get("access_method", "parameter") == "env":
+                yield from _variable(field, item["name"], variables)
+    for name in sorted(data.get("hyperparameters") or {}):
+        if name in secrets["hyperparameters"]:
+            yield Problem(
+                "hyperparameters",
+                f"“{name}” is given as a flag and with a value.",
+                "BAD_FLAG",
+                "Keep one of them.",
+            )
+
+
+def _variable(field: str, name: str, variables: set[str]) -> Iterator[Problem]:
+    if not ENV_NAME.match(name):
+        yield Problem(
+            field,
+            f"“{name}” cannot be the name of an environment variable.",
+            "BAD_NAME",
+            "Use letters, digits and “_”, starting with a letter, or pass it as a hyperparameter.",
+        )
+    elif name in RESERVED_ENV | variables:
+        yield Problem(
+            field,
+            f"The environment variable “{name}” is set already.",
+            "NAME_TWICE",
+            "Choose another name, or pass the path as a hyperparameter.",
+        )
+
+
+def predownload(
+    actor: Actor, data: Mapping[str, Any], there: Mapping[str, Bucket]
+) -> Iterator[Problem]:
+    """What is copied in from output paths has to fit on the flavor's disk.
+
+    ``there``: the buckets by name that the actor may see; of others is told elsewhere.
+    """
+    total, disk = 0, FLAVORS[data["flavor"]].disk_mb * MIB
+    for item in data["outputs"]:
+        bucket = there.get(item["bucket"])
+        if item.get("predownload") and bucket is not None:
+            rows = listing.in_prefix(
+                listing.visible_rows(actor).filter(bucket=bucket), item["prefix"]
+            )
+            first = rows.order_by("key")[:COUNTED]
+            total += first.aggregate(bytes=Sum("size"))["bytes"] or 0
+    if total > disk:
+        yield Problem(
+            "outputs",
+            f"{total:,} bytes lie at the output paths; the disk of {data['flavor']} has {disk:,}.",
+            "PREDOWNLOAD_TOO_LARGE",
+            "Choose a larger flavor, another output path, or start without what lies there.",
+        )
