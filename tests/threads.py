@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 
 #: seconds in one statement after which a thread is taken to wait for a lock
 WAITS = 0.06
@@ -70,6 +72,7 @@ class Interleaved:
     def __init__(self, first: Callable[[], Any], second: Callable[[], Any], at: int) -> None:
         self.first, self.second, self.at = first, second, at
         self.made = 0
+        self.first_thread = 0
         self.reached = threading.Event()
         self.ended = threading.Event()
         self.since: float | None = None  # when ``second`` began the statement it is in
@@ -79,6 +82,7 @@ class Interleaved:
         return together(self._first, self._second)
 
     def _first(self) -> Any:
+        self.first_thread = threading.get_ident()
         try:
             with connection.execute_wrapper(self._count):
                 return self.first()
@@ -104,8 +108,19 @@ class Interleaved:
         return execute(sql, params, many, context)
 
     def _watch(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        self.since = monotonic()
+        self.since = began = monotonic()
         try:
             return execute(sql, params, many, context)
+        except OperationalError as error:
+            # Who waited how long, and where the other one is meanwhile.
+            frame = sys._current_frames().get(self.first_thread)
+            error.add_note(f"after {monotonic() - began:.2f} s in {sql[:80]}; code {_code(error)}")
+            error.add_note("the first is at\n" + "".join(traceback.format_stack(frame)))
+            raise
         finally:
             self.since = None
+
+
+def _code(error: BaseException) -> str:
+    """The driver's own name of an error."""
+    return str(getattr(error.__cause__, "sqlite_errorname", type(error.__cause__).__name__))

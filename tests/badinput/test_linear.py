@@ -57,7 +57,7 @@ OWN = {
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_twice_the_input_is_twice_the_work(row: Row) -> None:
+def test_four_times_the_input_is_four_times_the_work(row: Row) -> None:
     check(row)
 
 
@@ -75,8 +75,8 @@ def test_the_comparison_finds_what_is_quadratic() -> None:
         return [(f"{i:x}", i) for i in range(n)]
 
     for read in (counted, looked_up):
-        with pytest.raises(AssertionError, match="for 1000"):
-            check(Row("quadratic", read, pairs, n=1000, most=2000))
+        with pytest.raises(AssertionError, match="for 500"):
+            check(Row("quadratic", read, pairs, n=500, most=2000))
     check(Row("linear", lambda given: sorted(given), pairs))
 
 

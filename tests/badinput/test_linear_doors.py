@@ -1,4 +1,4 @@
-"""Every address that takes a body, fed n and 2n of what it may hold many of: as many statements,
+"""Every address that takes a body, fed n and 4n of what it may hold many of: as many statements,
 and at most in proportion as much work, before the sign-in and after."""
 
 from __future__ import annotations
@@ -121,6 +121,6 @@ def test_every_address_does_work_in_proportion(world: World, who: str) -> None:
             label = f"{door.name} for {who}: {name}"
             few, many = send(make(most // 2)), send(make(most))
             assert many <= few + 2, f"{label}: {few} statements, {many} for twice as many"
-            check(Row(label, send, make, n=most // 2, most=most // 2), counted=False)
+            check(Row(label, send, make, n=most // 4, most=most), counted=False)
     assert found > (40 if who == "anonymous" else 80)
     assert sum(1 for _spec in registry.all_specs()) > 10

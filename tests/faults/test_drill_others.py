@@ -73,3 +73,9 @@ def test_twice_as_long_is_too_long(other: Others, under: dict[str, float], wrong
     said = other.compare(IDLE, under)
     assert f"change 200 -> {under['change'] * 1000:.0f} ms" in said
     assert len(other.wrong) == wrong
+
+
+def test_times_are_told_without_a_judgement(other: Others) -> None:
+    other.judged = False
+    assert "list 10 -> 200 ms" in other.compare(IDLE, {**IDLE, "list": 0.2})
+    assert other.wrong == []

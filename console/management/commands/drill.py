@@ -57,6 +57,12 @@ class Command(BaseCommand):
             default=MINUTES,
             help="begin no further blow after so many minutes (%(default)s)",
         )
+        parser.add_argument(
+            "--untimed",
+            action="store_true",
+            help="tell the other tenant's times under an attack without judging them, as on a "
+            "machine that does other work meanwhile",
+        )
         parser.add_argument("--database-stop", default="", help="command that stops PostgreSQL")
         parser.add_argument("--database-start", default="", help="command that starts it again")
 
@@ -110,6 +116,8 @@ class Command(BaseCommand):
     def _own(self, options: dict[str, Any]) -> None:
         arguments = [word for name in options["scenario"] for word in ("--scenario", name)]
         arguments += ["--minutes", str(options["minutes"])]
+        if options["untimed"]:
+            arguments.append("--untimed")
         if options["write"]:
             arguments += ["--write", str(options["write"].absolute())]
         # Also where it was started in the background, nothing of it may stay.
@@ -142,6 +150,7 @@ class Command(BaseCommand):
             database_start=options["database_start"],
             tell=self._tell,
             neighbour=lambda: client.Client(host.address("web"), host.var, "consumer"),
+            judged=not options["untimed"],
         )
         until = time.monotonic() + options["minutes"] * 60
         try:
