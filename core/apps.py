@@ -10,8 +10,11 @@ class CoreConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from core import checks, deadline, registry
+        from django.db.models.signals import post_delete
+
+        from core import checks, deadline, references, registry
 
         registry.autodiscover()
+        post_delete.connect(references.forget, dispatch_uid="core.references")
         checks.register_all()
         deadline.connect()

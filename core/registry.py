@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,8 @@ from django.apps import apps
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from core.actor import Actor
     from core.models import Resource
 
@@ -119,6 +121,31 @@ class InventoryGroup:
     severity: str = "warning"  # info | warning | danger (danger blocks)
 
 
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What one kind of reference means; ``core.references`` keeps the rows.
+
+    ``says``: between referrer and target while the referrer is at work ("reads"); ``said``
+    afterwards, "" for the same. ``holds``: the target may not be deleted while the referrer is at
+    work. ``writes``: the referrer makes what it refers to, so lineage runs the other way.
+    """
+
+    says: Any
+    said: Any = ""
+    holds: bool = False
+    writes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One reference of a row: its role, the target and which part of it."""
+
+    role: str
+    to_type: str  # ``app.model``
+    to_id: Any
+    path: str = ""
+
+
 @dataclass(frozen=True, eq=False)  # one of a kind; identity keys the caches
 class ResourceSpec:
     """Everything the generic layers need to know about one resource type."""
@@ -162,6 +189,11 @@ class ResourceSpec:
     views: Mapping[str, str] = field(default_factory=dict)  # page name -> dotted view override
     largest_body: int = 0  # bytes of a create or a change; 0 = the usual (console.bodies)
     regional: bool = True  # lists show the current region only
+    references: Mapping[str, Role] = field(default_factory=dict)  # role -> what it means
+    #: obj -> what it refers to, with at most one query; written when the row is made
+    refers_to: Callable[[Any], Iterable[Ref]] | None = None
+    #: obj -> rows that belong to it and that others refer to, as versions to a dataset
+    parts: Callable[[Any], QuerySet[Any]] | None = None
     #: its rows decide what people may do: whoever writes one holds the account's rights alone
     changes_rights: bool = False
 

@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from core import access, audit, outbox, quotas, registry
+from core import access, audit, outbox, quotas, references, registry
 from core.actor import Actor
 from core.errors import (
     Conflict,
@@ -113,6 +113,7 @@ def create(
                 hint="Reload the list, or choose another name.",
             ) from error
         quotas.check(actor.account_id, spec)
+        references.write(obj)
         if after_save is not None:
             after_save(obj)
         decision = access.authorize(actor, action, obj, context)

@@ -15,7 +15,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from core import audit, outbox, printed, quotas, registry
+from core import audit, outbox, printed, quotas, references, registry
 from core.actor import Actor
 from core.errors import Conflict, IllegalTransition, StaleState
 from core.models import Event
@@ -65,7 +65,10 @@ class Stateful(models.Model):
 
     @property
     def is_settled(self) -> bool:
-        return self.phase in self.SETTLED or self.phase in self.TERMINAL
+        return self.is_settled_in(self.phase)
+
+    def is_settled_in(self, phase: str) -> bool:
+        return phase in self.SETTLED or phase in self.TERMINAL
 
     def status_words(self) -> dict[str, Any]:
         """What the status shows otherwise than phase, second level and message say."""
@@ -176,7 +179,7 @@ def _move(
         values |= {
             "phase_since": now,
             "deadline_at": _deadline(obj, to),
-            "next_look_at": None if to in obj.SETTLED or to in obj.TERMINAL else now,
+            "next_look_at": None if obj.is_settled_in(to) else now,
             "reconcile_failures": 0,
         }
     with transaction.atomic():
@@ -193,6 +196,8 @@ def _move(
                 after={"phase": to, "reason": reason},
             )
             outbox.poke(obj)
+            if obj.is_settled_in(to) != obj.is_settled_in(here):
+                references.mark(obj, holding=not obj.is_settled_in(to))
     for name, value in values.items():
         setattr(obj, name, value)
     return obj

@@ -14,6 +14,8 @@ from datasets.dataset.models import Dataset
 from datasets.version.models import DatasetFile, DatasetVersion
 
 USE = "modelarts:dataset:use"
+#: what references call a version
+VERSION_TYPE = DatasetVersion._meta.label_lower
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,4 +9,4 @@ class ServingConfig(AppConfig):
     name = "serving"
 
     def ready(self) -> None:
-        from serving.service import home, reconcile, uses  # noqa: F401 register themselves
+        from serving.service import home, owned_attempts, reconcile  # noqa: F401 register themselves

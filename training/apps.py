@@ -9,4 +9,4 @@ class TrainingConfig(AppConfig):
     name = "training"
 
     def ready(self) -> None:
-        from training.job import dataset_uses, home, reconcile, sources, uses  # noqa: F401 they register
+        from training.job import home, owned_attempts, reconcile, sources  # noqa: F401 they register

@@ -1,5 +1,5 @@
 """Every table of the room."""
 
-from training.job.models import Attempt, InputVersion, MetricPoint, OutputClaim, TrainingJob
+from training.job.models import Attempt, MetricPoint, OutputClaim, TrainingJob
 
-__all__ = ["Attempt", "InputVersion", "MetricPoint", "OutputClaim", "TrainingJob"]
+__all__ = ["Attempt", "MetricPoint", "OutputClaim", "TrainingJob"]

@@ -6,6 +6,7 @@ from core.models.idempotency import IdempotencyRecord
 from core.models.installation import Installation
 from core.models.outbox import Lease, OutboxMessage, Turn
 from core.models.quota import Quota
+from core.models.reference import Reference
 from core.models.resource import Resource
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Lease",
     "OutboxMessage",
     "Quota",
+    "Reference",
     "Resource",
     "Turn",
 ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from console.pages.references import used_by_tab
 from console.ui.format import bytes_text, number_text
 from core import registry
 from core.actor import Actor
 from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
-from datasets import uses
 from datasets.dataset import tabs
 from datasets.dataset.models import Dataset
 
@@ -116,16 +116,14 @@ SPEC = registry.register(
                 count=lambda d: int(tabs.versions_of(d).count()),
             ),
             Tab("files", _("Files"), "datasets/datasetversion/files.html", tabs.files_tab),
-            Tab(
-                "used-by",
-                _("Used by"),
-                "datasets/datasetversion/used_by.html",
-                tabs.uses_tab,
+            used_by_tab(
+                _("Jobs that read it will be listed."),
                 shown=lambda d, actor: bool(d.account_id == actor.account_id),
-                count=lambda d: len(uses.of(d)),
+                counted=True,
             ),
         ),
         panels=panels,
+        parts=tabs.versions_of,
         form="datasets.dataset.forms.DatasetForm",
         edit_form="datasets.dataset.forms.DatasetEditForm",
         viewset="datasets.dataset.api.DatasetViewSet",

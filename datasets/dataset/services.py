@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core import access, services
+from core import access, references, services
 from core.actor import Actor
-from core.errors import Conflict
-from datasets import uses
 from datasets.dataset.models import Dataset
 from datasets.version import services as versions
 from datasets.version.models import DatasetVersion
@@ -52,9 +50,7 @@ def delete(actor: Actor, dataset: Dataset, *, expected_version: int | None = Non
 
 
 def _clear(dataset: Dataset) -> None:
-    for use in uses.of(dataset):
-        if use.blocks:
-            raise in_use(str(dataset), use)
+    references.refuse_if_used(dataset)
     rows = DatasetVersion.objects.unscoped("delete with their dataset").filter(dataset=dataset)
     for version in rows:
         versions.drop(version)
@@ -64,8 +60,3 @@ def add_version(actor: Actor, dataset: Dataset, data: Mapping[str, Any]) -> Data
     """Handler of the verb: snapshot a prefix as the next version."""
     versions.add(actor, dataset, data["bucket"], data.get("prefix", ""), data.get("description"))
     return dataset
-
-
-def in_use(name: str, use: uses.Use) -> Conflict:
-    """The refusal that names what still reads."""
-    return versions.in_use(name, use)

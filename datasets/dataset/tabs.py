@@ -8,11 +8,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from console.pages import references
 from console.pages.base import status_of
 from core import access
 from core.actor import Actor
 from core.registry import InventoryGroup
-from datasets import uses
 from datasets.dataset.models import Dataset
 from datasets.version import tabs
 from datasets.version.models import DatasetVersion
@@ -85,10 +85,6 @@ def versions_tab(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def uses_tab(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
-    return tabs.uses_context(request, uses.of(dataset))
-
-
 def inventory(actor: Actor, dataset: Dataset) -> list[InventoryGroup]:
     """What deleting the dataset takes along and what it would break."""
     groups = []
@@ -98,4 +94,4 @@ def inventory(actor: Actor, dataset: Dataset) -> list[InventoryGroup]:
             (str(v), reverse("dataset-versions:detail", kwargs={"pk": v.pk})) for v in rows
         )
         groups.append(InventoryGroup(_("Versions that go with it"), items, "warning"))
-    return [*groups, *tabs.inventory(actor, uses.of(dataset)), *sharing.inventory(dataset)]
+    return [*groups, *references.inventory(actor, dataset), *sharing.inventory(dataset)]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from console.pages.references import lineage_tab, used_by_tab
 from console.ui.format import bytes_text, number_text
 from core import registry
 from core.actor import Actor
-from core.registry import Column, InventoryGroup, Item, Panel, ResourceSpec, Tab, Verb
-from datasets import uses
+from core.registry import Column, Item, Panel, Ref, ResourceSpec, Role, Tab, Verb
 from datasets.dataset.models import Dataset
 from datasets.version import tabs
 from datasets.version.models import DatasetVersion
+from storage.bucket import queries as buckets
 
 
 def panels(version: DatasetVersion, actor: Actor) -> list[Panel]:
@@ -69,8 +71,12 @@ def _split_items(splits: dict[str, Any]) -> list[Item]:
     return items
 
 
-def inventory(actor: Actor, version: DatasetVersion) -> list[InventoryGroup]:
-    return tabs.inventory(actor, uses.of_version(version))
+def refers_to(version: DatasetVersion) -> Iterator[Ref]:
+    """The folder it was made from."""
+    source = version.source
+    if source:
+        for pk in buckets.ids_of(version.account_id, [source["bucket"]]).values():
+            yield Ref("source", buckets.TYPE, pk, source.get("prefix", ""))
 
 
 def _is_idx(version: DatasetVersion, actor: Actor) -> bool:
@@ -137,21 +143,23 @@ SPEC = registry.register(
                 tabs.files_context,
                 count=lambda v: int(v.file_count),
             ),
-            Tab(
-                "used-by",
-                _("Used by"),
-                "datasets/datasetversion/used_by.html",
-                lambda request, v: tabs.uses_context(request, uses.of_version(v)),
+            used_by_tab(
+                _("Jobs that read it will be listed."),
                 shown=lambda v, actor: bool(v.account_id == actor.account_id),
-                count=lambda v: len(uses.of_version(v)),
+                counted=True,
             ),
+            lineage_tab(),
         ),
         panels=panels,
+        prepare=lambda rows: rows.select_related("dataset"),
+        #: a version keeps its bytes by itself, so it holds no bucket
+        references={"source": Role(_("was made from"))},
+        refers_to=refers_to,
         form="datasets.version.forms.VersionForm",
         edit_form="datasets.version.forms.VersionEditForm",
         viewset="datasets.version.api.VersionViewSet",
         services="datasets.version.services",
-        inventory="datasets.version.resource.inventory",
+        inventory="console.pages.references.inventory",
         events={
             "create": "createDatasetVersion",
             "update": "updateDatasetVersion",

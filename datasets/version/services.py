@@ -8,11 +8,9 @@ from typing import Any
 
 from django.db.models import Max
 
-from core import access, regions, services, states
+from core import access, references, regions, services, states
 from core.actor import Actor
-from core.errors import Conflict, Problem, ValidationFailed
-from core.text import english
-from datasets import uses
+from core.errors import Problem, ValidationFailed
 from datasets.dataset.models import Dataset
 from datasets.version.models import DatasetFile, DatasetVersion
 from storage.blob import services as blobs
@@ -155,9 +153,7 @@ def delete(actor: Actor, version: DatasetVersion, *, expected_version: int | Non
 
 
 def _clear(version: DatasetVersion) -> None:
-    for use in uses.of_version(version):
-        if use.blocks:
-            raise in_use(str(version), use)
+    references.refuse_if_used(version)
     release(version)
 
 
@@ -184,14 +180,4 @@ def retry(actor: Actor, version: DatasetVersion, data: Mapping[str, Any]) -> Dat
         message="Asked to check again.",
         summary={},
         problems=[],
-    )
-
-
-def in_use(name: str, use: uses.Use) -> Conflict:
-    """The refusal that names what still reads."""
-    label = english(use.what._meta.verbose_name)
-    return Conflict(
-        f"{label.capitalize()} “{use.what}” {use.how} “{name}” right now.",
-        code="IN_USE",
-        hint="Stop it or wait until it has ended, then delete again.",
     )

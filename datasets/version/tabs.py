@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from core import access, registry
-from core.actor import Actor
 from core.budget import Exceeded
-from core.registry import InventoryGroup
-from datasets import idx, uses
+from datasets import idx
 from datasets.queries import file_url
 from datasets.version import samples
 from datasets.version.models import DatasetFile, DatasetVersion
@@ -130,40 +126,3 @@ def files_context(request: HttpRequest, version: DatasetVersion | None) -> dict[
         ],
         "more": max(0, version.file_count - FILES_SHOWN),
     }
-
-
-def uses_context(request: HttpRequest, found: Iterable[uses.Use]) -> dict[str, Any]:
-    """What reads it; what the viewer may not see is only counted."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    shown, hidden = [], 0
-    for use in found:
-        spec = registry.spec_of(use.what)
-        if access.decide(actor, spec.action("get"), use.what).allowed:
-            url = reverse(f"{spec.slug}:detail", kwargs={"pk": use.what.pk})
-            shown.append(
-                {"label": spec.label, "icon": spec.icon, "name": str(use.what), "url": url}
-                | {"how": use.how, "blocks": use.blocks}
-            )
-        else:
-            hidden += 1
-    return {"uses": shown, "hidden": hidden}
-
-
-def inventory(actor: Actor, found: Iterable[uses.Use]) -> list[InventoryGroup]:
-    """What deleting would meet."""
-    groups = []
-    found = list(found)
-    for label, severity, chosen in (
-        (_("Being read right now"), "danger", [u for u in found if u.blocks]),
-        (_("Was used by"), "info", [u for u in found if not u.blocks]),
-    ):
-        items = []
-        for use in chosen[:50]:
-            spec = registry.spec_of(use.what)
-            url = ""
-            if access.decide(actor, spec.action("get"), use.what).allowed:
-                url = reverse(f"{spec.slug}:detail", kwargs={"pk": use.what.pk})
-            items.append((f"{spec.label} “{use.what}”", url))
-        if items:
-            groups.append(InventoryGroup(label, tuple(items), severity))
-    return groups

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from console.pages.base import status_of
+from console.pages.references import inventory as inventory_of_references
+from console.pages.references import lineage_tab, used_by_tab
 from console.ui.html import size, status_chip, time
 from core import access, registry
 from core.actor import Actor
-from core.registry import Column, InventoryGroup, Item, Link, Panel, ResourceSpec, Tab, Verb
-from registry import uses
-from registry.model import services
+from core.registry import (
+    Column,
+    InventoryGroup,
+    Item,
+    Link,
+    Panel,
+    Ref,
+    ResourceSpec,
+    Role,
+    Tab,
+    Verb,
+)
+from registry.model import services, sources
 from registry.model.models import Model, ModelFile
 from registry.package import command_line, health_line
 from sharing import queries as sharing
+from storage.bucket import queries as buckets
 
 
 def panels(model: Model, actor: Actor) -> list[Panel]:
@@ -74,35 +89,19 @@ def files_tab(request: Any, model: Model) -> dict[str, Any]:
     }
 
 
-def used_tab(request: Any, model: Model) -> dict[str, Any]:
-    """Services of this account that run from the model and that the viewer may see; those of other
-    accounts are only counted, for the owner."""
-    found = uses.of(model)
-    actor: Actor = request.actor
-    account = actor.account_id
-    return {
-        "uses": [
-            use
-            for use in found
-            if use.what.account_id == account
-            and access.decide(actor, registry.spec_of(use.what).action("get"), use.what).allowed
-        ],
-        "elsewhere": sum(1 for use in found if use.what.account_id != account)
-        if model.account_id == account
-        else 0,
-    }
+def refers_to(model: Model) -> Iterator[Ref]:
+    """The training job and the directory that its files were taken from."""
+    source = model.source
+    if job := source.get("training_job"):
+        yield Ref("job", sources.TRAINING_JOB, uuid.UUID(job))
+    if name := source.get("bucket"):
+        for pk in buckets.ids_of(model.account_id, [name]).values():
+            yield Ref("source", buckets.TYPE, pk, source.get("prefix", ""))
 
 
 def inventory(actor: Actor, model: Model) -> list[InventoryGroup]:
     """What a delete breaks: services that run from it, accounts it is shared with."""
-    groups = []
-    running = [use.what for use in uses.of(model) if use.blocks]
-    if running:
-        own = tuple((str(what), "") for what in running if what.account_id == actor.account_id)
-        others = len(running) - len(own)
-        items = own + (((_("%d services of other accounts") % others, ""),) if others else ())
-        groups.append(InventoryGroup(_("Runs from this model"), items, "danger"))
-    return groups + sharing.inventory(model)
+    return [*inventory_of_references(actor, model), *sharing.inventory(model)]
 
 
 def links(model: Model, actor: Actor) -> list[Link]:
@@ -196,9 +195,16 @@ SPEC = registry.register(
         ),
         tabs=(
             Tab("files", _("Files"), "registry/model/files.html", files_tab),
-            Tab("used-by", _("Used by"), "registry/model/used_by.html", used_tab),
+            used_by_tab(_("Deploy it as an online service and call it with your own data.")),
+            lineage_tab(),
         ),
         panels=panels,
+        #: a model holds its files by reference, so neither job nor bucket is held
+        references={
+            "job": Role(_("was registered from")),
+            "source": Role(_("was taken from")),
+        },
+        refers_to=refers_to,
         links=links,
         form="registry.model.forms.ModelForm",
         edit_form="registry.model.forms.ModelEditForm",

@@ -9,11 +9,9 @@ from urllib.parse import urlencode
 from django.db import transaction
 from django.utils import timezone
 
-from core import access, services, states
+from core import access, references, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, ValidationFailed
-from core.text import english
-from registry import uses
 from registry.model.models import Model, ModelFile
 from registry.model.sources import Source, resolve
 from storage.blob import services as blobs
@@ -82,14 +80,7 @@ def delete(actor: Actor, obj: Model, *, expected_version: int | None = None) -> 
     """Delete a model nobody runs and nobody shares. Raises Conflict naming who does."""
 
     def free(model: Model) -> None:
-        running = [use for use in uses.of(model) if use.blocks]
-        if running:
-            what = running[0].what
-            raise Conflict(
-                f"{english(what._meta.verbose_name).capitalize()} “{what}” runs from this model.",
-                code="IN_USE",
-                hint="Stop and delete it first.",
-            )
+        references.refuse_if_used(model)
         ids = list(ModelFile.objects.filter(model=model).values_list("blob_id", flat=True))
         ModelFile.objects.filter(model=model).delete()
         blobs.release_on_commit(ids)

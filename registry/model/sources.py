@@ -18,6 +18,9 @@ from storage.keys import normalise_prefix
 from storage.object import listing
 from storage.object.models import StoredObject
 
+#: type of the jobs that models are registered from; the room above owns it
+TRAINING_JOB = "training.trainingjob"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

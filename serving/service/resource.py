@@ -9,10 +9,11 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from console.pages.base import status_of
+from console.pages.references import lineage_tab
 from console.ui.html import status_chip, time
-from core import access, printed, registry
+from core import access, printed, references, registry
 from core.actor import Actor
-from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
+from core.registry import Column, Item, Panel, Ref, ResourceSpec, Role, Tab, Verb
 from registry.package import build_example, command_line
 from serving.service import services
 from serving.service.api import address, ready_count
@@ -27,6 +28,11 @@ def prepare(rows: Any) -> Any:
     ready_rows = Instance.objects.filter(service=OuterRef("pk"), state=Instance.State.READY)
     counted = ready_rows.order_by().values("service").annotate(n=Count("pk")).values("n")
     return rows.annotate(ready_count=Coalesce(Subquery(counted), 0))
+
+
+def refers_to(service: Service) -> list[Ref]:
+    """The model, whoever it belongs to."""
+    return [references.to(service.model, "model")] if service.model is not None else []
 
 
 def ready(service: Service) -> str:
@@ -226,8 +232,11 @@ SPEC = registry.register(
                 log_context,
                 action="modelarts:service:getLogs",
             ),
+            lineage_tab(),
         ),
         panels=panels,
+        references={"model": Role(_("runs from"), _("was deployed from"), holds=True)},
+        refers_to=refers_to,
         form="serving.service.forms.ServiceForm",
         edit_form="serving.service.forms.ServiceEditForm",
         viewset="serving.service.api.ServiceViewSet",

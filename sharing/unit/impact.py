@@ -11,10 +11,10 @@ from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from core import registry
+from core import references, registry
 from core.actor import Actor
 from core.registry import InventoryGroup
-from sharing import grants, uses
+from sharing import grants
 from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource
 
 State = UnitPrincipal.State
@@ -88,16 +88,18 @@ def _rights(
     gone = {pk for pks in lost.values() for pk in pks}
     objects = spec.model.objects.unscoped("what uses one's own shared objects").filter(pk__in=gone)
     numbers: Counter[tuple[str, str]] = Counter()
+    own: set[references.Key] = set()
     for obj in objects:
-        for account_id, what, name in uses.of(obj):
-            if account_id not in found or obj.pk not in lost.get(account_id, ()):
-                continue
-            if account_id == viewer:
-                found[account_id].uses.append(f"{what} {name}")
-            else:
-                numbers[account_id, what] += 1
+        concerned = [pk for pk, lost_here in lost.items() if obj.pk in lost_here]
+        rows = references.blocking(obj).filter(account_id__in=concerned)
+        users = set(rows.values_list("account_id", "from_type", "from_id"))
+        numbers.update((account, what) for account, what, _pk in users if account != viewer)
+        own |= {(what, pk) for account, what, pk in users if account == viewer}
+    if own:
+        found[viewer].uses += references.names(own)
     for (account_id, what), number in sorted(numbers.items()):
-        found[account_id].uses.append(f"{what} × {number}")
+        label = str(registry.spec_by_type(what).label).lower()
+        found[account_id].uses.append(f"{label} × {number}")
 
 
 def groups_of(found: Iterable[Loss]) -> list[InventoryGroup]:

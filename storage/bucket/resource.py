@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from console.pages.references import used_by_tab
 from console.ui.format import bytes_text, number_text
 from core import registry
 from core.actor import Actor
 from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
 from storage.bucket import queries
 from storage.bucket.models import Bucket
-from storage.bucket.tabs import objects_tab, used_by_count, used_by_tab
+from storage.bucket.tabs import objects_tab
 
 
 def script(bucket: Bucket) -> str:
@@ -98,12 +99,9 @@ SPEC = registry.register(
                 objects_tab,
                 action="obs:bucket:ListBucket",
             ),
-            Tab(
-                "used-by",
-                _("Used by"),
-                "storage/bucket/used_by.html",
-                used_by_tab,
-                count=used_by_count,
+            used_by_tab(
+                _("Jobs, datasets and models that read or write here will be listed."),
+                counted=True,
             ),
         ),
         panels=panels,

@@ -7,10 +7,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from core import services
+from core import references, services
 from core.actor import Actor
 from core.errors import Conflict, ValidationFailed
-from storage import uses
 from storage.bucket.models import Bucket
 from storage.object import services as objects
 from storage.object.models import StoredObject
@@ -61,8 +60,7 @@ def _refuse(bucket: Bucket) -> None:
             hint="Empty it first: “Empty” on its page, or POST …/buckets/{name}/purge.",
             extra={"objects": count},
         )
-    for use in uses.blocking(bucket):
-        raise uses.in_use(bucket.name, use)
+    references.refuse_if_used(bucket)
 
 
 def purge(actor: Actor, bucket: Bucket, data: Mapping[str, Any]) -> Bucket:

@@ -10,11 +10,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from core import access, registry
+from console.pages import references
+from core import access
 from core.actor import Actor
 from core.errors import ValidationFailed
 from core.registry import InventoryGroup
-from storage import uses
 from storage.bucket import queries
 from storage.bucket.models import Bucket
 from storage.object import listing
@@ -85,33 +85,6 @@ def _more(here: str, prefix: str, marker: str | None) -> str:
     return f"{here}?{urlencode({'prefix': prefix, 'marker': marker})}" if marker else ""
 
 
-def used_by_tab(request: HttpRequest, bucket: Bucket) -> dict[str, Any]:
-    """Everything that reads or writes here; what the viewer may not see is only counted."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    shown, hidden = [], 0
-    for use in uses.uses_of(bucket):
-        spec = registry.spec_of(use.what)
-        if access.decide(actor, spec.action("get"), use.what).allowed:
-            shown.append(
-                {
-                    "label": spec.label,
-                    "icon": spec.icon,
-                    "name": str(use.what),
-                    "url": reverse(f"{spec.slug}:detail", kwargs={"pk": use.what.pk}),
-                    "how": use.how,
-                    "prefix": use.prefix,
-                    "blocks": use.blocks,
-                }
-            )
-        else:
-            hidden += 1
-    return {"uses": shown, "hidden": hidden}
-
-
-def used_by_count(bucket: Bucket) -> int:
-    return len(uses.uses_of(bucket))
-
-
 def inventory(actor: Actor, bucket: Bucket) -> list[InventoryGroup]:
     """What emptying or deleting the bucket meets."""
     groups = []
@@ -120,20 +93,4 @@ def inventory(actor: Actor, bucket: Bucket) -> list[InventoryGroup]:
         url = reverse("buckets:tab", kwargs={"pk": bucket.pk, "tab": "objects"})
         text = _("%(count)d objects") % {"count": held.count}
         groups.append(InventoryGroup(_("Objects in it"), ((text, url),), "warning"))
-    found = uses.uses_of(bucket)
-    for label, severity, chosen in (
-        (_("In use right now"), "danger", [u for u in found if u.blocks]),
-        (_("Made from it or referring to it"), "info", [u for u in found if not u.blocks]),
-    ):
-        if chosen:
-            items = tuple(_line(actor, use) for use in chosen[:50])
-            groups.append(InventoryGroup(label, items, severity))
-    return groups
-
-
-def _line(actor: Actor, use: uses.Use) -> tuple[str, str]:
-    spec = registry.spec_of(use.what)
-    url = ""
-    if access.decide(actor, spec.action("get"), use.what).allowed:
-        url = reverse(f"{spec.slug}:detail", kwargs={"pk": use.what.pk})
-    return f"{spec.label} “{use.what}” {use.how} {use.prefix or '/'}", url
+    return [*groups, *references.inventory(actor, bucket)]

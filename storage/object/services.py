@@ -12,15 +12,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from core import access, audit
+from core import access, audit, references
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
-from storage import uses
 from storage.backends.base import Readable, TooLarge
 from storage.blob import services as blobs
 from storage.blob import usage
 from storage.blob.models import Blob
-from storage.bucket import queries
+from storage.bucket import queries, use
 from storage.bucket.models import Bucket
 from storage.keys import normalise_key, normalise_prefix
 from storage.object import listing
@@ -197,7 +196,7 @@ def delete_object(actor: Actor, bucket: str, key: str) -> None:
     with access.writing(actor):
         decision = access.authorize(actor, DELETE, where)
         found = _locked(found)  # who begins to read from it comes before this, or finds it gone
-        uses.refuse_if_used(found, key)
+        use.refuse_if_used(found, key)
         rows = StoredObject.objects.unscoped("object already authorized")
         row = rows.select_for_update(of=("self",)).filter(bucket=found, key=key).first()
         if row is None:
@@ -243,7 +242,7 @@ def delete_prefix(
 def _delete_prefix(actor: Actor, bucket: str, prefix: str, marker: str, limit: int) -> Deleted:
     page = listing.list_objects(actor, bucket, prefix=prefix, marker=marker, limit=limit)
     found = _locked(queries.own_bucket(actor, bucket))
-    in_the_way = uses.blocking(found)
+    in_the_way = use.blocking(found)
     result = Deleted(next_marker=page.next_marker)
     going: list[tuple[StoredObject, str, str]] = []
     ids = [row.pk for row in page.items]
@@ -251,11 +250,11 @@ def _delete_prefix(actor: Actor, bucket: str, prefix: str, marker: str, limit: i
     for row in rows.select_for_update(of=("self",)).order_by("key"):
         path = f"{found.name}/{row.key}"
         decision = access.decide(actor, DELETE, access.Target(found.account_id, path, found.region))
-        used = next((use for use in in_the_way if use.covers(row.key)), None)
+        needed = next((r for r in in_the_way if use.covers(r.path, row.key)), None)
         if not decision.allowed:
             result.keep(row.key, "ACCESS_DENIED", decision.reason)
-        elif used is not None:
-            result.keep(row.key, "IN_USE", uses.in_use(path, used).message)
+        elif needed is not None:
+            result.keep(row.key, "IN_USE", references.in_use(found, needed, path).message)
         else:
             going.append((row, path, decision.id))
     if going:

@@ -13,9 +13,10 @@ import pytest
 from django.test import Client
 from PIL import Image
 
-from core import reconcile
+from core import reconcile, states
+from core.actor import system
 from core.errors import Conflict, NotFound, ValidationFailed
-from datasets import queries, uses
+from datasets import queries
 from datasets.dataset import services as datasets
 from datasets.dataset.models import Dataset
 from datasets.version import reconcile as checks
@@ -26,6 +27,7 @@ from storage.object import services as objects
 from tests.datasets.test_idx import STEMS, images, labels
 from tests.storage import people
 from tests.storage.people import Person, statement
+from tests.training import jobs
 
 FILES = {
     STEMS["train", "images"].removesuffix(".gz"): images(100),
@@ -231,23 +233,16 @@ def test_a_version_in_use_stays(alice: Person) -> None:
     uploaded(alice)
     dataset = made(alice)
     version = checked(dataset)
-    bucket = people.bucket(alice, "reader-of-it")
-
-    def provider(asked: Dataset) -> list[uses.Use]:
-        return [uses.Use(bucket, version.pk, "trains on", blocks=asked.pk == dataset.pk)]
-
-    uses.register(provider)
-    try:
-        for call in (
-            lambda: versions.delete(alice.actor, version),
-            lambda: datasets.delete(alice.actor, dataset),
-        ):
-            with pytest.raises(Conflict) as refused:
-                call()
-            assert refused.value.code == "IN_USE"
-            assert "reader-of-it" in refused.value.message
-    finally:
-        uses._providers.remove(provider)
+    job = jobs.job(alice, "reader-of-it", inputs=jobs.reads(version))
+    for call in (
+        lambda: versions.delete(alice.actor, version),
+        lambda: datasets.delete(alice.actor, dataset),
+    ):
+        with pytest.raises(Conflict) as refused:
+            call()
+        assert refused.value.code == "IN_USE"
+        assert "reader-of-it" in refused.value.message
+    states.transition(job, "Failed", actor=system("test"))
     datasets.delete(alice.actor, dataset)
     assert not DatasetVersion.objects.unscoped("test").exists()
 

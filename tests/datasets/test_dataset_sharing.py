@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from core import references
 from core.errors import AccessDenied, NotFound, ValidationFailed
-from datasets import queries, uses
+from datasets import queries
 from datasets.dataset.models import Dataset
 from datasets.version import services as versions
 from datasets.version.models import DatasetVersion
-from sharing import uses as share_uses
 from tests.datasets.test_dataset import FILES, checked, client_of, made, uploaded
 from tests.storage import people
 from tests.storage.people import Person
+from tests.training import jobs
 
 
 @pytest.fixture(autouse=True)
@@ -171,17 +172,7 @@ def test_what_still_reads_a_shared_dataset_is_known_to_its_shares(
     uploaded(alice)
     dataset = made(alice)
     version = checked(dataset)
-    reading, done = people.bucket(carol, "reading"), people.bucket(carol, "has-read")
-
-    def provider(asked: Dataset) -> list[uses.Use]:
-        return [
-            uses.Use(reading, version.pk, "trains on", blocks=True),
-            uses.Use(done, version.pk, "was trained on"),
-        ]
-
-    uses.register(provider)
-    try:
-        assert share_uses.of(dataset) == [(carol.actor.account_id, "bucket", "reading")]
-        assert share_uses.of(reading) == []
-    finally:
-        uses._providers.remove(provider)
+    reading = jobs.job(carol, "reading", inputs=jobs.reads(version))
+    jobs.job(carol, "has-read", phase="Completed", inputs=jobs.reads(version))
+    assert [row.from_id for row in references.blocking(dataset)] == [reading.pk]
+    assert references.uses(dataset, alice.actor).elsewhere == (("training.trainingjob", 2, 1),)

@@ -10,13 +10,15 @@ from typing import Any
 
 from django.test import Client
 
+from core import references
+from registry.model.models import Model
 from serving.service.models import Instance, Service
 from tests.storage import people
 from tests.storage.people import Person
 
 
-def running(account_id: str, name: str = "digits") -> Service:
-    """A running service of this account with one ready instance."""
+def running(account_id: str, name: str = "digits", *, model: Model | None = None) -> Service:
+    """A running service of this account with one ready instance, deployed from ``model``."""
     made = Service.objects.create(
         account_id=account_id,
         region="cn-north-1",
@@ -26,7 +28,9 @@ def running(account_id: str, name: str = "digits") -> Service:
         engine="e",
         model_account_id=account_id,
         flavor="f",
+        model=model,
     )
+    references.write(made)
     Instance.objects.create(service=made, number=1, state="Ready")
     return made
 

@@ -15,12 +15,13 @@ from core import access
 from core.errors import AccessDenied, Conflict, PreconditionFailed, ValidationFailed
 from core.models import AuditRecord, Event
 from registry.model.models import Model, ModelGrant
-from sharing import grants, queries, tidy, uses
+from sharing import grants, queries, tidy
 from sharing.permission import catalog
 from sharing.unit import impact
 from sharing.unit import services as units
 from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource
 from sharing.unit.plan import MAX_RESOURCES
+from tests.serving import make as serving
 from tests.sharing.conftest import (
     KIND,
     Tenant,
@@ -279,16 +280,11 @@ def test_the_preview_is_what_happens(owner, consumer: Tenant, model: Model) -> N
     unit = share(owner, [model, second], [consumer, late], "ModelUseAndFineTune")
     accepted(unit, consumer)
     accepted(share(owner, [model], [consumer], "ModelUse"), consumer)
-
-    def job(obj: Model) -> list[tuple[str, str, str]]:
-        return [(consumer.id, "job", f"of {obj.name}"), (owner.id, "job", "own")]
-
-    uses.register(job)
-    try:
-        predicted = impact.losses(unit)
-        (own, _late) = sorted(impact.losses(unit, viewer=consumer.id), key=lambda one: one.waiting)
-    finally:
-        uses.unregister(job)
+    for account in (consumer, owner):
+        for one in (model, second):
+            serving.running(account.id, f"of-{one.name}", model=one)
+    predicted = impact.losses(unit)
+    (own, _late) = sorted(impact.losses(unit, viewer=consumer.id), key=lambda one: one.waiting)
     before = rights(consumer, model, second)
     units.delete(owner.root, unit)
     lost = before - rights(consumer, model, second)
@@ -297,8 +293,8 @@ def test_the_preview_is_what_happens(owner, consumer: Tenant, model: Model) -> N
         (pk, action.lower()) for pk, action in lost
     }
     assert loss.names == ["digits 0.0.1", "second 0.0.1"]
-    assert loss.uses == ["job × 2"], "names of what a consumer runs are not the owner's to read"
-    assert sorted(own.uses) == ["job of digits", "job of second"]
+    assert loss.uses == ["service × 2"], "names of what a consumer runs are not the owner's to read"
+    assert sorted(own.uses) == ["service of-digits", "service of-second"]
     assert waiting.account_id == late.id and not waiting.rights
 
 

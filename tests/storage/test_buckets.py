@@ -13,13 +13,14 @@ from django.test import Client
 from accounts import facts
 from core.errors import Conflict, ValidationFailed
 from core.models import AuditRecord
-from storage import uses
 from storage.bucket import services as buckets
+from storage.bucket import use
 from storage.bucket.models import Bucket
 from storage.object import services as objects
 from storage.object.models import StoredObject
 from tests.storage import people
 from tests.storage.people import Person, statement
+from tests.training import jobs
 
 Api = Callable[[Person], Client]
 
@@ -126,27 +127,12 @@ def test_purge_is_all_or_nothing(alice: Person, reader: Callable[..., Person]) -
     ],
 )
 def test_what_a_use_covers(prefix: str, covered: set[str]) -> None:
-    use = uses.Use(None, prefix, "reads")
-    assert {key for key in ("in/a", "inner", "in", "x") if use.covers(key)} == covered
+    assert {key for key in ("in/a", "inner", "in", "x") if use.covers(prefix, key)} == covered
 
 
-@pytest.fixture
-def used(alice: Person) -> Any:
-    """Something that reads team1/in/ and must not be broken."""
-    reading = people.bucket(alice, "reads-team1")
-
-    def provider(bucket: Bucket) -> list[uses.Use]:
-        if bucket.name != "team1":
-            return []
-        return [uses.Use(reading, "in/", "reads", blocks=True)]
-
-    uses.register(provider)
-    yield reading
-    uses._providers.remove(provider)
-
-
-def test_what_is_in_use_is_not_deleted_and_is_named(alice: Person, api: Api, used: Bucket) -> None:
+def test_what_is_in_use_is_not_deleted_and_is_named(alice: Person) -> None:
     people.bucket(alice)
+    jobs.job(alice, "reads-team1", inputs=[{"name": "data", "bucket": "team1", "prefix": "in/"}])
     for key in ("in/a", "inner", "out/b"):
         people.put(alice, "team1", key, b"1")
     with pytest.raises(Conflict) as refused:

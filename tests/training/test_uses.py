@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from core import references, states
+from core.actor import system
 from core.errors import Conflict
-from datasets import uses
-from datasets.dataset.models import Dataset
 from datasets.version import services as versions
 from tests.accounts import make as accounts
 from tests.storage import people
@@ -52,9 +52,10 @@ def test_a_version_in_use_is_named_and_kept(owner: Any) -> None:
             "outputs": [{"name": "train_url", "bucket": "data", "prefix": "out"}],
         },
     )
-    found = uses.of(Dataset.objects.unscoped("test").get(pk=dataset.pk))
-    assert [(u.what.pk, u.version_id, u.blocks) for u in found] == [(job.pk, version.pk, True)]
+    found = references.uses(dataset, owner.actor).shown
+    assert [(u.referrer.pk, u.role, u.blocks) for u in found] == [(job.pk, "data", True)]
     with pytest.raises(Conflict, match="j"):
         versions.delete(owner.actor, version)
-    TrainingJob.objects.unscoped("test").filter(pk=job.pk).update(phase="Completed")
-    assert [u.blocks for u in uses.of(dataset)] == [False]
+    states.transition(job, TrainingJob.Phase.TERMINATED, actor=system("test"))
+    assert [u.blocks for u in references.uses(dataset, owner.actor).shown] == [False]
+    versions.delete(owner.actor, version)

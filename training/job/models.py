@@ -164,21 +164,6 @@ class Attempt(models.Model):
         return f"attempt {self.number} of {self.job_id}"
 
 
-class InputVersion(models.Model):
-    """A dataset version that a job reads: what ``inputs`` says, where a query can find it."""
-
-    job = models.ForeignKey(TrainingJob, on_delete=models.CASCADE, related_name="+")
-    dataset_version_id = models.UUIDField(db_index=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint("job", "dataset_version_id", name="training_input_version")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.job_id} reads {self.dataset_version_id}"
-
-
 class OutputClaim(models.Model):
     """An output path that one unfinished job holds; nobody else may write there meanwhile."""
 

@@ -7,11 +7,12 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from console.pages.base import status_of
+from console.pages.references import lineage_tab, used_by_tab
 from console.ui.format import exact_time
 from console.ui.html import duration, status_chip, time
 from core import access, registry
 from core.registry import Column, Item, Link, Panel, ResourceSpec, Tab, Verb
-from training.job import metrics, overview, upload, values
+from training.job import metrics, overview, references, upload, values
 from training.job.models import Attempt, MetricPoint, TrainingJob
 
 ACTIVE = frozenset({"Creating", "Pending", "Running", "Abnormal"})
@@ -191,9 +192,13 @@ SPEC = registry.register(
                 action="modelarts:trainJob:logExport",
             ),
             Tab("outputs", _("Files"), "training/trainingjob/outputs.html", output_context),
+            used_by_tab(_("Models that are registered from it will be listed.")),
+            lineage_tab(),
         ),
         panels=panels,
         links=links,
+        references=references.ROLES,
+        refers_to=references.of,
         form="training.job.forms.JobForm",
         edit_form="training.job.forms.JobEditForm",
         viewset="training.job.api.JobViewSet",

@@ -18,7 +18,7 @@ from core import access, registry, sealed, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, Problem, ValidationFailed
 from training.job import checks, launch, upload, values
-from training.job.models import Attempt, InputVersion, MetricPoint, OutputClaim, TrainingJob
+from training.job.models import Attempt, MetricPoint, OutputClaim, TrainingJob
 
 DOWNLOADED = 256 * 1024  # bytes of log per piece of a download
 TEXTS = ("name", "code_bucket", "code_prefix", "boot_file", "engine")
@@ -71,7 +71,7 @@ def _create(actor: Actor, spec: Mapping[str, Any], agency: Agency | None) -> Tra
     )
     values.keep(job, spec["secrets"])
     states.start(job, TrainingJob.Phase.CREATING)
-    return services.create(actor, job, context=decision_context(spec), after_save=_write_beside)
+    return services.create(actor, job, context=decision_context(spec), after_save=_claim_outputs)
 
 
 def update(
@@ -268,15 +268,6 @@ def _place(item: Mapping[str, Any]) -> dict[str, Any]:
         | ({"access_method": method} if method != "parameter" else {})
         | ({"predownload": True} if item.get("predownload") else {})
     )
-
-
-def _write_beside(job: TrainingJob) -> None:
-    """The rows that go with a new job, in its transaction."""
-    versions = {i["dataset_version"] for i in job.inputs if "dataset_version" in i}
-    InputVersion.objects.bulk_create(
-        InputVersion(job=job, dataset_version_id=version) for version in sorted(versions)
-    )
-    _claim_outputs(job)
 
 
 def _claim_outputs(job: TrainingJob) -> None:
