@@ -129,6 +129,25 @@ _ALL = (
 ENGINES: dict[str, Engine] = {engine.name: engine for engine in _ALL}
 
 
+#: how names of ModelArts' preset images begin -> the model type of their framework
+FAMILIES = {
+    "pytorch": "PyTorch",
+    "scikit_learn": "Scikit_Learn",
+    "sklearn": "Scikit_Learn",
+}
+
+
+def counterpart(name: str) -> Engine | None:
+    """The engine of the same framework as a preset image of ModelArts, such as
+    ``pytorch_1.8.0-cuda_10.2-py_3.7-ubuntu_18.04-x86_64``; None for other names."""
+    flat = name.lower().replace("-", "_")
+    for family, kind in FAMILIES.items():
+        version = flat.removeprefix(f"{family}_")
+        if version != flat and version[:1].isdigit():
+            return ENGINES[engine_types()[kind][0]]
+    return None
+
+
 def engine_types() -> dict[str, tuple[str, ...]]:
     """model_type -> names of the engines that serve it."""
     found: dict[str, tuple[str, ...]] = {}

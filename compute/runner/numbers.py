@@ -1,4 +1,8 @@
-"""Numbers in a job's log: ``name=value`` and ``name: value`` pairs become metric points.
+"""Numbers in a job's log: ``name=value``, ``name: value`` and ``name is value`` become points.
+
+``9834/10000 (98%)`` and ``9834 / 10000 98%`` are a share, 0.9834. ``Epoch: 3 [12800/60000`` places
+a line within its epoch; lines after it that name no place of their own (the test of that epoch)
+stand at the same place. ``train loss`` and ``val loss`` are two metrics.
 
 The log is text of the program, so the runner reads it, not a worker: linear scanners on lines of
 bounded length, in a thread with a budget of processor time. What it finds is a stream of its own
@@ -22,10 +26,13 @@ from compute.runner.log import PROGRAM, LogWriter, read_parts
 NUMBER = re.compile(  # house-rule: anchored by match(), bounded, nothing to go back to
     r"(?:[-+]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][-+]?[0-9]{1,4})?|nan|inf)"
 )
+SIGNS = ("=", ":", " is ")
 STEP_NAMES = frozenset({"step", "global_step", "iteration", "iter", "batch"})
 EPOCH_NAMES = frozenset({"epoch", "train_epoch"})
 #: a line is a metric line when it says where in the run it is, or names one of these
 KNOWN = ("loss", "acc", "lr", "auc", "f1", "rmse", "mae", "ppl", "perplexity")
+#: words before a name that tell which data it was measured on
+SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "eval"})
 MAX_LINE = 2000  # characters of a line that are looked at
 MAX_SIGNS = 100  # "=" and ":" of a line that are looked at
 MAX_NAME = 64
@@ -61,27 +68,48 @@ def read_point(line: str) -> Point:
     return Point(name, float(value), *(float(one) if one else None for one in (step, epoch)))
 
 
-def points(lines: Iterable[str]) -> list[Point]:
-    """Metric points of complete log lines. Lines without a step, an epoch or a well-known metric
-    name (a table, a traceback) give none; NaN and infinity are left out of plots."""
-    found: list[Point] = []
-    for line in lines:
-        if "=" not in line and ":" not in line:
-            continue  # most lines of a flood
-        pairs = list(_pairs(line[:MAX_LINE]))
-        if not pairs:
-            continue
-        places = [(n.lower(), v) for n, v in pairs if math.isfinite(v)]  # JSON knows no infinity
-        step = next((v for n, v in places if n in STEP_NAMES), None)
-        epoch = next((v for n, v in places if n in EPOCH_NAMES), None)
+@dataclass(slots=True)
+class Reader:
+    """Reads lines in their order. ``within``: (step, epoch) of the last line that was placed by
+    ``[n/N`` within an epoch, until a line is placed in another way."""
+
+    within: tuple[float, float] | None = None
+
+    def points(self, lines: Iterable[str]) -> list[Point]:
+        """Metric points of complete log lines. Lines without a step, an epoch or a well-known
+        metric name (a table, a traceback) give none; NaN and infinity are left out of plots."""
+        found: list[Point] = []
+        for line in lines:
+            if "=" not in line and ":" not in line and " is " not in line:
+                continue  # most lines of a flood
+            found += self._line(line[:MAX_LINE])
+        return found
+
+    def _line(self, line: str) -> Iterator[Point]:
+        pairs = list(_pairs(line))
+        # JSON knows no infinity
+        places = [(n.lower(), v, at) for n, v, at in pairs if math.isfinite(v)]
+        step = next((v for n, v, _at in places if n in STEP_NAMES), None)
+        epoch, end = next(((v, at) for n, v, at in places if n in EPOCH_NAMES), (None, 0))
         placed = step is not None or epoch is not None
-        for name, value in pairs:
+        if placed:
+            self.within = None
+        if epoch is not None and step is None and (share := _progress(line, end)):
+            step = epoch * share[1] + share[0]
+            self.within = step, epoch
+        for name, value, _at in pairs:
             if name.lower() in STEP_NAMES or name.lower() in EPOCH_NAMES:
                 continue
             if not math.isfinite(value) or not (placed or known(name)):
                 continue
-            found.append(Point(name, value, step, epoch))
-    return found
+            if not placed and self.within:
+                step, epoch = self.within
+            yield Point(name, value, step, epoch)
+
+
+def points(lines: Iterable[str]) -> list[Point]:
+    """Points of a log that begins with these lines."""
+    return Reader().points(lines)
 
 
 def known(name: str) -> bool:
@@ -96,41 +124,107 @@ def words(name: str) -> list[str]:
     return name.lower().split("_")
 
 
-def _pairs(line: str) -> Iterator[tuple[str, float]]:
+def _pairs(line: str) -> Iterator[tuple[str, float, int]]:
+    """Name, value and the place after the value of every pair."""
     at = 0  # what stands before belongs to the pair before
+    signs = {sign: line.find(sign) for sign in SIGNS}
     for _sign in range(MAX_SIGNS):
-        sign = min((i for i in (line.find("=", at), line.find(":", at)) if i >= 0), default=-1)
-        if sign < 0:
+        for text, place in signs.items():
+            if 0 <= place < at:
+                signs[text] = line.find(text, at)
+        place, text = min(((i, s) for s, i in signs.items() if i >= 0), default=(-1, ""))
+        if place < 0:
             return
-        name = _name_before(line, at, sign)
-        at = sign + 1
-        if not name:
+        name = _name_before(line, at, place)
+        at = place + len(text)
+        if not name or (text == " is " and not known(name)):
             continue
-        start = _skip(line, sign + 1, MAX_BLANKS)
-        number = NUMBER.match(line, start)
+        number = NUMBER.match(line, _skip(line, at, MAX_BLANKS))
         if number is None:
             continue
         end = number.end()
+        if share := _share(line, number):
+            value, at = share
+            yield name, value, at
+            continue
         after = end + (line[end : end + 1].isspace() and line[end + 1 : end + 2] == "%")
         percent = line[after : after + 1] == "%"
         follows = line[after + 1 : after + 2] if percent else line[end : end + 1]
         if follows == "." or _in_name(follows, "_"):
             continue
-        yield name, float(number[0]) / (100 if percent else 1)
+        yield name, float(number[0]) / (100 if percent else 1), end
         at = end
 
 
+def _share(line: str, number: re.Match[str]) -> tuple[float, int] | None:
+    """``a/b (p%)`` or ``a / b p%`` as a share of 1, and where it ends. It is a/b where the
+    percentage is that number, rounded; else what is printed, p/100."""
+    whole = _whole(line, number.end())
+    if whole is None:
+        return None
+    b, at = whole
+    at = _skip(line, at, MAX_BLANKS)
+    at += line[at : at + 1] in ("(", "[")
+    percent = NUMBER.match(line, at)
+    if percent is None:
+        return None
+    end = _skip(line, percent.end(), MAX_BLANKS)
+    if line[end : end + 1] != "%":
+        return None
+    a, p = float(number[0]), float(percent[0])
+    exact = b > 0 and abs(100 * a / b - p) <= 1
+    return (a / b if exact else p / 100), end + 1
+
+
+def _progress(line: str, at: int) -> tuple[float, float] | None:
+    """(n, N) of ``[n/N`` or ``[n / N`` that follows at a place; None where none does."""
+    at = _skip(line, at, MAX_BLANKS)
+    number = NUMBER.match(line, at + 1) if line[at : at + 1] in ("[", "(") else None
+    whole = _whole(line, number.end()) if number else None
+    if number is None or whole is None or not 0 <= float(number[0]) <= whole[0] < math.inf:
+        return None
+    return float(number[0]), whole[0]
+
+
+def _whole(line: str, at: int) -> tuple[float, int] | None:
+    """The number after a slash, and where it ends."""
+    at = _skip(line, at, MAX_BLANKS)
+    if line[at : at + 1] != "/":
+        return None
+    number = NUMBER.match(line, _skip(line, at + 1, MAX_BLANKS))
+    return (float(number[0]), number.end()) if number else None
+
+
 def _name_before(line: str, least: int, sign: int) -> str:
-    """The name that ends at a sign, blanks between them left out; "" where none does."""
-    end = sign
-    while end > max(least, sign - MAX_BLANKS) and line[end - 1].isspace():
+    """The name that ends at a sign, blanks and quotes between them left out; "" where none does.
+    A word for the data before a metric's name belongs to it: ``val loss`` is ``val_loss``."""
+    end = _back(line, least, sign)
+    if end > least and line[end - 1] in "'\"":
         end -= 1
+    start = _name_start(line, least, end)
+    name = line[start:end]
+    if start < end and known(name):
+        before = _back(line, least, start)
+        split = line[_name_start(line, least, before) : before]
+        if before < start and split.lower() in SPLITS:
+            return f"{split}_{name}"[:MAX_NAME]
+    return name
+
+
+def _back(line: str, least: int, at: int) -> int:
+    end = at
+    while end > max(least, at - MAX_BLANKS) and line[end - 1].isspace():
+        end -= 1
+    return end
+
+
+def _name_start(line: str, least: int, end: int) -> int:
     start = end
     while start > max(least, end - MAX_NAME) and _in_name(line[start - 1], "_/.-"):
         start -= 1
     while start < end and not (line[start].isascii() and line[start].isalpha()):
         start += 1
-    return line[start:end]
+    return start
 
 
 def _in_name(one: str, beside: str) -> bool:
@@ -156,6 +250,7 @@ class Numbers(threading.Thread):
         self._offset = 0
         self._rest = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._reader = Reader()
         self._names: set[str] = set()
         self._count = 0
         self._used = 0.0  # seconds of processor time
@@ -206,7 +301,7 @@ class Numbers(threading.Thread):
 
     def _keep(self, lines: list[str]) -> None:
         found = []
-        for point in points(lines):
+        for point in self._reader.points(lines):
             if self._count >= MAX_POINTS:
                 break
             if point.name not in self._names:

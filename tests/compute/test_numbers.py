@@ -37,10 +37,75 @@ def test_pairs(line: str, found: list[tuple[str, float, float | None, float | No
         assert read_point(point.written().decode().rstrip("\n")) == point
 
 
+SHAPES: dict[str, tuple[list[str], list[tuple[str, float, float | None, float | None]]]] = {
+    "progress within an epoch": (
+        [
+            "Train Epoch: 1 [0 / 60000] 0%] \tLoss: 2.300000",
+            "Train Epoch: 1 [12800/60000 (21%)]\tLoss: 1.9",
+            "",
+            "Test set: Average loss: 0.0512, Accuracy: 98/100 (98%)",
+            "Train Epoch: 2 [640 / 60000] 1%] \tLoss: 1.5",
+            "Test set: Average loss: 0.0400, Accuracy: 9834 / 10000 98%",
+        ],
+        [
+            ("Loss", 2.3, 60000, 1),
+            ("Loss", 1.9, 72800, 1),
+            ("loss", 0.0512, 72800, 1),
+            ("Accuracy", 0.98, 72800, 1),
+            ("Loss", 1.5, 120640, 2),
+            ("loss", 0.04, 120640, 2),
+            ("Accuracy", 0.9834, 120640, 2),
+        ],
+    ),
+    "a share without a place": (["Accuracy: 9820/10000 (98%)"], [("Accuracy", 0.982, None, None)]),
+    "what is printed counts where the two differ": (
+        ["acc: 5/10 (98.5 %)", "acc=0/0 (0%)"],
+        [("acc", 0.985, None, None), ("acc", 0.0, None, None)],
+    ),
+    "no share": (
+        ["acc: 5/10", "step: 3/100 loss=1", "loss: 1 / x 3%"],
+        [("acc", 5, None, None), ("loss", 1, 3, None), ("loss", 1, None, None)],
+    ),
+    "two data sets on a line": (
+        ["Epoch 1 | train loss: 0.81 | val loss: 0.95", "Train Epoch: 2 Validation acc: 1 lr: 2"],
+        [
+            ("train_loss", 0.81, None, None),
+            ("val_loss", 0.95, None, None),
+            ("Validation_acc", 1, None, 2),
+            ("lr", 2, None, 2),
+        ],
+    ),
+    "a printed dictionary": (
+        ["{'loss': 0.5, 'learning_rate': 5e-05, 'epoch': 1.0}", '{"loss": 0.4, "epoch": 2}'],
+        [("loss", 0.5, None, 1), ("learning_rate", 5e-05, None, 1), ("loss", 0.4, None, 2)],
+    ),
+    "words": (
+        ["epoch: 1 step: 1875, loss is 0.123", "who is 5 step: 3", "this is it: step 3"],
+        [("loss", 0.123, 1875, 1)],
+    ),
+    "another place ends the epoch's": (
+        ["Epoch: 1 [5/10] loss=1", "step=7 loss=2", "loss=3"],
+        [("loss", 1, 15, 1), ("loss", 2, 7, None), ("loss", 3, None, None)],
+    ),
+    "no progress": (
+        ["Epoch: 1 [20/10] loss=1", "Epoch: 1 [a/10] loss=2", "Epoch: 1 [nan/inf] loss=3"],
+        [("loss", 1, None, 1), ("loss", 2, None, 1), ("loss", 3, None, 1)],
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes_of_progress_lines(shape: str) -> None:
+    lines, expected = SHAPES[shape]
+    found = [(p.name, p.value, p.step, p.epoch) for p in points(lines)]
+    assert found == [(n, pytest.approx(v), s, e) for n, v, s, e in expected]
+
+
 @pytest.mark.parametrize(
     "piece",
     ["=", ":", "a=1 ", "loss=1 step=2\n", "a", "a ", " ", "=1", "loss=9", "9", "1.", "e5", "%",
-     "loss=\n", "step=1", "a:\t", "é=", "loss=1%\n"],
+     "loss=\n", "step=1", "a:\t", "é=", "loss=1%\n", " is ", "acc is 1/2 (", "epoch: 1 [1/2 ",
+     "val loss: 1/", "'loss': 1, ", "loss: 1 / 2 3% "],
 )  # fmt: skip
 def test_scanning_grows_with_the_log(piece: str) -> None:
     check(Row("numbers", lambda text: points(text.split("\n")), lambda n: piece * n))

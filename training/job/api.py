@@ -77,6 +77,16 @@ class SecretSerializer(serializers.Serializer[Any]):
     set_at = serializers.DateTimeField()
 
 
+class WarningSerializer(serializers.Serializer[Any]):
+    """What is worth knowing about a job that was accepted all the same."""
+
+    level = serializers.CharField()
+    code = serializers.CharField()
+    field = serializers.CharField()
+    text = serializers.CharField()
+    next = serializers.CharField()
+
+
 SHOWN = serializers.DictField(child=serializers.CharField(allow_null=True))
 SECRETS = SecretSerializer(many=True)
 
@@ -102,6 +112,7 @@ class JobSerializer(StatefulSerializer):
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
     duration_seconds = serializers.FloatField(allow_null=True)
+    problems = WarningSerializer(many=True, help_text="Warnings of the acceptance.")
     detail = serializers.DictField(help_text="Exit code, exception, last lines and the next step.")
 
     @extend_schema_field(SHOWN)

@@ -57,6 +57,27 @@ def check(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[
     return found
 
 
+def settle_engine(data: dict[str, Any]) -> list[dict[str, str]]:
+    """Put the engine of the same framework in the place of a preset image of ModelArts.
+
+    Returns the warning about it, as the job keeps it; empty where nothing was replaced.
+    """
+    asked = data["engine"]
+    engine = None if asked in catalogue.ENGINES else catalogue.counterpart(asked)
+    if engine is None:
+        return []
+    data["engine"] = engine.name
+    return [
+        {
+            "level": "warning",
+            "code": "ENGINE_REPLACED",
+            "field": "engine",
+            "text": f"“{asked}” is not installed here; the job runs in “{engine.name}”.",
+            "next": "Check that the script runs with these versions, or name that engine.",
+        }
+    ]
+
+
 def _sizes(data: Mapping[str, Any]) -> list[Problem]:
     found = []
     if data["engine"] not in catalogue.ENGINES:

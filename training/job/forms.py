@@ -107,6 +107,17 @@ class PlacesField(forms.CharField):
         return value
 
 
+class EngineField(forms.ChoiceField):
+    """An installed engine, or a preset image of ModelArts that one of them stands in for."""
+
+    def valid_value(self, value: Any) -> bool:
+        return super().valid_value(value) or catalogue.counterpart(str(value)) is not None
+
+    def prepare_value(self, value: Any) -> Any:
+        engine = catalogue.counterpart(str(value or ""))
+        return engine.name if engine else value
+
+
 class JobForm(NamedForm):
     """Everything a job needs; what can be known to be wrong is said before it is accepted."""
 
@@ -147,7 +158,7 @@ class JobForm(NamedForm):
         initial="train.py",
         help_text=_("Python file to run, relative to the code directory."),
     )
-    engine = forms.ChoiceField(label=_("Engine"))
+    engine = EngineField(label=_("Engine"))
     dataset_version = forms.ChoiceField(
         label=_("Dataset version"),
         required=False,

@@ -96,6 +96,10 @@ class TrainingJob(Resource, Stateful):
         default=dict, blank=True, editable=False
     )
     sealed = models.TextField(blank=True, default="", editable=False)
+    #: warnings of the acceptance, [{"level", "code", "field", "text", "next"}]
+    problems: models.JSONField[Any, Any] = models.JSONField(
+        default=list, blank=True, editable=False
+    )
     max_duration = models.PositiveIntegerField(
         _("time limit (s)"),
         default=3600,

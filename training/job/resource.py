@@ -31,6 +31,7 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
                 Item(_("Code directory"), f"obs://{job.code_bucket}/{job.code_prefix}"),
                 Item(_("Boot file"), job.boot_file),
                 Item(_("Engine"), job.engine),
+                *(Item(_("Warning"), f"{p['text']} {p['next']}") for p in job.problems),
                 Item(_("Flavor"), job.flavor),
                 Item(_("Resource pool"), job.pool),
                 Item(_("Time limit"), duration(job.max_duration)),

@@ -17,6 +17,7 @@ from compute.catalog.flavors import DEFAULT_FLAVOR, pools
 from core import access, registry, sealed, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, Problem, ValidationFailed
+from core.models import Event
 from training.job import checks, launch, upload, values
 from training.job.models import Attempt, MetricPoint, OutputClaim, TrainingJob
 
@@ -43,6 +44,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> TrainingJob:
         AccessDenied, QuotaExceeded.
     """
     spec = _normalised(data)
+    spec["problems"] = checks.settle_engine(spec)
     spec["secrets"] = values.separated(spec)
     access.authorize(
         actor,
@@ -67,11 +69,12 @@ def _check(actor: Actor, spec: Mapping[str, Any]) -> Agency | None:
 def _create(actor: Actor, spec: Mapping[str, Any], agency: Agency | None) -> TrainingJob:
     job = TrainingJob(
         **{k: v for k, v in spec.items() if k in _COLUMNS},
+        problems=spec["problems"],
         agency_id=agency.pk if agency else None,
     )
     values.keep(job, spec["secrets"])
     states.start(job, TrainingJob.Phase.CREATING)
-    return services.create(actor, job, context=decision_context(spec), after_save=_claim_outputs)
+    return services.create(actor, job, context=decision_context(spec), after_save=_write_beside)
 
 
 def update(
@@ -268,6 +271,14 @@ def _place(item: Mapping[str, Any]) -> dict[str, Any]:
         | ({"access_method": method} if method != "parameter" else {})
         | ({"predownload": True} if item.get("predownload") else {})
     )
+
+
+def _write_beside(job: TrainingJob) -> None:
+    """What goes with a new job, in its transaction."""
+    _claim_outputs(job)
+    for problem in job.problems:
+        text = f"{problem['text']} {problem['next']}".strip()
+        states.note(job, problem["code"], text, level=Event.Level.WARNING)
 
 
 def _claim_outputs(job: TrainingJob) -> None:
