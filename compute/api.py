@@ -16,7 +16,6 @@ from compute.engines import manage
 from compute.engines.catalogue import ENGINES
 from compute.slot import dirty
 from compute.slot import services as slots
-from core.errors import NotFound
 
 
 class LogMarkSerializer(serializers.Serializer[Any]):
@@ -143,10 +142,7 @@ class EnginesView(viewsets.ViewSet):
     @extend_schema(operation_id="engines_prepare", request=None, responses={202: EngineSerializer})
     def prepare(self, request: Request, name: str) -> Response:
         """Start the build unless it is ready or running."""
-        if name not in ENGINES:
-            raise NotFound()
-        if manage.status(environment.root(), name).phase in ("absent", "failed", "stale"):
-            manage.launch_build(environment.root(), name)
+        environment.prepare(request._request.actor, name)  # type: ignore[attr-defined]
         return Response(self._one(manage.status(environment.root(), name)), status=202)
 
     @staticmethod

@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 
 from compute.engines import manage
 from compute.engines.catalogue import ENGINES
+from core import access, audit
+from core import actor as actors
+from core.actor import Actor
+from core.errors import NotFound
+
+BUILD = "modelarts:image:create"
 
 log = logging.getLogger("modelyard.engines")
 
@@ -40,9 +47,40 @@ def ensure(name: str) -> Readiness:
     if found.phase == "failed":
         return Readiness(False, True, 0, found.message)
     if found.phase == "absent":
-        manage.launch_build(root(), name)
+        _build(actors.system("compute"), name)
         return Readiness(False, False, 0, "Starting the build.")
     return Readiness(False, False, found.percent, found.message)
+
+
+def prepare(actor: Actor, name: str) -> bool:
+    """Start the build of an engine, or start it again; False where there is nothing to do.
+
+    Raises: NotFound (no such engine), AccessDenied.
+    """
+    if name not in ENGINES:
+        raise NotFound()
+    access.authorize(actor, BUILD)
+    if manage.status(root(), name).phase not in ("absent", "failed", "stale"):
+        return False
+    with access.writing(actor):
+        _build(actor, name, access.authorize(actor, BUILD).id)
+    return True
+
+
+def _build(actor: Actor, name: str, decision_id: str = "") -> None:
+    """Start a build and say so in the trail: of the account whose user asked, of no account where
+    the platform needs the engine for a job or a service."""
+    with transaction.atomic():
+        audit.record(
+            actor,
+            event="buildEngine",
+            action=BUILD,
+            resource_type="compute.engine",
+            resource_id=name,
+            resource_name=name,
+            decision_id=decision_id,
+        )
+        manage.launch_build(root(), name)
 
 
 def path(name: str) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from core import access, registry
+from core import access
 from core.actor import Actor
 from core.models import AuditRecord
 
@@ -210,8 +210,3 @@ def difference(
     """Only what changed, as (before, after)."""
     changed = [k for k in after if before.get(k) != after[k]]
     return {k: before.get(k) for k in changed}, {k: after[k] for k in changed}
-
-
-def event_name(target: Model, verb: str) -> str:
-    """The declared audit event name of a verb on a row's type."""
-    return registry.spec_of(target).event(verb)

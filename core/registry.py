@@ -91,6 +91,8 @@ class Verb:
     event: str = ""
     own_only: bool = True
     inventory: str = ""  # dotted path of f(actor, obj) -> list[InventoryGroup]
+    after: Mapping[str, Any] = field(default_factory=dict)  # added to ``after`` in the trail
+    recorded: bool = True  # False: the handler makes another object, whose row tells it all
 
     def enabled(self, obj: Any) -> bool:
         fits = self.phases is None or getattr(obj, "phase", None) in self.phases
@@ -180,6 +182,7 @@ class ResourceSpec:
     #: obj -> why it cannot be deleted as it is, "" where it can
     why_not_delete: Callable[[Any], Any] | None = None
     events: Mapping[str, str] = field(default_factory=dict)  # verb -> audit event name
+    trail_type: str = ""  # resource type in the vendor's tables of audit events, where it has one
     quota: tuple[str, int] | None = None  # (key, default limit per account)
     quota_label: Any = ""  # what a limit counts, where `label_plural` is no plural of the kind
     share_operations: tuple[str, ...] = ()  # operations a share may grant; () = not shareable
@@ -276,6 +279,15 @@ def spec_of(model: type[Any] | Any) -> ResourceSpec:
 
 def has_spec(model: type[Any] | Any) -> bool:
     return model._meta.label_lower in _specs
+
+
+def trail_types() -> dict[str, list[str]]:
+    """The vendor's resource types, each with the types that it stands for here."""
+    found: dict[str, list[str]] = {}
+    for spec in all_specs():
+        if spec.trail_type:
+            found.setdefault(spec.trail_type, []).append(spec.type_label)
+    return found
 
 
 def spec_by_slug(slug: str) -> ResourceSpec:

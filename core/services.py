@@ -82,8 +82,9 @@ def create(
     *,
     context: Mapping[str, Any] | None = None,
     after_save: Callable[[R], None] | None = None,
+    verb: str = "create",
 ) -> R:
-    """Insert ``obj`` into the actor's account.
+    """Insert ``obj`` into the actor's account. ``verb``: whose event the row of the trail has.
 
     Raises:
         AccessDenied, ValidationFailed, QuotaExceeded, Conflict (name taken meanwhile).
@@ -119,7 +120,7 @@ def create(
         decision = access.authorize(actor, action, obj, context)
         audit.record(
             actor,
-            event=spec.event("create"),
+            event=spec.event(verb),
             action=action,
             target=obj,
             decision_id=decision.id,
@@ -179,8 +180,10 @@ def delete(
     *,
     expected_version: int | None = None,
     before_delete: Callable[[Any], None] | None = None,
+    verb: str = "delete",
 ) -> None:
-    """Delete the row. ``before_delete`` may refuse (raise Conflict) or clear what hangs on it."""
+    """Delete the row. ``before_delete`` may refuse (raise Conflict) or clear what hangs on it.
+    ``verb``: whose event the row of the trail has."""
     spec = registry.spec_of(obj)
     action = spec.action("delete")
     access.authorize(actor, action, obj)
@@ -194,7 +197,7 @@ def delete(
             before_delete(fresh)
         audit.record(
             actor,
-            event=spec.event("delete"),
+            event=spec.event(verb),
             action=action,
             target=fresh,
             decision_id=decision.id,
@@ -229,14 +232,15 @@ def perform(
         from django.utils.module_loading import import_string
 
         result: R = import_string(declared.handler)(actor, fresh, data)
-        audit.record(
-            actor,
-            event=spec.event(verb),
-            action=declared.action,
-            target=fresh,
-            decision_id=decision.id,
-            after=dict(data),
-        )
+        if declared.recorded:
+            audit.record(
+                actor,
+                event=spec.event(verb),
+                action=declared.action,
+                target=fresh,
+                decision_id=decision.id,
+                after={**data, **declared.after},
+            )
     return result
 
 

@@ -15,7 +15,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from core import audit, outbox, printed, quotas, references, registry
+from core import audit, event_names, outbox, printed, quotas, references, registry
 from core.actor import Actor
 from core.errors import Conflict, IllegalTransition, StaleState
 from core.models import Event
@@ -188,8 +188,8 @@ def _move(
         if not same:
             audit.record(
                 actor,
-                event=audit.event_name(obj, f"phase{to}"),
-                action="platform:state:transition",
+                event=event_names.STATE_CHANGED,
+                action=event_names.TRANSITION,
                 target=obj,
                 message=reason if printed.quoted(detail) else values["message"],
                 before={"phase": here},

@@ -13,8 +13,8 @@ OWNER = (
     # event, who did it, result
     ("createBucket", "developer", "ok"),
     ("createDataset", "developer", "ok"),
-    ("createDatasetVersion", "developer", "ok"),
-    ("createTrainJob", "developer", "ok"),
+    ("publishDatasetVersion", "developer", "ok"),
+    ("createModelArtsTrainJob", "developer", "ok"),
     ("addModel", "developer", "ok"),
     ("accessDenied", "developer", "denied"),
     ("createResourceShare", "owner", "ok"),
@@ -23,7 +23,7 @@ OWNER = (
 )
 CONSUMER = (
     ("acceptResourceShareInvitation", "consumer", "ok"),
-    ("createService", "consumer", "ok"),
+    ("addService", "consumer", "ok"),
     ("createBucket", "consumer", "ok"),
     ("accessDenied", "consumer", "denied"),
 )

@@ -94,6 +94,7 @@ SPEC = register(
         viewset="accounts.agency.api.AgencyViewSet",
         services="accounts.agency.services",
         changes_rights=True,
+        trail_type="IAM",
         events={"create": "createAgency", "update": "updateAgency", "delete": "deleteAgency"},
         quota=("agencies", 50),
         regional=False,

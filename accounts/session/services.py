@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import login, logout
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -62,9 +63,15 @@ def touch(request: HttpRequest) -> None:
         )
 
 
-def finish(request: HttpRequest) -> None:
-    """Sign out here: the session is gone on the server, not only its cookie."""
-    SignInSession.objects.filter(session_key=request.session.session_key).delete()
+def finish(request: HttpRequest, actor: Actor | None = None) -> None:
+    """Sign out here: the session is gone on the server, not only its cookie. ``actor``: who asked
+    for it; None where a session ends by itself."""
+    row = SignInSession.objects.filter(session_key=request.session.session_key).first()
+    with transaction.atomic():
+        if row is not None:
+            row.delete()
+            if actor is not None:
+                audit.record(actor, event="logout", action="iam:users:signIn", target=row.user)
     logout(request)
 
 

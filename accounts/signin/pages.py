@@ -108,7 +108,7 @@ class SignOutPage(Page):
     public = "signing out an expired session is no error"
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        sessions.finish(request)
+        sessions.finish(request, self.actor)
         return HttpResponseRedirect(settings.LOGIN_URL)
 
 

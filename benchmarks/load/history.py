@@ -231,7 +231,7 @@ def _records(account: str, chance: random.Random) -> int:
             actor_kind="user",
             actor_label=f"user {n % 9}",
             via="console",
-            event=chance.choice(("createTrainJob", "createModel", "createDataset", "login")),
+            event=chance.choice(("createModelArtsTrainJob", "addModel", "createDataset", "login")),
             action="modelarts:trainJob:create",
             resource_name=f"{chance.choice(WORDS)}-{n:04}",
             result="denied" if n % 20 == 0 else "ok",

@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy
 
 from compute import environment
 from compute.catalog.flavors import MIB, fitting, pools
-from compute.engines import manage
 from compute.engines.catalogue import ENGINES
 from compute.sandbox.report import capabilities
 from compute.slot import dirty
@@ -21,7 +20,7 @@ from compute.slot import services as slots
 from compute.slot.models import Slot
 from console.pages.base import Page
 from core import access, registry, shell
-from core.errors import Conflict, NotFound
+from core.errors import Conflict
 
 shell.add_link(
     shell.NavLink(
@@ -133,13 +132,9 @@ class EnginesPage(Page):
 class BuildPage(Page):
     """Start (or retry) the build of an engine."""
 
-    action = "modelarts:image:create"
+    action = environment.BUILD
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
-        if name not in ENGINES:
-            raise NotFound()
-        status: Any = manage.status(environment.root(), name)
-        if status.phase not in ("building", "ready"):
-            manage.launch_build(environment.root(), name)
+        if environment.prepare(self.actor, name):
             messages.success(request, _("Engine %(name)s is being built.") % {"name": name})
         return HttpResponseRedirect(reverse("compute:engines"))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.db import connection
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from console.forms import may_create
 from console.pages.base import Page, safe_next, status_of
-from core import access, quotas, registry, shell
+from core import access, event_names, quotas, registry, shell
+from core.actor import Actor
 from core.models import AuditRecord
 
 shell.add_link(
@@ -94,6 +100,27 @@ class SearchPage(Page):
         return self.render("search.html", {"title": _("Search"), "query": query, "groups": groups})
 
 
+TRAIL_FILTERS = ("q", "result", "user", "type", "platform")
+
+
+def addresses(actor: Actor, records: Iterable[AuditRecord]) -> dict[str, str]:
+    """Object id -> its page, for what the actor may open and is still there: a query per type."""
+    wanted: dict[str, set[UUID]] = {}
+    for record in records:
+        with contextlib.suppress(ValueError):
+            wanted.setdefault(record.resource_type, set()).add(UUID(record.resource_id))
+    found = {}
+    for kind, ids in wanted.items():
+        try:
+            spec = registry.spec_by_type(kind)
+        except KeyError:
+            continue
+        rows = spec.model.objects.for_action(actor, spec.model.READ_VERB).filter(pk__in=ids)
+        for pk in rows.values_list("pk", flat=True):
+            found[str(pk)] = reverse(f"{spec.slug}:detail", kwargs={"pk": pk})
+    return found
+
+
 class AuditPage(Page):
     """Who did what in this account, newest first."""
 
@@ -102,11 +129,15 @@ class AuditPage(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         rows = AuditRecord.objects.filter(account_id=self.actor.account_id).order_by("-id")
-        chosen = {k: request.GET.get(k, "").strip()[:100] for k in ("q", "result", "user")}
+        chosen = {k: request.GET.get(k, "").strip()[:100] for k in TRAIL_FILTERS}
+        vendor = registry.trail_types()
         if chosen["q"]:
-            rows = rows.filter(resource_name__icontains=chosen["q"]) | rows.filter(
-                event__icontains=chosen["q"]
-            )
+            named = Q(resource_name__icontains=chosen["q"])
+            rows = rows.filter(named | event_names.containing(chosen["q"]))
+        if chosen["type"] in vendor:
+            rows = rows.filter(resource_type__in=vendor[chosen["type"]])
+        if chosen["platform"] != "1":
+            rows = rows.exclude(action=event_names.TRANSITION)
         if chosen["result"] in AuditRecord.Result.values:
             rows = rows.filter(result=chosen["result"])
         if chosen["user"]:
@@ -121,7 +152,8 @@ class AuditPage(Page):
                 "records": page.object_list,
                 "chosen": chosen,
                 "results": AuditRecord.Result.choices,
-                "links": {spec.type_label: spec.slug for spec in registry.all_specs()},
+                "types": sorted(vendor),
+                "addresses": addresses(self.actor, page.object_list),
             },
         )
 

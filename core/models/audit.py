@@ -31,7 +31,7 @@ class AuditRecord(models.Model):
     on_behalf_agency_id = models.UUIDField(null=True)
     source_ip = models.CharField(max_length=45, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
-    event = models.CharField(max_length=64)  # vendor event name, e.g. createTrainJob
+    event = models.CharField(max_length=64)  # see core.event_names
     action = models.CharField(max_length=96)  # IAM action
     resource_type = models.CharField(max_length=64, blank=True)
     resource_id = models.CharField(max_length=64, blank=True)

@@ -89,7 +89,7 @@ SPEC = registry.register(
                 "datasets.dataset.services.add_version",
                 icon="plus",
                 form="datasets.version.forms.AddVersionForm",
-                event="addDatasetVersion",
+                recorded=False,
             ),
         ),
         tabs=(
@@ -129,6 +129,7 @@ SPEC = registry.register(
         viewset="datasets.dataset.api.DatasetViewSet",
         services="datasets.dataset.services",
         inventory="datasets.dataset.tabs.inventory",
+        trail_type="dataset",
         events={
             "create": "createDataset",
             "update": "updateDataset",

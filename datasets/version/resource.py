@@ -160,8 +160,9 @@ SPEC = registry.register(
         viewset="datasets.version.api.VersionViewSet",
         services="datasets.version.services",
         inventory="console.pages.references.inventory",
+        trail_type="dataset",
         events={
-            "create": "createDatasetVersion",
+            "create": "publishDatasetVersion",
             "update": "updateDatasetVersion",
             "delete": "deleteDatasetVersion",
         },

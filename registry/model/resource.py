@@ -211,6 +211,7 @@ SPEC = registry.register(
         viewset="registry.model.api.ModelViewSet",
         services="registry.model.services",
         inventory="registry.model.resource.inventory",
+        trail_type="model",
         events={"create": "addModel", "delete": "deleteModel", "update": "updateModel"},
         quota=("models", 1000),
         share_operations=("list", "get", "deploy", "infer", "finetune"),

@@ -203,7 +203,8 @@ SPEC = registry.register(
                 confirm=_(
                     "Open requests are finished, new ones are refused. The configuration is kept."
                 ),
-                event="stopService",
+                event="startOrStopService",
+                after={"desired": "stopped"},
             ),
             Verb(
                 "start",
@@ -213,7 +214,8 @@ SPEC = registry.register(
                 icon="player-play",
                 tone="primary",
                 phases=frozenset({"Stopped", "Failed"}),
-                event="startService",
+                event="startOrStopService",
+                after={"desired": "running"},
             ),
         ),
         tabs=(
@@ -241,7 +243,8 @@ SPEC = registry.register(
         edit_form="serving.service.forms.ServiceEditForm",
         viewset="serving.service.api.ServiceViewSet",
         services="serving.service.services",
-        events={"create": "createService", "delete": "deleteService", "update": "updateService"},
+        trail_type="service",
+        events={"create": "addService", "delete": "deleteService", "update": "updateService"},
         quota=("services", 20),
         why_not_delete=lambda service: "" if services.is_at_rest(service) else _("Stop it first."),
         live_token=live_token,

@@ -101,7 +101,7 @@ SPEC = registry.register(
                     "is not told. Shares you have accepted stay until you leave them."
                 ),
                 inventory="sharing.invitation.inventory.blocked",
-                event="blockInvitingAccount",
+                recorded=False,  # the row is the one of the block
             ),
             Verb(
                 "leave",

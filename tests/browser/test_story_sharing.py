@@ -181,7 +181,7 @@ def test_the_owner_takes_the_share_back_and_sees_who_loses_what(cast: Cast) -> N
 def test_both_trails_tell_it(cast: Cast) -> None:
     for who, events in {
         "owner": ("createResourceShare", "deleteResourceShare"),
-        "consumer": ("acceptResourceShareInvitation", "createService", "accessDenied"),
+        "consumer": ("acceptResourceShareInvitation", "addService", "accessDenied"),
     }.items():
         page = cast[who].open("/audit")
         for event in events:

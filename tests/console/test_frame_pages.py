@@ -9,6 +9,7 @@ from django.test import Client
 
 from core import actor as actors
 from core import states
+from core.event_names import RENAMED
 from core.models import AuditRecord
 from tests.storage import people
 from tests.training.test_retry_upload import job_of
@@ -34,8 +35,8 @@ def test_a_failure_is_no_green_ok_in_the_trail(owner: people.Person) -> None:
     rows.update(phase="Running")
     made.refresh_from_db()
     states.transition(made, "Failed", actor=actors.system("training"), reason="NODE_LOST")
-    text = browser(owner).get("/audit").content.decode()
-    row = next(r for r in text.split("<tr>") if "phaseFailedTrainingJob" in r)
+    text = browser(owner).get("/audit?platform=1").content.decode()
+    row = next(r for r in text.split("<tr>") if "stateChanged" in r)
     assert "Training job: new status" in row
     assert re.search(r'chip chip-red">.*?<span>Failed</span>', row)
     assert "OK" not in row and "chip-green" not in row
@@ -46,6 +47,9 @@ def test_a_failure_is_no_green_ok_in_the_trail(owner: people.Person) -> None:
     [
         ("login", "", "Sign in"),
         ("createTrainJob", "training.trainingjob", "Create: Training job"),
+        ("createModelArtsTrainJob", "training.trainingjob", "Create: Training job"),
+        ("createModelArtsTrainVersion", "training.trainingjob", "Rerun: Training job"),
+        ("deleteModelArtsTrainVersion", "training.trainingjob", "Delete: Training job"),
         ("stopModelArtsTrainVersion", "training.trainingjob", "Stop: Training job"),
         ("inviteResourceShare", "sharing.shareunit", "Invite resource share"),
         ("phaseGone", "away.thing", "Phase gone"),
@@ -59,7 +63,10 @@ def test_events_are_written_in_words(
         actor_kind="user", actor_label="who", via="console", result="ok",
     )  # fmt: skip
     text = browser(owner).get("/audit").content.decode()
-    assert words in text and f"<code>{event}</code>" in text, "the name stays, for searching"
+    shown = RENAMED.get(event, event)
+    assert words in text and f"<code>{shown}</code>" in text, "the name stays, for searching"
+    for name in (event, shown):
+        assert words in browser(owner).get("/audit", {"q": name}).content.decode()
 
 
 def test_overview_shows_limits_to_who_may_read_them(owner: people.Person) -> None:

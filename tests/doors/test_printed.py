@@ -118,4 +118,5 @@ def test_a_service_keeps_its_log_from_others(guest: people.Person, service: Serv
 
 def test_the_trail_keeps_the_code_only(job: TrainingJob) -> None:
     assert WORD in Event.objects.get(phase_to="Failed").message
-    assert AuditRecord.objects.get(event="phaseFailedTrainingJob").message == "USER_CODE"
+    moved = AuditRecord.objects.filter(event="stateChanged", after__phase="Failed")
+    assert moved.get().message == "USER_CODE"

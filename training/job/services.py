@@ -36,8 +36,11 @@ def decision_context(data: Mapping[str, Any]) -> dict[str, Any]:
     return {"modelarts:poolType": pool.kind if pool else "unknown"}
 
 
-def create(actor: Actor, data: Mapping[str, Any]) -> TrainingJob:
-    """Check everything that can be known, claim the output paths, accept the job.
+def create(
+    actor: Actor, data: Mapping[str, Any], *, again: TrainingJob | None = None
+) -> TrainingJob:
+    """Check everything that can be known, claim the output paths, accept the job. ``again``: the
+    job of which it is a rerun.
 
     Raises:
         ValidationFailed: with every problem at once. Conflict: an output path is in use.
@@ -54,7 +57,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> TrainingJob:
     )
     _check(actor, spec)  # what is refused anyway waits for no lock
     with access.writing(actor):
-        return _create(actor, spec, _check(actor, spec))
+        return _create(actor, spec, _check(actor, spec), again)
 
 
 def _check(actor: Actor, spec: Mapping[str, Any]) -> Agency | None:
@@ -66,15 +69,24 @@ def _check(actor: Actor, spec: Mapping[str, Any]) -> Agency | None:
     return agency
 
 
-def _create(actor: Actor, spec: Mapping[str, Any], agency: Agency | None) -> TrainingJob:
+def _create(
+    actor: Actor, spec: Mapping[str, Any], agency: Agency | None, again: TrainingJob | None
+) -> TrainingJob:
     job = TrainingJob(
         **{k: v for k, v in spec.items() if k in _COLUMNS},
         problems=spec["problems"],
         agency_id=agency.pk if agency else None,
+        parent_id=again.pk if again else None,
     )
     values.keep(job, spec["secrets"])
     states.start(job, TrainingJob.Phase.CREATING)
-    return services.create(actor, job, context=decision_context(spec), after_save=_write_beside)
+    return services.create(
+        actor,
+        job,
+        context=decision_context(spec),
+        after_save=_write_beside,
+        verb="rerun" if again else "create",
+    )
 
 
 def update(
@@ -103,7 +115,10 @@ def delete(actor: Actor, obj: TrainingJob, *, expected_version: int | None = Non
         for attempt in Attempt.objects.filter(job=job):
             local.current().remove(str(attempt.pk))
 
-    services.delete(actor, obj, expected_version=expected_version, before_delete=only_when_over)
+    verb = "delete-rerun" if obj.parent_id else "delete"
+    services.delete(
+        actor, obj, expected_version=expected_version, before_delete=only_when_over, verb=verb
+    )
 
 
 def stop(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJob:
@@ -117,10 +132,7 @@ def rerun(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJo
     actor = actor.with_request(region=obj.region)
     name = str(data.get("name") or "")
     copy = {c: getattr(obj, c) for c in _COLUMNS} | {"name": name or _next_name(obj)}
-    job = create(actor, copy | _values_again(actor, obj, data))
-    TrainingJob.objects.unscoped("rerun").filter(pk=job.pk).update(parent_id=obj.pk)
-    job.parent_id = obj.pk
-    return job
+    return create(actor, copy | _values_again(actor, obj, data), again=obj)
 
 
 def _values_again(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> dict[str, Any]:

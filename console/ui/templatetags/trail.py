@@ -9,18 +9,18 @@ from django import template
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core import registry
+from core import event_names, registry
 from core.models import AuditRecord
 
 register = template.Library()
 
-TRANSITION = "platform:state:transition"
 #: events that no declaration knows
 WORDS = {
     "accessDenied": gettext_lazy("Access denied"),
     "attachPolicy": gettext_lazy("Attach policy"),
     "changePassword": gettext_lazy("Change password"),
     "createAccount": gettext_lazy("Create account"),
+    "buildEngine": gettext_lazy("Build engine"),
     "createApiToken": gettext_lazy("Create API token"),
     "deleteApiToken": gettext_lazy("Delete API token"),
     "deleteObject": gettext_lazy("Delete object"),
@@ -28,6 +28,7 @@ WORDS = {
     "endSession": gettext_lazy("End session"),
     "endSessions": gettext_lazy("End sessions"),
     "login": gettext_lazy("Sign in"),
+    "logout": gettext_lazy("Sign out"),
     "putObject": gettext_lazy("Upload object"),
     "setUp": gettext_lazy("Set up the installation"),
     "updateQuotas": gettext_lazy("Change quotas"),
@@ -44,25 +45,34 @@ _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 @register.filter
 def event_words(record: AuditRecord) -> str:
     """What happened: the words of the type's own button, or the event's name taken apart."""
-    if record.event in WORDS:
-        return str(WORDS[record.event])
+    event = event_name(record)
+    if event in WORDS:
+        return str(WORDS[event])
     spec = _spec(record)
-    if spec is not None and record.action == TRANSITION:
+    if spec is not None and event == event_names.STATE_CHANGED:
         return _("%(thing)s: new status") % {"thing": spec.label}
-    for name, done in DONE.items() if spec is not None else ():
-        if spec.event(name) == record.event:
+    for name, declared in spec.events.items() if spec is not None else ():
+        done = DONE.get(name.partition("-")[0])
+        if done is not None and declared == event:
             return f"{done}: {spec.label}"
     for verb in spec.verbs if spec is not None else ():
-        if verb.event == record.event:
+        if verb.event == event and verb.after.items() <= (record.after or {}).items():
             return f"{verb.label}: {spec.label}"
-    return _CAPITAL.sub(" ", record.event).capitalize()
+    return _CAPITAL.sub(" ", event).capitalize()
+
+
+@register.filter
+def event_name(record: AuditRecord) -> str:
+    """The event by its present name."""
+    return event_names.present(record.event, record.action)
 
 
 @register.filter
 def moved_to(record: AuditRecord) -> dict[str, str] | None:
     """The phase that a transition led to, with its colour; None for other rows."""
     spec = _spec(record)
-    if spec is None or record.action != TRANSITION or record.result != AuditRecord.Result.OK:
+    moved = record.action == event_names.TRANSITION and record.result == AuditRecord.Result.OK
+    if spec is None or not moved:
         return None
     model: Any = spec.model
     phase = str((record.after or {}).get("phase", ""))
