@@ -34,7 +34,7 @@ class AgencyInput(serializers.Serializer[Any]):
     duration = serializers.ChoiceField(choices=Agency.Duration.choices, required=False)
     days = serializers.IntegerField(min_value=1, max_value=365, required=False, allow_null=True)
     grantee = serializers.UUIDField(required=False, allow_null=True)
-    policies = Items(child=serializers.CharField(max_length=64), required=False, max_length=20)
+    policies = Items(child=serializers.CharField(max_length=80), required=False, max_length=20)
 
 
 class AgencyUpdate(AgencyInput):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.policy.names import validate_policy_name
 from accounts.policy.services import pretty
 from console.forms import Fieldset, NamedForm
 
@@ -21,6 +22,15 @@ TEMPLATE = pretty(
 class PolicyForm(NamedForm):
     """Name and document. What the checker finds comes back beside the document, all at once."""
 
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=64,
+        validators=[validate_policy_name],
+        help_text=_(
+            "1 to 64 letters, digits, Chinese characters, “.”, “_”, “-” or single blanks; not a "
+            "system policy's name."
+        ),
+    )
     document = forms.CharField(
         label=_("Policy document"),
         initial=TEMPLATE,

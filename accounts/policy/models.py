@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.agency.models import Agency
 from accounts.group.models import Group
+from accounts.policy.names import system_policy_like, validate_policy_name
 from accounts.user.models import User
 from core.models import Resource
 from core.models.resource import listing_index
@@ -19,6 +21,7 @@ from core.models.resource import listing_index
 class Policy(Resource):
     """A custom policy of one account. ``document`` is what the newest version says."""
 
+    name = models.CharField(_("name"), max_length=64, validators=[validate_policy_name])
     #: what a policy holds: the language of the vendor's policies, version 1.1
     document: models.JSONField[Any, Any] = models.JSONField(_("policy document"))
     #: number of the version in force; older ones stay readable
@@ -35,6 +38,17 @@ class Policy(Resource):
             )
         ]
         indexes = [listing_index("policy")]
+
+    def clean(self) -> None:
+        """Refuse a name that looks like a system policy's: who attaches by name would give away
+        more, or less, than they mean."""
+        super().clean()
+        system = system_policy_like(self.name)
+        if system is not None:
+            text = _("“%(name)s” is a system policy. Give your policy a name of its own.")
+            raise ValidationError(
+                {"name": ValidationError(text, code="SYSTEM_POLICY", params={"name": system})}
+            )
 
 
 class PolicyVersion(models.Model):

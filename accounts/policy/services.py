@@ -15,6 +15,7 @@ from accounts.agency.models import Agency
 from accounts.group.models import Group
 from accounts.policy import delegation
 from accounts.policy.models import Policy, PolicyAttachment, PolicyVersion
+from accounts.policy.names import SYSTEM
 from accounts.policy.system import EXCLUSIVE, system_policies
 from accounts.user.models import User
 from core import access, audit, services
@@ -46,9 +47,9 @@ def read_document(source: str | Mapping[str, Any]) -> dict[str, Any]:
     return checked.source
 
 
-def warnings(source: str | Mapping[str, Any]) -> list[str]:
-    """What is legal but probably does not mean what it says."""
-    return [str(p) for p in engine.validate(source).warnings]
+def warnings(source: str | Mapping[str, Any]) -> tuple[engine.Problem, ...]:
+    """What is legal but probably does not mean what it says, at most 100."""
+    return engine.validate(source).warnings
 
 
 def create(actor: Actor, data: Mapping[str, Any]) -> Policy:
@@ -250,27 +251,47 @@ def attachments(principal: Principal) -> list[PolicyAttachment]:
 
 
 def find(actor: Actor, policy: str | UUID | Policy) -> str | Policy:
-    """A custom policy of the actor's account, or the name of a system policy. Raises NotFound."""
+    """A custom policy of the actor's account, or the name of a system policy.
+
+    ``system:NAME`` means a system policy, an id a custom one, a plain name whichever has it.
+
+    Raises:
+        NotFound: neither has it.
+        Conflict: both have it, as a later release may ship a name that was free before.
+    """
     if isinstance(policy, Policy):
         if policy.account_id != actor.account_id:
             raise NotFound()
         return policy
-    if str(policy) in system_policies():
-        return str(policy)
+    text = str(policy)
+    if text.startswith(SYSTEM):
+        text = text.removeprefix(SYSTEM)
+        if text not in system_policies():
+            raise NotFound()
+        return text
     rows = Policy.objects.unscoped("naming a policy to attach").filter(account=actor.account_id)
     try:
-        found = rows.filter(pk=UUID(str(policy))).first()
+        found = rows.filter(pk=UUID(text)).first()
     except ValueError:
-        found = rows.filter(name=str(policy)).first()
-    if found is None:
-        raise NotFound()
-    return found  # type: ignore[no-any-return]
+        found = rows.filter(name=text).first()
+    if text not in system_policies():
+        if found is None:
+            raise NotFound()
+        return found  # type: ignore[no-any-return]
+    if found is not None:
+        raise Conflict(
+            f"A system policy and a policy of your account are both called “{text}”.",
+            code="AMBIGUOUS_POLICY",
+            hint=f"Send the id of yours, or “{SYSTEM}{text}”; or give yours another name.",
+        )
+    return text
 
 
 def choices(actor: Actor) -> list[tuple[str, str]]:
     """(value, label) of every policy that could be attached: custom ones first."""
     own = Policy.objects.for_action(actor, "list").order_by("name")
-    return [(str(p.pk), p.name) for p in own] + [(name, name) for name in system_policies()]
+    system = [(f"{SYSTEM}{name}", name) for name in system_policies()]
+    return [(str(p.pk), p.name) for p in own] + system
 
 
 def pretty(document: object) -> str:

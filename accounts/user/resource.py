@@ -115,7 +115,10 @@ SPEC = register(
                 "accounts.user.services.disable",
                 icon="user-off",
                 tone="danger",
-                confirm=_("The user can do nothing any more, from the next request on."),
+                confirm=_(
+                    "The user can do nothing any more, from the next request on. All sessions and "
+                    "API tokens of the user end for good."
+                ),
                 event="disableUser",
             ),
             Verb(

@@ -119,21 +119,26 @@ def reset_password(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
 
 
 def disable(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
-    """Verb handler: the user can do nothing from the next request on, in any session or token."""
+    """Verb handler: the user can do nothing from the next request on. Sessions and API tokens end
+    for good; enabling the user again does not bring them back."""
     _not_root(user, "disabled")
     if user.pk == actor.user_id:
         raise Conflict("You cannot disable yourself.", hint="Ask another administrator.")
     sessions.end_all(user)
+    tokens.revoke_all(user)
     _touch(user, is_active=False)
     return user
 
 
 def enable(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
-    """Verb handler: the user may sign in again, with the rights they have now.
+    """Verb handler: the user may sign in again, with the rights they have now and without the
+    sessions and tokens from before.
 
     Raises:
         AccessDenied: the user may do what the actor does not hold.
     """
+    sessions.end_all(user)
+    tokens.revoke_all(user)
     _touch(user, is_active=True)
     return user
 

@@ -1,0 +1,41 @@
+"""Names of policies: how they are written, and which of them look like a system policy's."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts.policy.system import system_policies
+
+#: as names of resources, and single blanks inside (ModelArts best practices, 2.3.5)
+NAME_RULE = re.compile(r"(?=.{1,64}\Z)[0-9A-Za-z一-鿿](?: ?[0-9A-Za-z一-鿿._-])*")
+#: says that a name means a system policy, where a custom one may be meant as well
+SYSTEM = "system:"
+
+
+def validate_policy_name(value: str) -> None:
+    """Raise ValidationError unless ``value`` is a legal name of a custom policy."""
+    if not NAME_RULE.fullmatch(value):
+        raise ValidationError(
+            _(
+                "Use 1 to 64 letters, digits, Chinese characters, “.”, “_”, “-” or single blanks, "
+                "starting with a letter or digit."
+            ),
+            code="NAME_RULE",
+        )
+
+
+def look(name: str) -> str:
+    """What is left of a name when case, width, blanks and punctuation are taken away: two names
+    with the same look are taken for each other."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(c for c in folded if c.isalnum())
+
+
+def system_policy_like(name: str) -> str | None:
+    """The system policy that ``name`` looks like, or None."""
+    wanted = look(name)
+    return next((n for n in system_policies() if look(n) == wanted), None)
