@@ -43,7 +43,8 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class Action:
     """One thing that can be permitted. ``resource_paths``: may a policy narrow it to a resource
-    path?
+    path? ``asked``: something in this installation asks for it; others are names from the vendor's
+    documents alone.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Action:
     resource_paths: bool = False
     required_keys: tuple[str, ...] = ()
     optional_keys: tuple[str, ...] = ()
+    asked: bool = True
 
     @property
     def service(self) -> str:
@@ -68,15 +70,17 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class ConditionKey:
-    """A condition key. ``always`` keys are part of every request. A name ending in ``/`` takes a
-    tag key behind the slash. Non-empty ``operators`` or ``effects`` restrict what a policy may
-    write.
+    """A condition key. ``always`` keys are part of every request, those not ``supplied`` of none,
+    and ``constant`` is the one value that every request has. A name ending in ``/`` takes a tag key
+    behind the slash. Non-empty ``operators`` or ``effects`` restrict what a policy may write.
     """
 
     name: str
     type: str
     description: str
     always: bool = False
+    supplied: bool = True
+    constant: str = ""
     multi: bool = False
     operators: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
@@ -92,6 +96,8 @@ class Catalog:
     actions: Mapping[str, Action]
     keys: Mapping[str, ConditionKey]
     path_keys: frozenset[str] = field(default_factory=frozenset)
+    #: lower-case names of the services that this installation asks for
+    served: frozenset[str] = field(default_factory=frozenset)
     _covered: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def action(self, name: str) -> Action | None:
@@ -140,6 +146,18 @@ class Catalog:
         near = difflib.get_close_matches(cleaned, self.actions, n=limit, cutoff=0.6)
         return tuple(self.actions[name].name for name in near)
 
+    def misspelt(self, token: str) -> Action | None:
+        """The known action that ``token`` misses by one character, in a service whose actions this
+        installation asks for; None where there is none. Elsewhere the vendor knows more actions
+        than the catalogue, and a near name says nothing."""
+        wanted = token.lower()
+        service = wanted.partition(":")[0]
+        if "*" in wanted or service not in self.served:
+            return None
+        near = (n for n in self.actions if abs(len(n) - len(wanted)) <= 1)
+        found = next((n for n in near if _one_apart(n, wanted)), None)
+        return self.actions[found] if found is not None else None
+
     def suggest_keys(self, token: str, limit: int = 3) -> tuple[str, ...]:
         near = difflib.get_close_matches(
             token.strip().lower()[:100], self.keys, n=limit, cutoff=0.6
@@ -174,6 +192,14 @@ class Catalog:
         )
 
 
+def _one_apart(one: str, other: str) -> bool:
+    """Whether one character was put in, left out or replaced."""
+    if len(one) < len(other):
+        one, other = other, one
+    at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(other))
+    return one[at + 1 :] in (other[at:], other[at + 1 :])
+
+
 def build_catalog(
     services: Iterable[Service], actions: Iterable[Action], keys: Iterable[ConditionKey]
 ) -> Catalog:
@@ -198,7 +224,8 @@ def build_catalog(
             if name.lower() not in by_key:
                 raise CatalogError(f"action {action.name}: condition key {name} is not registered")
     paths = frozenset(name for name, key in by_key.items() if key.type == "path")
-    return Catalog(by_service, by_action, by_key, paths)
+    served = frozenset(a.service.lower() for a in by_action.values() if a.asked)
+    return Catalog(by_service, by_action, by_key, paths, served)
 
 
 def _index(kind: str, entries: Iterable[Any]) -> dict[str, Any]:
@@ -224,6 +251,7 @@ def load_catalog(path: Path) -> Catalog:
                 resource_paths=bool(a.get("resource_paths", False)),
                 required_keys=tuple(a.get("required_keys", ())),
                 optional_keys=tuple(a.get("optional_keys", ())),
+                asked=bool(a.get("asked", False)),
             )
             for a in data["actions"]
         ]
@@ -235,6 +263,8 @@ def load_catalog(path: Path) -> Catalog:
             type=k["type"],
             description=k["description"],
             always=bool(k.get("always", False)),
+            supplied=bool(k.get("supplied", True)),
+            constant=k.get("constant", ""),
             multi=bool(k.get("multi", False)),
             operators=tuple(k.get("operators", ())),
             effects=tuple(k.get("effects", ())),

@@ -13,7 +13,13 @@ from accounts.engine.conditions import (
     scalar,
     value_problem,
 )
-from accounts.engine.lint import lint_condition, lint_key_use, lint_resource_type
+from accounts.engine.lint import (
+    lint_condition,
+    lint_constant,
+    lint_key_use,
+    lint_path,
+    lint_resource_type,
+)
 from accounts.engine.matching import glob, resource_pattern
 from accounts.engine.model import Condition, Effect
 from accounts.engine.reader import printable
@@ -23,11 +29,17 @@ from accounts.engine.stored import as_list
 # Keys whose prefix is not the name of the service that supplies them.
 KEY_OWNERS = {"ram": "resource_share"}
 
+URI_FORM = '{"uri": ["/iam/agencies/<id>"]}.'
+
 CleanConditions = dict[str, dict[str, list[str]]]
 
 
 def check_resources(
-    report: Report, path: str, raw: Mapping[str, Any], actions: tuple[Action, ...]
+    report: Report,
+    path: str,
+    raw: Mapping[str, Any],
+    effect: Effect | None,
+    actions: tuple[Action, ...],
 ) -> tuple[str, ...] | None:
     """The readable resources of the statement, None when it names none; problems go to
     ``report``.
@@ -35,7 +47,7 @@ def check_resources(
     if "Resource" not in raw:
         return None
     found: list[str] = []
-    for here, token in report.strings(f"{path}.Resource", raw["Resource"], "resource"):
+    for here, token in _resources(report, f"{path}.Resource", raw["Resource"]):
         pattern = resource_pattern(token)
         if pattern is None or token != token.strip():
             report.add(
@@ -68,7 +80,29 @@ def check_resources(
             )
         fits = any(glob(pattern.type, a.type.lower()) for a in meant)
         report.extend(lint_resource_type(here, token, pattern.type, meant, fits))
+        if effect is not None:
+            report.extend(lint_path(here, token, effect, pattern))
     return tuple(found)
+
+
+def _resources(report: Report, path: str, raw: object) -> list[tuple[str, str]]:
+    """(place, resource) for every one named. The older form ``{"uri": ["/service/type/id"]}``, the
+    only one the vendor takes for agencies that may be assumed, is read as ``service:*:*:type:id``.
+    """
+    if not isinstance(raw, Mapping):
+        return report.strings(path, raw, "resource")
+    rule = "Resources are a list, or an object of the form " + URI_FORM
+    if set(raw) != {"uri"}:
+        report.add(path, raw, rule, 'Write ["service:region:account:type:path"].', "resource_form")
+        return []
+    found = []
+    for here, text in report.strings(f"{path}.uri", raw["uri"], "resource"):
+        parts = text.split("/")
+        if len(parts) != 4 or parts[0] or not all(parts[1:]):
+            report.add(here, text, rule, "Write `/iam/agencies/<id>`.", "resource_form")
+        else:
+            found.append((here, f"{parts[1]}:*:*:{parts[2]}:{parts[3]}"))
+    return found
 
 
 def check_conditions(
@@ -150,7 +184,7 @@ def _key_use(
     actions: tuple[Action, ...],
     siblings: tuple[Condition, ...],
 ) -> None:
-    key = report.catalog.key(condition.key)
+    key = report.catalog.key(condition.key) or _foreign_key(report, condition.key)
     if key is None:
         fix = report.near_keys(condition.key)
         report.add(at, condition.key, "Unknown condition key.", fix, "key")
@@ -168,7 +202,17 @@ def _key_use(
     if effect is None or _restricted(report, at, operator, key, effect):
         return
     report.extend(lint_condition(at, effect, operator, key, actions, siblings))
-    report.extend(lint_key_use(at, key, actions))
+    found = lint_constant(at, effect, condition, key)
+    report.extend(found or lint_key_use(at, key, actions))
+
+
+def _foreign_key(report: Report, name: str) -> ConditionKey | None:
+    """A key of a service that this installation does not have: nothing supplies it."""
+    service, colon, rest = name.lower().partition(":")
+    ours = {k.name.partition(":")[0].lower() for k in report.catalog.keys.values()}
+    if not (colon and rest and name.isascii()) or service in ours | report.catalog.served:
+        return None
+    return ConditionKey(name, "string", "Key of another service.", supplied=False)
 
 
 def _restricted(

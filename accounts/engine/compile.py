@@ -31,25 +31,29 @@ MEMO_SIZE = 1024
 class CompiledStatement:
     """One statement with its conditions as functions and its resources as parsed patterns."""
 
-    __slots__ = ("deny", "policy", "resources", "statement", "tests")
+    __slots__ = ("deny", "keys", "policy", "resources", "statement", "tests")
 
     def __init__(self, policy: Policy, statement: Statement, path_keys: frozenset[str]) -> None:
         self.policy = policy
         self.statement = statement
         self.deny = statement.effect == DENY
-        self.tests: tuple[Test, ...] = tuple(
-            compile_condition(c, path_keys)
-            for c in (*statement.conditions, *_scope(policy.scope, self.deny))
-        )
+        conditions = (*statement.conditions, *_scope(policy.scope, self.deny))
+        self.tests: tuple[Test, ...] = tuple(compile_condition(c, path_keys) for c in conditions)
+        self.keys: tuple[str, ...] = tuple(c.key.lower() for c in conditions)
         self.resources: tuple[ResourcePattern, ...] | None = None
         if statement.resources is not None:
             parsed = (resource_pattern(text) for text in statement.resources)
             self.resources = tuple(p for p in parsed if p is not None)
 
-    def conditions_hold(self, context: Context) -> bool:
-        """Undecidable counts against the caller: True for a Deny, False for an Allow."""
+    def conditions_hold(self, context: Context, open_keys: tuple[str, ...] = ()) -> bool:
+        """Undecidable counts against the caller: True for a Deny, False for an Allow. Not known yet
+        (``Request.open_keys``) counts for them."""
         undecided = False
-        for test in self.tests:
+        for key, test in zip(self.keys, self.tests, strict=True):
+            if open_keys and key.startswith(open_keys):
+                if self.deny:
+                    return False
+                continue
             answer = test(context)
             if answer is False:
                 return False

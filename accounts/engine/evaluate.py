@@ -31,7 +31,8 @@ class Request:
     """One question. ``resource`` is ``service:region:account:type:path`` or None for an action on
     no particular resource. ``account`` is the caller's account: wildcards never leave it.
     ``shared_from`` is the owning account when the caller reaches the resource through an accepted
-    share, which the asker has checked or will check.
+    share, which the asker has checked or will check. ``open_keys`` are beginnings of condition keys
+    whose values are not known yet: no Deny that asks for one applies, and no Allow fails by it.
     """
 
     action: str
@@ -39,6 +40,7 @@ class Request:
     context: Mapping[str, ContextValue] = field(default_factory=dict)
     account: str = ""
     shared_from: str | None = None
+    open_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ def _decide(
         else:
             if statement.tests and context is None:
                 context = normalise_context(request.context)
-            if not statement.tests or statement.conditions_hold(context or {}):
+            if not statement.tests or statement.conditions_hold(context or {}, request.open_keys):
                 if decider is None:
                     decider = statement
                     effect = EXPLICIT_DENY if statement.deny else ALLOW

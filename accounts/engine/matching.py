@@ -14,8 +14,9 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 _SEGMENT = r"[A-Za-z0-9_-]+"
-_ACTION = re.compile(rf"{_SEGMENT}:{_SEGMENT}:{_SEGMENT}", re.ASCII)
-_ACTION_PATTERN = re.compile(r"[A-Za-z0-9_*-]+:[A-Za-z0-9_*-]+:[A-Za-z0-9_*-]+", re.ASCII)
+# Some services of the vendor have actions without a type: `swr::createLoginSecret`.
+_ACTION = re.compile(rf"{_SEGMENT}:(?:{_SEGMENT})?:{_SEGMENT}", re.ASCII)
+_ACTION_PATTERN = re.compile(r"[A-Za-z0-9_*-]+:[A-Za-z0-9_*-]*:[A-Za-z0-9_*-]+", re.ASCII)
 _HEAD = re.compile(r"[A-Za-z0-9_*-]+", re.ASCII)
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
@@ -32,7 +33,8 @@ class MalformedPath(ValueError):
 
 @lru_cache(maxsize=8192)
 def is_action(text: str) -> bool:
-    """True for a complete action name: three ASCII segments, no wildcard."""
+    """True for a complete action name: three ASCII segments, the second may be empty, no
+    wildcard."""
     return len(text) <= 256 and _ACTION.fullmatch(text) is not None
 
 
@@ -225,7 +227,8 @@ EVERY_RESOURCE = ResourcePattern("*", "*", "*", "*", "*", "*")
 
 @lru_cache(maxsize=8192)
 def resource_pattern(text: str) -> ResourcePattern | None:
-    """``text`` as a pattern, or None when it is none. ``*`` alone means every resource.
+    """``text`` as a pattern, or None when it is none. ``*`` alone means every resource, and an
+    empty region, as names of global services have it, means every region.
 
     Runs of ``*`` collapse. The path is normalised like a request's path, so ``team1//a`` and
     ``team1/a`` are one pattern.
@@ -236,6 +239,7 @@ def resource_pattern(text: str) -> ResourcePattern | None:
     if len(parts) != 5:
         return None
     *head, path = parts
+    head[1] = head[1] or "*"
     if not path or any(not _HEAD.fullmatch(segment) for segment in head):
         return None
     try:

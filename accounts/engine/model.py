@@ -17,6 +17,8 @@ Effect = Literal["Allow", "Deny"]
 Severity = Literal["error", "warning"]
 
 POLICY_VERSION = "1.1"
+#: documents that are taken and stored as 1.1: of roles (1.0) and of identity policies (5.0)
+READ_VERSIONS = ("1.0", POLICY_VERSION, "5.0")
 
 
 @dataclass(frozen=True, slots=True)

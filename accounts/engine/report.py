@@ -22,20 +22,26 @@ class Enough(Exception):
 
 
 class Report:
-    """The problems found so far. ``add`` and ``extend`` raise Enough at the hundredth."""
+    """The problems found so far. ``add`` and ``extend`` raise Enough at the hundredth error, and
+    leave out warnings after the hundredth: a policy is not refused for having many."""
 
     def __init__(self, catalog: Catalog, problems: list[Problem]) -> None:
         self.catalog = catalog
         self.problems = problems
         self.suggested = 0
         self.entries = 0
+        self.warned = 0
 
     def add(self, path: str, token: object, rule: str, fix: str, code: str) -> None:
         self.extend([Problem(path, printable(token), rule, fix, code)])
 
     def extend(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
-            if len(self.problems) >= MAX_PROBLEMS:
+            if problem.severity == "warning":
+                self.warned += 1
+                if self.warned > MAX_PROBLEMS:
+                    continue
+            elif len(self.problems) - min(self.warned, MAX_PROBLEMS) >= MAX_PROBLEMS:
                 raise Enough
             self.problems.append(problem)
 
@@ -52,8 +58,8 @@ class Report:
         close = difflib.get_close_matches(token.strip().lower()[:100], lowered, n=3, cutoff=0.6)
         return did_you_mean((lowered[c] for c in close), otherwise)
 
-    def near_actions(self, token: str) -> str:
-        otherwise = "Look the name up in the list of actions."
+    def near_actions(self, token: str, otherwise: str = "") -> str:
+        otherwise = otherwise or "Look the name up in the list of actions."
         return did_you_mean(self.catalog.suggest(token) if self.may_suggest() else (), otherwise)
 
     def near_keys(self, token: str) -> str:

@@ -12,9 +12,16 @@ from typing import Any
 
 from accounts.engine.catalog import Action, Catalog, default_catalog
 from accounts.engine.clauses import check_conditions, check_resources
-from accounts.engine.lint import lint_whole
+from accounts.engine.lint import lint_action, lint_depends, lint_whole
 from accounts.engine.matching import ANY_ACTION, action_pattern
-from accounts.engine.model import POLICY_VERSION, PolicyDocument, Problem, Statement, Validation
+from accounts.engine.model import (
+    POLICY_VERSION,
+    READ_VERSIONS,
+    PolicyDocument,
+    Problem,
+    Statement,
+    Validation,
+)
 from accounts.engine.reader import printable, read_json
 from accounts.engine.report import Enough, Report
 from accounts.engine.scopes import check_scopes
@@ -28,8 +35,8 @@ def validate(source: str | Mapping[str, Any], catalog: Catalog | None = None) ->
     """Check a policy for saving. Never raises on content.
 
     ``source`` is JSON text or parsed data. The result's ``source`` is the normalised policy to
-    store (Effect spelled ``Allow``/``Deny``, ``*`` written ``*:*:*``, single values in lists), its
-    ``document`` the same ready to compile; both are None when there is an error.
+    store (version 1.1, Effect spelled ``Allow``/``Deny``, ``*`` written ``*:*:*``, single values in
+    lists), its ``document`` the same ready to compile; both are None when there is an error.
     """
     problems: list[Problem] = []
     data: Any = source
@@ -65,15 +72,14 @@ class _Checker:
             fix = 'Start with {"Version": "1.1", "Statement": [...]}.'
             add("$", data, "A policy is a JSON object.", fix, "shape")
             return
-        self.names("$", data, TOP_LEVEL, "A policy has the elements Version and Statement.")
-        if data.get("Version") != POLICY_VERSION:
-            add(
-                "$.Version",
-                data.get("Version"),
-                "The version must be 1.1.",
-                'Write "1.1".',
-                "version",
-            )
+        version = data.get("Version")
+        role = version == "1.0"
+        known = TOP_LEVEL | {"Depends"} if role else TOP_LEVEL
+        self.names("$", data, known, "A policy has the elements Version and Statement.")
+        if version not in READ_VERSIONS:
+            add("$.Version", version, "The version must be 1.1.", 'Write "1.1".', "version")
+        if role and data.get("Depends"):
+            self.report.extend(lint_depends(data["Depends"]))
         statements = data.get("Statement")
         if not isinstance(statements, list) or not statements:
             add(
@@ -128,7 +134,7 @@ class _Checker:
             add(f"{path}.Sid", sid, rule, "Shorten it.", "sid")
             sid = ""
         patterns, actions = self.actions(path, raw)
-        resources = check_resources(self.report, path, raw, actions)
+        resources = check_resources(self.report, path, raw, effect, actions)
         conditions, clean_conditions = check_conditions(self.report, path, raw, effect, actions)
         if effect is None:
             return
@@ -156,12 +162,11 @@ class _Checker:
             if pattern not in self.matched:
                 self.matched[pattern] = self.report.catalog.matching(pattern)
             matched = self.matched[pattern]
-            if not matched:
-                rule = (
-                    "The pattern matches no known action." if "*" in pattern else "Unknown action."
-                )
-                self.report.add(here, token, rule, self.report.near_actions(token), "action")
+            if not matched and (meant := self.report.catalog.misspelt(pattern)) is not None:
+                fix = f"Did you mean `{meant.name}`?"
+                self.report.add(here, token, "Unknown action.", fix, "action")
                 continue
+            self.report.extend(lint_action(here, token, matched))
             found.append(ANY_ACTION if pattern == ANY_ACTION else token)
             self.patterns.append((here, token))
             covered.update((a.name, a) for a in matched)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,9 +27,21 @@ from core.services import visible
 PRINCIPALS: dict[str, Any] = {"user": User, "group": Group, "agency": Agency}
 
 
+class WarningSerializer(serializers.Serializer[Any]):
+    """A part of a policy that is legal and probably does not mean what it says."""
+
+    path = serializers.CharField()
+    token = serializers.CharField()
+    rule = serializers.CharField()
+    fix = serializers.CharField()
+    code = serializers.CharField()
+
+
 class PolicySerializer(ResourceSerializer):
     document = serializers.JSONField()
     revision = serializers.IntegerField()
+    #: of one policy; lists go without
+    warnings = WarningSerializer(many=True, required=False)
 
 
 class PolicyInput(ResourceInput):
@@ -45,6 +58,11 @@ class PolicyViewSet(ResourceViewSet):
 
     serializer_class = PolicySerializer
     input_class = PolicyInput
+
+    def represent(self, obj: Any) -> Any:
+        if self.action != "list":
+            obj.warnings = services.warnings(obj.document)
+        return super().represent(obj)
 
 
 class SystemPolicySerializer(serializers.Serializer[Any]):
@@ -79,10 +97,10 @@ class AttachmentSerializer(serializers.Serializer[Any]):
 
 
 class AttachmentInput(serializers.Serializer[Any]):
-    """``policy``: id or name of a custom policy, or the name of a system policy. Exactly one of
-    ``user``, ``group`` and ``agency``."""
+    """``policy``: id or name of a custom policy, or the name of a system policy, also as
+    ``system:NAME``. Exactly one of ``user``, ``group`` and ``agency``."""
 
-    policy = serializers.CharField(max_length=64)
+    policy = serializers.CharField(max_length=80)
     user = serializers.UUIDField(required=False)
     group = serializers.UUIDField(required=False)
     agency = serializers.UUIDField(required=False)
@@ -107,8 +125,13 @@ class AttachmentsView(APIView):
         "get": "iam:policies:listPolicies",
         "post": "iam:policies:attachPolicy",
     }
+    query: ClassVar = {"get": frozenset(PRINCIPALS)}
 
-    @extend_schema(responses=AttachmentList, operation_id="policy_attachments_list")
+    @extend_schema(
+        parameters=[OpenApiParameter(kind, OpenApiTypes.UUID) for kind in PRINCIPALS],
+        responses=AttachmentList,
+        operation_id="policy_attachments_list",
+    )
     def get(self, request: Request) -> Response:
         principal = principal_of_request(actor_of_request(request), request.query_params.dict())
         rows = services.attachments(principal)

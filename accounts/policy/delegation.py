@@ -40,7 +40,7 @@ MAIN_ACCOUNT = (
     "account. Sign in as the main account."
 )
 #: condition keys that say who calls by a name which users change
-NAME_KEYS = frozenset({"g:username"})
+NAME_KEYS = frozenset({"g:username", "g:principalurn"})
 #: condition keys that a tag key follows: of the object, and of the user who calls
 TAG_KEYS = ("g:resourcetag", "g:principaltag")
 

@@ -148,8 +148,15 @@ def test_look_alikes_are_named_and_never_match(token: str, shown: str) -> None:
 
 def test_problems_and_suggestions_are_bounded() -> None:
     found = validate(document(*(statement("Perhaps", f"modelarts:x{i}:y") for i in range(150))))
-    assert len(found.problems) == 101
-    assert found.problems[-1].code == "more"
+    assert len(found.errors) == 101
+    assert found.errors[-1].code == "more"
+    assert len(found.warnings) == 100
+
+
+def test_a_policy_is_not_refused_for_many_warnings() -> None:
+    found = validate(document(*(statement("Deny", f"modelarts:x{i}:y") for i in range(150))))
+    assert found.ok
+    assert len(found.warnings) == 100
 
 
 def test_too_many_statements_and_entries() -> None:

