@@ -7,7 +7,10 @@ from typing import Any
 
 from rest_framework import serializers
 
+from core.errors import Problem
 from core.models.resource import MAX_TAGS
+
+MAX_PLACE = 100  # characters of the place of a problem
 
 
 class WholeNumber(serializers.IntegerField):
@@ -68,6 +71,39 @@ class Document(serializers.JSONField):
     def __init__(self, *, bounded_by: str, **kwargs: Any) -> None:
         self.bounded_by = bounded_by
         super().__init__(**kwargs)
+
+
+def unknown_fields(form: Any, data: Any, path: str = "") -> Iterator[Problem]:
+    """What ``data`` holds that the serializer or field ``form`` does not know, nested ones too."""
+    if isinstance(form, serializers.Serializer):
+        if not isinstance(data, Mapping):
+            return
+        fields = {name: one for name, one in form.fields.items() if not one.read_only}
+        known = ", ".join(sorted(fields)) or "none"
+        for name in sorted(set(data) - set(fields)):
+            yield Problem(
+                f"{path}{name}"[:MAX_PLACE], f"Unknown field. Known: {known}.", "UNKNOWN_FIELD"
+            )
+        for name in sorted(set(data) & set(fields)):
+            yield from unknown_fields(fields[name], data[name], f"{path}{name}.")
+    elif isinstance(form, serializers.ListSerializer | serializers.ListField):
+        if isinstance(data, list) and _nested(form.child):
+            for position, one in enumerate(data):
+                where = f"{path.removesuffix('.')}[{position}]."
+                yield from unknown_fields(form.child, one, where)
+    elif isinstance(form, serializers.DictField) and _nested(form.child):
+        for name, one in data.items() if isinstance(data, Mapping) else ():
+            yield from unknown_fields(form.child, one, f"{path}{str(name)[:64]}.")
+
+
+def _nested(child: Any) -> bool:
+    return isinstance(
+        child,
+        serializers.Serializer
+        | serializers.ListSerializer
+        | serializers.ListField
+        | serializers.DictField,
+    )
 
 
 def unbounded(serializer: serializers.Serializer[Any], path: str = "") -> Iterator[str]:

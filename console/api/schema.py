@@ -6,7 +6,10 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
+
+from console.api.query import PAGE, known
 
 
 class FieldProblemSerializer(serializers.Serializer[Any]):
@@ -73,6 +76,14 @@ class ModelyardSchema(AutoSchema):
         ):
             return super().get_operation_id()
         return f"{spec.slug}_{verb or action}".replace("-", "_")
+
+    def get_override_parameters(self) -> list[Any]:
+        """What a view declares, and the filters of a list, which follow from its type."""
+        declared = super().get_override_parameters()
+        if getattr(self.view, "action", "") != "list" or getattr(self.view, "spec", None) is None:
+            return declared
+        more = known(self.view, "get") - PAGE - {p.name for p in declared}
+        return [*declared, *(OpenApiParameter(name, str) for name in sorted(more))]
 
     def get_response_serializers(self) -> Any:
         if getattr(self.view, "spec", None) is None or self.view.action not in (

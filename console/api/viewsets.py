@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.api.errors import problems_of
-from console.api.fields import Tags
+from console.api.fields import Tags, unknown_fields
 from console.api.idempotency import idempotent
 from console.filters import filterset_class
 from console.pages.list import branches
@@ -21,7 +22,6 @@ from core.errors import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
-    Problem,
     ValidationFailed,
 )
 
@@ -35,6 +35,8 @@ IDEMPOTENCY = OpenApiParameter(
     description="Repeating a POST with the same key repeats nothing.",
 )
 
+#: unknown fields that are told; one is enough to refuse
+MAX_UNKNOWN = 20
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,18})"', re.ASCII)
 
 
@@ -175,16 +177,13 @@ class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
     def accept(
         input_class: type[serializers.Serializer[Any]], data: Any, *, partial: bool = False
     ) -> dict[str, Any]:
-        """Validated input. A field the serializer does not know is an error, not a surprise.
+        """Validated input. A field that the serializer does not know, at whatever depth, is an
+        error, not a surprise.
 
         Raises: ValidationFailed with every problem at once.
         """
         form = input_class(data=data, partial=partial)
-        known = ", ".join(sorted(form.fields)) or "none"
-        problems = [
-            Problem(name[:64], f"Unknown field. Known: {known}.", "UNKNOWN_FIELD")
-            for name in (sorted(set(data) - set(form.fields)) if isinstance(data, dict) else ())
-        ]
+        problems = list(itertools.islice(unknown_fields(form, data), MAX_UNKNOWN))
         if not form.is_valid():
             problems = [*problems_of(serializers.ValidationError(form.errors)), *problems]
         if problems:

@@ -301,7 +301,10 @@ REST_FRAMEWORK = {
         "accounts.authentication.BearerAuthentication",
         "accounts.authentication.ConsoleSessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["console.api.permissions.DeclaredAction"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "console.api.permissions.DeclaredAction",
+        "console.api.query.KnownQuery",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["console.visible_text.VisibleJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["console.api.parsers.StrictJSONParser"],
     "DEFAULT_METADATA_CLASS": None,  # the OpenAPI document describes, not OPTIONS

@@ -97,6 +97,7 @@ class ServiceViewSet(ResourceViewSet):
         "instances": "resource:get",
         "logs": "resource:logs",
     }
+    query: ClassVar = {"logs": frozenset({"offset", "instance"})}
 
     @extend_schema(
         operation_id="services_instances",

@@ -192,6 +192,7 @@ class PermissionsView(APIView):
     """The share permissions on offer, newest version of each."""
 
     declared: ClassVar[dict[str, str]] = {"get": "resource_share:permission:list"}
+    query: ClassVar = {"get": frozenset({"type"})}
     serializer_class = PermissionsSerializer
 
     @extend_schema(parameters=[OpenApiParameter("type", str, description="e.g. registry.model")])

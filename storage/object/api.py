@@ -112,6 +112,10 @@ class ObjectsView(ObjectView):
         "head": "resource: obs:bucket:ListBucket, rows by obs:object:GetObject",
         "delete": "resource: obs:object:DeleteObject of every object",
     }
+    query: ClassVar = {
+        "get": frozenset({"prefix", "marker", "limit", "delimiter"}),
+        "delete": frozenset({"prefix", "marker", "limit"}),
+    }
 
     @extend_schema(
         operation_id="objects_list",

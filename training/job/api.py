@@ -191,6 +191,7 @@ class JobViewSet(ResourceViewSet):
         "logs": "resource:logs",
         "metrics": "resource:get",
     }
+    query: ClassVar = {"logs": frozenset({"offset", "attempt", "limit"})}
 
     @extend_schema(
         operation_id="training_jobs_logs",
