@@ -15,19 +15,22 @@ from django.conf import settings
 from django.db.models import Q
 
 from accounts.actions import CREDENTIAL_CARRIES, NEVER_ON_BEHALF, SELF_SERVICE
+from accounts.ambient import COLUMNS
 from accounts.facts import facts_of
 from accounts.hold import hold
 from accounts.principal import Principal, principal_of
 from accounts.question import Question, is_own_thing
 from accounts.rows import NO_ROW, any_of
 from core import grants
-from core.access import Context, Decision, Scope, Step, Target, new_id
+from core.access import Context, Decision, Scope, Step, Target, as_target, new_id
 from core.actor import Actor
 from core.models import Resource
 
 #: keys whose value differs from row to row; a list has to ask row by row for them
-_REGION_KEYS = frozenset({"g:region", "g:requestedregion"})
+_REGION_KEYS = frozenset({"g:region", "g:requestedregion", "g:projectname", "g:projectid"})
 _TAG = "g:resourcetag/"
+#: keys that columns of a row answer
+_COLUMN_KEYS = frozenset(key.lower() for key in COLUMNS.values())
 #: rows looked at one by one before a list under a tag condition is cut
 ROWS_ONE_BY_ONE = 5000
 
@@ -103,7 +106,10 @@ class Engine:
         own: bool,
     ) -> Q | None:
         """What the policies let through of ``base``; None for nothing."""
-        if any(key.startswith(_TAG) for key in principal.keys):
+        holder: str = getattr(model, "TAGS_FROM", "")
+        if own and holder and _of_rows(principal):
+            return self._by_holder(principal, actor, action, model, holder)
+        if _of_rows(principal) or (not own and "g:resourceaccount" in principal.keys):
             return self._one_by_one(actor, action, model, base)
         if _stopped(principal, actor, action) is not None:
             return None
@@ -127,12 +133,44 @@ class Engine:
         """Rows under a condition on their tags. Rare and bounded; beyond the bound rows are left
         out, never shown unasked."""
         rows = model.objects.unscoped("list filter under a tag condition").filter(base)
-        target = [
-            (row.pk, Target(row.account_id, row.access_path, row.region, row))
+        found = [
+            row.pk
             for row in rows.order_by("-created_at")[:ROWS_ONE_BY_ONE]
+            if self.decide(actor, action, as_target(actor, row), {}).allowed
         ]
-        found = [pk for pk, t in target if self.decide(actor, action, t, {}).allowed]
         return Q(pk__in=found) if found else None
+
+    def _by_holder(
+        self, principal: Principal, actor: Actor, action: str, model: type[Resource], holder: str
+    ) -> Q | None:
+        """Rows that have the tags of what holds them, as objects have those of their bucket: asked
+        once for all holders of the same tags and region."""
+        if _stopped(principal, actor, action) is not None:
+            return None
+        kind: Any = model._meta.get_field(holder).related_model
+        alike: dict[tuple[Any, ...], list[Any]] = {}
+        for one in kind.objects.unscoped("holders of rows under a tag condition").filter(
+            account_id=principal.account.id
+        ):
+            known = as_target(actor, one)
+            key = (tuple(sorted(known.tags.items())), known.region, *_columns_of(one))
+            alike.setdefault(key, []).append(one)
+        parts: list[Q] = []
+        for holders in alike.values():
+            target = replace(as_target(actor, holders[0]), path="")
+            question = Question(principal, actor, action, target, {}, rows_of=model)
+            if question.answer().allowed and (found := question.rows()) != NO_ROW:
+                parts.append(found & Q(**{f"{holder}__in": [one.pk for one in holders]}))
+        return any_of(parts) if parts else None
+
+
+def _columns_of(row: Any) -> tuple[Any, ...]:
+    return tuple(getattr(row, name, None) for name in COLUMNS)
+
+
+def _of_rows(principal: Principal) -> bool:
+    """Whether a policy asks for what differs from row to row."""
+    return any(key in _COLUMN_KEYS or key.startswith(_TAG) for key in principal.keys)
 
 
 def _with_own_id(d: Decision) -> Decision:
@@ -148,9 +186,12 @@ def _memo_key(
     """What the answer depends on, or None where it is not worth keeping."""
     ambient: tuple[Any, ...] = ()
     if principal.keys:
-        if "g:currenttime" in principal.keys or any(k.startswith(_TAG) for k in principal.keys):
+        if "g:currenttime" in principal.keys or _of_rows(principal):
             return None
-        ambient = (actor.source_ip, actor.user_agent, actor.mfa, actor.region)
+        ambient = (
+            actor.source_ip, actor.user_agent, actor.mfa, actor.region, actor.secure, target.verb,
+            actor.referer if "g:referer" in principal.keys else "",
+        )  # fmt: skip
     own_thing = action.lower() in SELF_SERVICE and is_own_thing(actor, target.instance)
     given = tuple(sorted(context.items())) if context else ()
     key = (action, target.account_id, target.path, target.region, own_thing, given, ambient)

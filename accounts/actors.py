@@ -28,6 +28,8 @@ def actor_of(
     user_agent: str = "",
     request_id: str = "",
     region: str = "",
+    secure: bool | None = None,
+    referer: str = "",
 ) -> Actor:
     """The actor for ``user``; its account must be loaded or one query away."""
     return Actor(
@@ -47,6 +49,8 @@ def actor_of(
         user_agent=user_agent[:200],
         request_id=request_id,
         region=region or settings.DEFAULT_REGION,
+        secure=secure,
+        referer=referer[:200],
     )
 
 
@@ -69,16 +73,15 @@ def is_loopback(request: HttpRequest) -> bool:
     through = request.META.get(CAME_THROUGH_A_PROXY, False)
     if through or "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
         return False
-    address = str(request.META.get("REMOTE_ADDR", ""))
-    return _is_address(address) and ipaddress.ip_address(address).is_loopback
+    return loopback(str(request.META.get("REMOTE_ADDR", "")))
 
 
-def _is_address(text: str) -> bool:
+def loopback(address: str) -> bool:
+    """Whether the address is one of this machine itself."""
     try:
-        ipaddress.ip_address(text)
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
-    return True
 
 
 class Circumstances(TypedDict):
@@ -88,10 +91,13 @@ class Circumstances(TypedDict):
     user_agent: str
     request_id: str
     region: str
+    secure: bool
+    referer: str
 
 
 def circumstances(request: HttpRequest) -> Circumstances:
-    """Address, browser, request id and region of a request, as ``actor_of`` takes them."""
+    """Address, browser, request id, region, transport and referring page of a request, as
+    ``actor_of`` takes them."""
     region = request.headers.get("X-Modelyard-Region", "") or getattr(request, "session", {}).get(
         REGION_SESSION_KEY, ""
     )
@@ -100,4 +106,6 @@ def circumstances(request: HttpRequest) -> Circumstances:
         "user_agent": request.headers.get("User-Agent", ""),
         "request_id": getattr(request, "request_id", ""),
         "region": region if region in settings.REGIONS else settings.DEFAULT_REGION,
+        "secure": request.is_secure(),
+        "referer": request.headers.get("Referer", "")[:200],
     }

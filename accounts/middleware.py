@@ -44,13 +44,7 @@ class ActorMiddleware:
         header = request.headers.get("Authorization", "")
         if header and request.path.startswith(API):
             try:
-                return authenticate_bearer(
-                    header,
-                    ip=where["source_ip"],
-                    user_agent=where["user_agent"],
-                    request_id=where["request_id"],
-                    region=where["region"],
-                )
+                return authenticate_bearer(header, **where)
             except NotAuthenticated as error:
                 request.bearer_error = error  # type: ignore[attr-defined]
                 return ANONYMOUS.with_request(**where)

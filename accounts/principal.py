@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import Lock
@@ -74,6 +75,8 @@ class Principal:
     agency: AgencyFacts | None
     #: condition keys that any of the policies names, lower case
     keys: frozenset[str]
+    #: the user's own tags
+    tags: Mapping[str, str] = field(default_factory=dict)
     memo: dict[Any, Decision] = field(default_factory=dict)
     #: what the answers in the memo have in common, each thing once
     parts: dict[Any, Any] = field(default_factory=dict)
@@ -160,14 +163,15 @@ def _load(account: AccountFacts, user_id: UUID, agency_id: UUID | None) -> Princ
     row = _USER.row(user_id=user_id, account_id=account.id)
     if row is None:
         return None
-    name, is_root, is_active, must_change = row
+    name, is_root, is_active, must_change, tags = row
     identity = engine.compile_policies([] if is_root else identity_policies(account.id, user_id))
     agency = _agency(account.id, agency_id) if agency_id is not None else None
     policies = [*identity.policies, *(agency.policies.policies if agency else ())]
     keys = frozenset[str]().union(*(p.document.condition_keys for p in policies))
     return Principal(
-        account, user_id, name, is_root, is_active, must_change, identity, agency_id, agency, keys
-    )
+        account, user_id, name, is_root, is_active, must_change, identity, agency_id, agency, keys,
+        json.loads(tags),
+    )  # fmt: skip
 
 
 def identity_policies(account_id: str, user_id: UUID) -> list[engine.Policy]:
@@ -229,7 +233,9 @@ _USER = Prepared(
     lambda user_id, account_id: (
         User.objects.unscoped("who is asking")
         .filter(pk=user_id, account_id=account_id)
-        .values_list("name", "is_root", "is_active", "must_change_password")
+        .values_list(
+            "name", "is_root", "is_active", "must_change_password", Cast("tags", TextField())
+        )
     ),
     user_id=User._meta.get_field("id"),
     account_id=_ACCOUNT_ID,

@@ -5,13 +5,13 @@ The order is that of docs/mechanisms/access.md; ``accounts.access`` adds the ter
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from django.db.models import Model, Q
 
 from accounts import engine
 from accounts.actions import OPERATOR_ONLY, PASSWORD_CHANGE, SELF_SERVICE
+from accounts.ambient import ambient, still_open
 from accounts.principal import Principal
 from accounts.rows import EVERY_ROW, NO_ROW, has_paths, rows_q
 from core.access import Context, Decision, Step, Target
@@ -39,7 +39,8 @@ class Question:
         self.own = target.account_id == principal.account.id
         self.context: dict[str, Any] = dict(context)
         if principal.keys:
-            self.context |= _ambient(principal, actor, action, target)
+            self.context |= ambient(principal, actor, action, target)
+        self.open = still_open(principal, action, target, context)
         #: a list over a type with paths: whether there are rows is for ``rows`` to say
         self.rows_of = rows_of if rows_of is not None and has_paths(rows_of) else None
         self.steps: list[Step] = []
@@ -170,6 +171,7 @@ class Question:
             self.context,
             self.principal.account.id,
             None if self.own else self.target.account_id,
+            self.open,
         )
         return engine.evaluate(policies, request)
 
@@ -210,30 +212,6 @@ class Question:
     def _implicit(self, reason: str, missing: str) -> Decision:
         hint = f" Ask an administrator of your account for “{missing}”."
         return self._deny("identity", reason + hint, missing=missing)
-
-
-def _ambient(principal: Principal, actor: Actor, action: str, target: Target) -> dict[str, Any]:
-    """Condition keys that the platform itself fills in; a caller cannot override them."""
-    values: dict[str, Any] = {
-        "g:CurrentTime": dt.datetime.now(dt.UTC).isoformat(),
-        "g:DomainName": principal.account.name,
-        "g:DomainId": principal.account.id,
-        "g:UserName": principal.username,
-        "g:UserId": str(principal.user_id),
-        "g:MFAPresent": actor.mfa,
-        "g:SourceIp": actor.source_ip or None,
-        "obs:SourceIp": actor.source_ip or None,
-        "g:UserAgent": actor.user_agent or None,
-        "g:Region": target.region or actor.region or None,
-        "g:RequestedRegion": target.region or actor.region or None,
-        "g:ServiceName": action.split(":")[0],
-        "g:ViaAgency": principal.agency is not None,
-        "g:AgencyName": principal.agency.name if principal.agency else None,
-    }
-    tags = getattr(target.instance, "tags", None)
-    if isinstance(tags, dict):
-        values |= {f"g:ResourceTag/{key}": value for key, value in tags.items()}
-    return values
 
 
 def is_own_thing(actor: Actor, instance: Model | None) -> bool:

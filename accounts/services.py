@@ -8,7 +8,7 @@ from uuid import UUID
 from accounts.account.services import project_id
 from accounts.actors import actor_of
 from accounts.agency.models import Agency
-from accounts.agency.services import agency_for, on_behalf, preflight
+from accounts.agency.services import agency_for, in_background, on_behalf, preflight
 from accounts.facts import remembered
 from accounts.session.services import end_everybody as end_all_sessions
 from accounts.token.services import (
@@ -27,6 +27,7 @@ __all__ = [
     "agency_of",
     "authenticate_bearer",
     "end_all_sessions",
+    "in_background",
     "issue_credential",
     "issue_for",
     "on_behalf",

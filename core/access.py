@@ -101,6 +101,8 @@ class Target:
     region: str = ""
     instance: Model | None = None
     own_only: bool = False  # whatever a share contains, only the owner's account may do this
+    #: tags that conditions may ask for: the row's own, or those of the bucket that holds a key
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     verb: str = ""  # the declared verb, where several share one action
 
 
@@ -149,8 +151,21 @@ def as_target(actor: Actor, target: object) -> Target:
             path=getattr(target, "access_path", ""),
             region=getattr(target, "region", ""),
             instance=target,
+            tags=getattr(target, "tags", None) or {},
         )
     raise TypeError(f"decide() takes a row, a Target or None, not {type(target).__name__}")
+
+
+#: the key of the tags that a request names; an empty value says that it names none
+TAG_KEYS = "g:TagKeys"
+
+
+def request_tags(tags: Mapping[str, str], before: Mapping[str, str] | None = None) -> Context:
+    """What a policy may ask about the tags that a request gives to a row that had those
+    ``before``: which keys it names, removed ones included, and which values."""
+    gone = set(before or ()) - set(tags)
+    named = {f"g:RequestTag/{key}": value for key, value in tags.items()}
+    return {TAG_KEYS: tuple(sorted({*tags, *gone})), **named}
 
 
 def about(actor: Actor, obj: Model, *, own_only: bool = False, verb: str = "") -> Target:

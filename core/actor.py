@@ -38,6 +38,9 @@ class Actor:
     request_id: str = ""
     region: str = ""
     mfa: bool | None = None
+    #: over TLS or not; None for work inside the platform, which crosses no network
+    secure: bool | None = None
+    referer: str = ""
     #: what the caller proved who they are with, as "kind:value"; looked at again before a write
     credential: str = field(default="", repr=False, compare=False)
 

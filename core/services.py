@@ -29,6 +29,7 @@ from core.models import Resource
 from core.text import english
 
 R = TypeVar("R", bound=Resource)
+NO_TAGS = access.request_tags({})
 
 DeleteCheck = Callable[[Resource], None]
 _delete_checks: list[DeleteCheck] = []
@@ -96,6 +97,7 @@ def create(
     obj.account_id = actor.account_id
     obj.region = (obj.region or actor.region) if spec.regional else ""
     obj.created_by_id = actor.user_id
+    context = {**access.request_tags(obj.tags), **(context or {})}
     access.authorize(
         actor, action, access.Target(actor.account_id, obj.access_path, obj.region), context
     )
@@ -147,6 +149,8 @@ def update(
     """
     spec = registry.spec_of(obj)
     action = spec.action(verb)
+    named = access.request_tags(changes["tags"], obj.tags) if "tags" in changes else NO_TAGS
+    context = {**named, **(context or {})}
     access.authorize(actor, action, obj, context)
     with holding(actor, obj):
         fresh = lock(obj)

@@ -116,6 +116,14 @@ def on_behalf(user: User, agency: Agency, *, bound_to: str = "", region: str = "
     return actor_of(user, via="platform", agency_id=agency.pk, bound_to=bound_to, region=region)
 
 
+def in_background(actor: Actor, agency: Agency) -> Actor:
+    """The platform working for ``actor`` through ``agency`` later on: without the address, browser,
+    page and transport of this request."""
+    return actor.with_request(
+        via="platform", agency_id=agency.pk, source_ip="", user_agent="", referer="", secure=None
+    )
+
+
 def preflight(
     actor: Actor, questions: Iterable[tuple[str, object]], agency: Agency | None = None
 ) -> list[Decision]:
@@ -136,7 +144,7 @@ def preflight(
                 missing="an agency",
             )
         ]
-    behalf = actor.with_request(agency_id=agency.pk)
+    behalf = in_background(actor, agency)
     found = (access.decide(behalf, action, target) for action, target in questions)
     return [decision for decision in found if not decision.allowed]
 

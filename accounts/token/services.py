@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import facts
-from accounts.actors import user_id_of
+from accounts.actors import loopback, user_id_of
 from accounts.agency.models import Agency
 from accounts.facts import AccountFacts
 from accounts.hold import by_token
@@ -203,12 +203,16 @@ def revoke_credential(text: str) -> bool:
 def authenticate_bearer(
     header: str,
     *,
-    ip: str = "",
+    source_ip: str = "",
     user_agent: str = "",
     request_id: str = "",
     region: str = "",
+    secure: bool | None = None,
+    referer: str = "",
 ) -> Actor:
     """The actor behind an ``Authorization`` header. One indexed query; works without a request.
+
+    A background credential that comes from this machine itself is work inside the platform.
 
     Raises:
         NotAuthenticated: whatever is wrong with it, in the same words.
@@ -231,7 +235,8 @@ def authenticate_bearer(
         raise _refused()
     facts.note(AccountFacts(account_id, account_name, epoch, active, strict, is_operator))
     if last_used_at is None or now - last_used_at > uses.EVERY:
-        uses.note(pk, now, ip)
+        uses.note(pk, now, source_ip)
+    credential = kind == ApiToken.Kind.CREDENTIAL
     return Actor(
         kind="user",
         account_id=account_id,
@@ -241,14 +246,16 @@ def authenticate_bearer(
         is_root=is_root,
         is_operator=is_operator,
         must_change_password=must_change,
-        via="credential" if kind == ApiToken.Kind.CREDENTIAL else "token",
+        via="credential" if credential else "token",
         agency_id=agency_id,
         bound_to=bound_to,
         credential=by_token(pk),
-        source_ip=ip,
+        source_ip=source_ip,
         user_agent=user_agent[:200],
         request_id=request_id,
         region=region or settings.DEFAULT_REGION,
+        secure=None if credential and loopback(source_ip) else secure,
+        referer=referer[:200],
     )
 
 

@@ -20,7 +20,7 @@ from .counters import Counters
 from .errors import GatewayError
 from .forward import Forwarder
 from .pools import Pools
-from .protocol import Refusal, Resolver, Settings, Sink, Target
+from .protocol import Caller, Refusal, Resolver, Settings, Sink, Target
 
 logger = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ class Gateway:
             header_rules.get(scope["headers"], b"authorization"),
             scope["method"],
             request_id,
-            self._source_ip(scope),
+            self._caller(scope),
         )
         if isinstance(answer, Refusal):
             raise GatewayError(
@@ -164,11 +164,20 @@ class Gateway:
             )
         return answer
 
-    def _source_ip(self, scope: dict[str, Any]) -> str:
-        """The caller's address: who is connected, or who a trusted proxy says it saw."""
+    def _caller(self, scope: dict[str, Any]) -> Caller:
+        """Where a request comes from: who is connected, or who a trusted proxy says it saw."""
         client = scope.get("client")
-        chain = [v.decode("latin-1") for k, v in scope["headers"] if k == b"x-forwarded-for"]
-        return self._proxies.caller(str(client[0]) if client else "", ",".join(chain))
+        peer = str(client[0]) if client else ""
+        headers = scope["headers"]
+        chain = [v.decode("latin-1") for k, v in headers if k == b"x-forwarded-for"]
+        told = header_rules.get(headers, b"x-forwarded-proto") or ""
+        over_tls = scope.get("scheme") == "https"
+        return Caller(
+            self._proxies.caller(peer, ",".join(chain)),
+            over_tls or (told.strip().lower() == "https" and self._proxies.trusts(peer)),
+            (header_rules.get(headers, b"user-agent") or "")[:200],
+            (header_rules.get(headers, b"referer") or "")[:200],
+        )
 
     def _enter(self, target: Target) -> tuple[str, str]:
         """Count a request of this service and this caller; give the result to ``_leave``."""

@@ -49,6 +49,16 @@ class Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Caller:
+    """What policies may ask about where a request comes from; "" where unknown."""
+
+    address: str = ""
+    secure: bool = False  # over TLS
+    user_agent: str = ""
+    referer: str = ""
+
+
 class Resolver(Protocol):
     """Answers one question per request, and again while its answer streams; every answer must
     hold the present state of rights."""
@@ -59,11 +69,10 @@ class Resolver(Protocol):
         authorization: str | None,
         method: str,
         request_id: str,
-        source_ip: str,
+        caller: Caller,
     ) -> Target | Refusal:
         """Decide on ``method`` of ``service_id`` for the bearer of ``authorization``.
 
-        ``source_ip`` is the caller's address, which policies may ask about; "" where unknown.
         ``service_id`` is whatever stands in the path and need not exist. ``authorization`` is the
         header's value, not yet parsed. An exception is answered with 500 and nothing is forwarded.
         """

@@ -27,7 +27,7 @@ from core import access, audit, outage, printed
 from core.actor import Actor, acting
 from core.errors import NotAuthenticated
 from core.prepared import Prepared, Question
-from serving.gateway.protocol import Batch, Instance, Refusal, Target
+from serving.gateway.protocol import Batch, Caller, Instance, Refusal, Target
 from serving.service import pass_on
 from serving.service.models import Instance as InstanceRow
 from serving.service.models import Service, Traffic
@@ -37,6 +37,7 @@ log = logging.getLogger("modelyard.gateway")
 THREADS = 8
 #: refusals that are put on record while their callers have their answer
 MAX_WAITING = 1000
+UNKNOWN = Caller()
 WRITE_ATTEMPTS = 5
 MAX_OBJECTS = 1024
 T = TypeVar("T")
@@ -70,11 +71,11 @@ class DjangoResolver:
         authorization: str | None,
         method: str,
         request_id: str,
-        source_ip: str,
+        caller: Caller,
     ) -> Target | Refusal:
         def work() -> tuple[Target | Refusal, list[Callable[[], None]]]:
             with uses.collected(self._uses), written_later() as later:
-                return resolve(service_id, authorization or "", request_id, source_ip), later
+                return resolve(service_id, authorization or "", request_id, caller), later
 
         try:
             found = None
@@ -176,7 +177,7 @@ def _questions(service_id: str, authorization: str) -> tuple[Question, ...]:
 
 
 def resolve(
-    service_id: str, authorization: str, request_id: str, source_ip: str = ""
+    service_id: str, authorization: str, request_id: str, caller: Caller = UNKNOWN
 ) -> Target | Refusal:
     """One request: who is it, may he, where does it go.
 
@@ -184,14 +185,14 @@ def resolve(
     from before still holds; the service; its ready instances.
     """
     with remembered():
-        return _resolved(service_id, authorization, request_id, source_ip)
+        return _resolved(service_id, authorization, request_id, caller)
 
 
 def _resolved(
-    service_id: str, authorization: str, request_id: str, source_ip: str
+    service_id: str, authorization: str, request_id: str, caller: Caller
 ) -> Target | Refusal:
     try:
-        actor = _actor(service_id, authorization, request_id, source_ip)
+        actor = _actor(service_id, authorization, request_id, caller)
     except NotAuthenticated as error:
         return Refusal(
             401,
@@ -204,17 +205,24 @@ def _resolved(
         return _target(actor, service_id)
 
 
-def _actor(service_id: str, authorization: str, request_id: str, source_ip: str) -> Actor:
+def _actor(service_id: str, authorization: str, request_id: str, caller: Caller) -> Actor:
     scheme, _space, bearer = authorization.partition(" ")
     page = pass_on.read(bearer.strip(), service_id) if scheme.lower() == "bearer" else None
     if page is None:
-        return authenticate_bearer(authorization, ip=source_ip, request_id=request_id)
-    user_id, ip = page
+        return authenticate_bearer(
+            authorization,
+            source_ip=caller.address,
+            user_agent=caller.user_agent,
+            request_id=request_id,
+            secure=caller.secure,
+            referer=caller.referer,
+        )
+    user_id, where = page
     rows = User.objects.unscoped("user behind a page's call").select_related("account")
     user = rows.filter(pk=user_id, is_active=True, account__is_active=True).first()
     if user is None:
         raise NotAuthenticated("Sign in first.")
-    return actor_of(user, via="console", source_ip=ip, request_id=request_id)
+    return actor_of(user, via="console", request_id=request_id, **where)
 
 
 def _target(actor: Actor, service_id: str) -> Target | Refusal:

@@ -116,7 +116,7 @@ def _problems(actor: Actor, spec: Mapping[str, Any], agency: Any, model: Model) 
             )
         )
     else:
-        decision = access.decide(actor.with_request(agency_id=agency.pk), DEPLOY, model)
+        decision = access.decide(accounts.in_background(actor, agency), DEPLOY, model)
         if not decision.allowed:
             found.append(
                 Problem(

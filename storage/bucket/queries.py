@@ -42,13 +42,21 @@ def bucket_named(actor: Actor, name: str) -> Bucket:
     return services.visible(Bucket, actor, name=name, account_id=actor.account_id)
 
 
+def inside(bucket: Bucket, key: str = "") -> access.Target:
+    """What to ask about for ``key`` in a bucket, or for the bucket's contents as a whole. It has
+    the bucket's tags: objects have none of their own."""
+    path = f"{bucket.name}/{key}" if key else bucket.name
+    return access.Target(bucket.account_id, path, bucket.region, tags=bucket.tags)
+
+
 def located(actor: Actor, name_or_id: str, key: str = "") -> tuple[access.Target, Bucket | None]:
     """What to ask about for ``key`` in a bucket, known or not, and the bucket: a denial must not
     tell which buckets exist, so it is decided on the path alone. Ask before using the bucket."""
     found = _own(actor, name_or_id)
-    name = found.name if found else name_or_id
-    path = f"{name}/{key}" if key else name
-    return access.Target(actor.account_id, path, found.region if found else actor.region), found
+    if found is not None:
+        return inside(found, key), found
+    path = f"{name_or_id}/{key}" if key else name_or_id
+    return access.Target(actor.account_id, path, actor.region), None
 
 
 def target(actor: Actor, name_or_id: str, key: str = "") -> access.Target:

@@ -69,7 +69,7 @@ def objects_tab(request: HttpRequest, bucket: Bucket) -> dict[str, Any]:
 
 def _may_put(actor: Actor, bucket: Bucket, prefix: str) -> bool:
     """Whether to offer the drop area: asked for a plausible new key of this folder."""
-    target = access.Target(bucket.account_id, f"{bucket.name}/{prefix}file", bucket.region)
+    target = queries.inside(bucket, f"{prefix}file")
     return bucket.account_id == actor.account_id and access.decide(actor, PUT, target).allowed
 
 

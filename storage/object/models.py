@@ -24,8 +24,12 @@ DEFAULT_TYPE = "application/octet-stream"
 class StoredObject(models.Model):
     """Not a Resource: it has no page, no tags and no version of its own; its digest is its ETag.
 
-    ``account`` and ``region`` repeat the bucket's, so that list filters of policies apply.
+    ``account`` and ``region`` repeat the bucket's, so that list filters of policies apply. The
+    bucket's tags count for it as well.
     """
+
+    #: whose tags conditions of policies ask about
+    TAGS_FROM: ClassVar[str] = "bucket"
 
     id = models.BigAutoField(primary_key=True)
     bucket = models.ForeignKey(Bucket, on_delete=models.PROTECT, related_name="stored")

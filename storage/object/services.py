@@ -88,7 +88,7 @@ def put_object(
         usage.refuse_above(found.account_id, more)
     blob_id, written = blobs.write(stream, size, expected_sha256)
     try:
-        return _record(actor, found, key, where, blob_id, written, content_type)
+        return _record(actor, found, key, blob_id, written, content_type)
     except BaseException:
         blobs.discard(blob_id)
         raise
@@ -98,15 +98,15 @@ def _record(
     actor: Actor,
     bucket: Bucket,
     key: str,
-    where: access.Target,
     blob_id: Any,
     written: Any,
     content_type: str,
 ) -> StoredObject:
-    # An upload takes long: right, token, user and bucket may be gone.
+    # An upload takes long: right, token, user and bucket may be gone, its tags be others.
     with access.writing(actor):
-        decision = access.authorize(actor, PUT, where)
         bucket = _locked(bucket)
+        where = queries.inside(bucket, key)
+        decision = access.authorize(actor, PUT, where)
         blob = Blob.objects.create(
             id=blob_id,
             account_id=bucket.account_id,
@@ -194,8 +194,9 @@ def delete_object(actor: Actor, bucket: str, key: str) -> None:
     access.authorize(actor, DELETE, where)
     found = queries.own_bucket(actor, bucket)
     with access.writing(actor):
-        decision = access.authorize(actor, DELETE, where)
         found = _locked(found)  # who begins to read from it comes before this, or finds it gone
+        where = queries.inside(found, key)
+        decision = access.authorize(actor, DELETE, where)
         use.refuse_if_used(found, key)
         rows = StoredObject.objects.unscoped("object already authorized")
         row = rows.select_for_update(of=("self",)).filter(bucket=found, key=key).first()
@@ -248,15 +249,15 @@ def _delete_prefix(actor: Actor, bucket: str, prefix: str, marker: str, limit: i
     ids = [row.pk for row in page.items]
     rows = StoredObject.objects.unscoped("objects decided one by one").filter(pk__in=ids)
     for row in rows.select_for_update(of=("self",)).order_by("key"):
-        path = f"{found.name}/{row.key}"
-        decision = access.decide(actor, DELETE, access.Target(found.account_id, path, found.region))
+        where = queries.inside(found, row.key)
+        decision = access.decide(actor, DELETE, where)
         needed = next((r for r in in_the_way if use.covers(r.path, row.key)), None)
         if not decision.allowed:
             result.keep(row.key, "ACCESS_DENIED", decision.reason)
         elif needed is not None:
-            result.keep(row.key, "IN_USE", references.in_use(found, needed, path).message)
+            result.keep(row.key, "IN_USE", references.in_use(found, needed, where.path).message)
         else:
-            going.append((row, path, decision.id))
+            going.append((row, where.path, decision.id))
     if going:
         _remove(actor, going)
     result.deleted = len(going)

@@ -31,6 +31,7 @@ from core.errors import (
     QuotaExceeded,
     ValidationFailed,
 )
+from core.services import perform
 from tests.accounts import make
 from tests.accounts.make import statement
 
@@ -63,7 +64,7 @@ class TestApiTokens:
         _token, text = services.create(make.actor(li), "script")
         bearer(text)  # notes the first use
         with django_assert_num_queries(1) as captured:
-            actor = bearer(text, ip="192.0.2.1", request_id="r1", region="cn-east-1")
+            actor = bearer(text, source_ip="192.0.2.1", request_id="r1", region="cn-east-1")
         assert (actor.user_id, actor.account_id, actor.via) == (li.pk, li.account_id, "token")
         assert (actor.source_ip, actor.request_id, actor.region) == ("192.0.2.1", "r1", "cn-east-1")
         if connection.vendor == "sqlite":
@@ -74,15 +75,15 @@ class TestApiTokens:
 
     def test_last_use_is_noted_once_a_minute(self, li):
         token, text = services.create(make.actor(li), "script")
-        bearer(text, ip="192.0.2.1")
+        bearer(text, source_ip="192.0.2.1")
         token.refresh_from_db()
         first = token.last_used_at
         assert token.last_used_ip == "192.0.2.1"
-        bearer(text, ip="192.0.2.2")
+        bearer(text, source_ip="192.0.2.2")
         token.refresh_from_db()
         assert token.last_used_at == first
         ApiToken.objects.update(last_used_at=timezone.now() - dt.timedelta(seconds=61))
-        bearer(text, ip="192.0.2.2")
+        bearer(text, source_ip="192.0.2.2")
         token.refresh_from_db()
         assert token.last_used_ip == "192.0.2.2"
 
@@ -267,3 +268,25 @@ def test_what_is_over_is_forgotten_and_what_is_in_force_stays(li):
     ApiToken.objects.filter(pk=old.pk).update(expires_at=timezone.now() - dt.timedelta(days=31))
     assert forget() == 1
     assert list(ApiToken.objects.values_list("pk", flat=True)) == [keep.pk]
+
+
+def test_tokens_and_sessions_of_a_disabled_user_end_for_good(li):
+    _token, text = services.create(make.actor(li), "script")
+    root = make.actor(make.root_of(li.account))
+    browser = Client()
+    browser.post("/sign-in", {"account": li.account.name, "user": "li", "password": make.PASSWORD})
+    assert browser.get("/api/v1/me").status_code == 200
+    for verb in ("disable", "enable"):
+        perform(root, li, verb, {})
+        with pytest.raises(NotAuthenticated):
+            bearer(text)
+        assert browser.get("/api/v1/me").status_code == 401
+    assert bearer(services.create(make.actor(li), "new")[1]).user_id == li.pk
+
+
+def test_enabling_ends_what_was_left_of_a_user_disabled_by_an_older_release(li):
+    _token, text = services.create(make.actor(li), "script")
+    User.objects.unscoped("test").filter(pk=li.pk).update(is_active=False)
+    perform(make.actor(make.root_of(li.account)), li, "enable", {})
+    with pytest.raises(NotAuthenticated):
+        bearer(text)

@@ -141,7 +141,7 @@ class OneService:
     def __init__(self, path):
         self.path = path
 
-    async def authorize(self, service_id, authorization, method, request_id, source_ip):
+    async def authorize(self, service_id, authorization, method, request_id, caller):
         if authorization != "Bearer my_token" or service_id != "digits":
             return Refusal(401, "UNAUTHENTICATED", "Send a token.")
         return Target("digits", (Instance("one", str(self.path)),))

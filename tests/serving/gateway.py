@@ -136,7 +136,7 @@ class FakeResolver:
         self.refusal = None
         self.away = False
 
-    async def authorize(self, service_id, authorization, method, request_id, source_ip):
+    async def authorize(self, service_id, authorization, method, request_id, caller):
         self.asked.append((service_id, authorization, method, request_id))
         if self.refusal is not None:
             return self.refusal

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from serving.gateway.app import create_app
-from serving.gateway.protocol import Instance, Settings
+from serving.gateway.protocol import Caller, Instance, Settings
 from tests.serving.gateway import GOOD, House, Server, call, error, wait_for
 
 
@@ -357,5 +357,17 @@ PROXIES = ("192.0.2.9", "198.51.100.0/24")
 def test_the_callers_address_is_the_one_nobody_can_forge(trusted, chain, address):
     app = create_app(None, None, Settings(trusted_proxies=trusted))
     headers = [(b"x-forwarded-for", value) for value in chain]
-    assert app._source_ip({"headers": headers, "client": ("192.0.2.9", 5)}) == address
-    assert app._source_ip({"headers": [], "client": None}) == ""
+    assert app._caller({"headers": headers, "client": ("192.0.2.9", 5)}).address == address
+    assert app._caller({"headers": [], "client": None}) == Caller()
+
+
+def test_tls_is_believed_of_the_connection_and_of_a_trusted_proxy_only():
+    told = [(b"x-forwarded-proto", b"https"), (b"user-agent", b"curl"), (b"referer", b"http://x/")]
+    for trusted, scheme, secure in (
+        ((), "http", False),
+        (PROXIES, "http", True),
+        ((), "https", True),
+    ):
+        app = create_app(None, None, Settings(trusted_proxies=trusted))
+        scope = {"headers": told, "client": ("192.0.2.9", 5), "scheme": scheme}
+        assert app._caller(scope) == Caller("192.0.2.9", secure, "curl", "http://x/")

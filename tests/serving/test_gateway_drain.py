@@ -22,7 +22,7 @@ class Router:
     def __init__(self):
         self.instances = ()
 
-    async def authorize(self, service_id, authorization, method, request_id, source_ip):
+    async def authorize(self, service_id, authorization, method, request_id, caller):
         return Target("svc", self.instances, timeout=20)
 
 

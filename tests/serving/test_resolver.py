@@ -17,7 +17,7 @@ from accounts.user.models import User
 from compute import environment
 from compute.catalog.flavors import DEFAULT_FLAVOR
 from core.models import AuditRecord
-from serving.gateway.protocol import Batch, Count, Refusal, Target
+from serving.gateway.protocol import Batch, Caller, Count, Refusal, Target
 from serving.gateway.resolver import resolve, store
 from serving.service import instances, pass_on
 from serving.service.models import Instance, Service, Traffic
@@ -119,9 +119,19 @@ def test_every_change_of_rights_holds_on_the_next_request(owner: Person, service
     assert refused(ask(service, text)) == 401
 
 
-def test_policies_may_ask_for_the_callers_address(owner: Person, service: Service) -> None:
-    """A Deny by address holds at the gateway as it does in the API."""
-    away = {"IpAddress": {"g:SourceIp": ["192.0.2.0/24"]}}
+@pytest.mark.parametrize(
+    ("away", "here", "there"),
+    [
+        ({"IpAddress": {"g:SourceIp": ["192.0.2.0/24"]}}, {}, {"address": "192.0.2.7"}),
+        ({"Bool": {"g:SecureTransport": ["false"]}}, {"secure": True}, {"secure": False}),
+        ({"StringLike": {"g:UserAgent": ["curl*"]}}, {}, {"user_agent": "curl/8"}),
+        ({"StringLike": {"g:Referer": ["http://x/*"]}}, {}, {"referer": "http://x/y"}),
+    ],
+)
+def test_policies_may_ask_where_the_caller_is(
+    owner: Person, service: Service, away: Any, here: Any, there: Any
+) -> None:
+    """A Deny by address, transport, client or page holds at the gateway as it does in the API."""
     caller = user(
         owner,
         "caller",
@@ -129,8 +139,10 @@ def test_policies_may_ask_for_the_callers_address(owner: Person, service: Servic
     )
     text = bearer(caller)
     header = f"Bearer {text}"
-    assert isinstance(resolve(str(service.pk), header, "r", "198.51.100.7"), Target)
-    answer = resolve(str(service.pk), header, "r", "192.0.2.7")
+    assert isinstance(
+        resolve(str(service.pk), header, "r", Caller(**{"address": "198.51.100.7", **here})), Target
+    )
+    answer = resolve(str(service.pk), header, "r", Caller(**there))
     assert isinstance(answer, Refusal) and answer.status in (403, 404)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from accounts.agency.models import Agency
+from accounts.services import in_background
 from compute.catalog.flavors import FLAVORS, pools
 from compute.engines import catalogue
 from core import access, regions, strict_json
@@ -201,13 +202,12 @@ def _agency(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> lis
             )
         ]
     found = []
-    platform = actor.with_request(agency_id=agency.pk)
+    platform = in_background(actor, agency)
     for item in data["inputs"]:
         if "dataset_version" in item and (problem := _dataset_denied(actor, platform, item)):
             found.append(problem)
     for action, bucket, key, field in _needed(data):
-        target = access.Target(actor.account_id, f"{bucket}/{key}" if key else bucket)
-        decision = access.decide(platform, action, target)
+        decision = access.decide(platform, action, buckets.target(actor, bucket, key))
         if not decision.allowed:
             found.append(
                 Problem(
