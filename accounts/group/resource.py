@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.group import services
 from accounts.group.models import Group, Membership
+from accounts.policy import impact
+from accounts.policy.models import PolicyAttachment
 from accounts.policy.pages import policies_tab
 from accounts.user.models import User
 from console.pages.base import off, why_held_back
@@ -42,11 +44,8 @@ def _members(request: HttpRequest, group: Group) -> dict[str, Any]:
 
 
 def inventory(_actor: Actor, group: Group) -> list[InventoryGroup]:
-    """Who loses rights when the group is deleted."""
-    items = tuple(
-        (u.name, reverse("users:detail", kwargs={"pk": u.pk})) for u in services.members(group)
-    )
-    return [InventoryGroup(_("They lose the group's policies at once"), items)] if items else []
+    """Who loses and who gains rights when the group is deleted."""
+    return impact.inventory(PolicyAttachment.objects.filter(group=group))
 
 
 SPEC = register(

@@ -33,7 +33,8 @@ def update(
 
 
 def delete(actor: Actor, group: Group, *, expected_version: int | None = None) -> None:
-    """Delete a group; its members lose what it gave them on the next request.
+    """Delete a group; on the next request its members lose what it gave them, and gain what it
+    denied them.
 
     Raises:
         AccessDenied: also when a Deny ends with it and the actor does not hold what it denies.

@@ -50,13 +50,9 @@ def holdings_of(actor: Actor) -> Holdings:
     principal = principal_of(actor, account) if account is not None else None
     if account is None or principal is None or actor.agency_id is not None:
         return Holdings(NOTHING, NOTHING, everything())
-    statements = [s for p in principal.identity.policies for s in p.document.statements]
-    denied = _names(s for s in statements if s.effect == DENY)
-    denied = everything() if denied is None else denied
-    plain = _names(s for s in statements if s.effect != DENY and not _narrowed(s))
+    documents = [p.document for p in principal.identity.policies]
     default = by_default(strict=account.strict_mode)
-    allowed = (plain or NOTHING) | default
-    return Holdings(allowed - denied, (allowed | own_sign_in()) - denied, default)
+    return Holdings(surely(documents, default), surely(documents, default | own_sign_in()), default)
 
 
 def may_of(user: User) -> Names:
@@ -64,7 +60,19 @@ def may_of(user: User) -> Names:
     documents = documents_of(attached_to(user))
     account = facts.facts_of(user.account_id)
     strict = account is None or account.strict_mode
-    return (given(documents) | by_default(strict=strict)) - _denied_for_good(documents)
+    return may(documents, by_default(strict=strict))
+
+
+def may(documents: list[engine.PolicyDocument], default: Names) -> Names:
+    """What the documents and the account's default allow somewhere, at some time."""
+    return (given(documents) | default) - _denied_for_good(documents)
+
+
+def surely(documents: list[engine.PolicyDocument], default: Names) -> Names:
+    """What the documents and the account's default allow at any time and on every resource."""
+    statements = [s for d in documents for s in d.statements]
+    plain = _names(s for s in statements if s.effect != DENY and not _narrowed(s)) or NOTHING
+    return (plain | default) - denied(documents)
 
 
 def own_sign_in_of(user: User) -> Names:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.policy import services
+from accounts.policy import impact, services
 from accounts.policy.models import Policy, PolicyAttachment, PolicyVersion
 from console.bodies import DOCUMENT
 from console.pages.base import off, why_held_back
@@ -86,9 +86,12 @@ def _used_by(_request: HttpRequest, policy: Policy) -> dict[str, Any]:
 
 
 def inventory(_actor: Actor, policy: Policy) -> list[InventoryGroup]:
-    """Who loses the policy when it is deleted."""
+    """From what the policy is taken when it is deleted, and who loses and gains rights by it."""
     items = tuple((str(a.principal), _url(a.principal)) for a in _principals(policy))
-    return [InventoryGroup(_("They lose this policy at once"), items)] if items else []
+    if not items:
+        return []
+    taken = InventoryGroup(_("It is detached from"), items, severity="info")
+    return [taken, *impact.inventory(PolicyAttachment.objects.filter(policy=policy))]
 
 
 SPEC = register(

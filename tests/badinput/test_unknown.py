@@ -110,7 +110,15 @@ def nested(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 #: objects with names of the sender's own
-FREE = ("tags.", "permissions.", "environment.", "parameters.", "document.")
+FREE = (
+    "tags.",
+    "permissions.",
+    "env.",
+    "parameters.",
+    "environment.",
+    "hyperparameters.",
+    "document.",
+)
 
 
 @pytest.mark.django_db
