@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.agency.models import MAX_DAYS, Agency
-from accounts.policy.names import SYSTEM
 from accounts.policy.services import choices
 from accounts.user.models import User
 from console.forms import Choices, Fieldset, NamedForm, ResourceChoiceField
@@ -82,7 +81,7 @@ class AgencyForm(AgencyEditForm):
         label=_("Policies"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        initial=[f"{SYSTEM}ModelArts CommonOperations", f"{SYSTEM}OBS OperateAccess"],
+        initial=["ModelArts CommonOperations", "OBS OperateAccess"],
         help_text=_(
             "What background work may do, at most; the user must hold the right himself as well."
         ),

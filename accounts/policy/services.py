@@ -289,9 +289,10 @@ def find(actor: Actor, policy: str | UUID | Policy) -> str | Policy:
 
 def choices(actor: Actor) -> list[tuple[str, str]]:
     """(value, label) of every policy that could be attached: custom ones first."""
-    own = Policy.objects.for_action(actor, "list").order_by("name")
-    system = [(f"{SYSTEM}{name}", name) for name in system_policies()]
-    return [(str(p.pk), p.name) for p in own] + system
+    own = [(str(p.pk), p.name) for p in Policy.objects.for_action(actor, "list").order_by("name")]
+    taken = {name for _pk, name in own}
+    system = [(f"{SYSTEM}{name}" if name in taken else name, name) for name in system_policies()]
+    return own + system
 
 
 def pretty(document: object) -> str:

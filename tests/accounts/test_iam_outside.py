@@ -73,7 +73,7 @@ class TestApi:
         assert api("delete", f"users/{li['id']}").status_code == 204
 
     def test_problems_of_a_policy_come_together(self, api):
-        bad = document(statement("Allow", "modelarts:no:such", "obs:no:such"))
+        bad = document(statement("Allow", "modelarts:model:gets", "obs:no:such"))
         answer = api("post", "policies", {"name": "bad", "document": bad})
         assert answer.status_code == 400
         assert len(answer.json()["problems"]) >= 2
@@ -139,11 +139,11 @@ class TestPages:
         assert password not in client.get(f"/users/{li.pk}").content.decode()
 
     def test_the_editor_lists_what_is_wrong_and_keeps_the_text(self, client):
-        text = json.dumps(document(statement("Allow", "modelarts:no:such")))
+        text = json.dumps(document(statement("Allow", "modelarts:model:gets")))
         answer = client.post("/policies/new", {"name": "bad", "document": text})
         assert answer.status_code == 400
         page = answer.content.decode()
-        assert "modelarts:no:such" in page
+        assert "modelarts:model:gets" in page
         good = json.dumps(document(statement("Allow", "modelarts:model:get")))
         assert client.post("/policies/new", {"name": "good", "document": good}).status_code == 302
 
