@@ -73,7 +73,7 @@ class TestApi:
         assert api("delete", f"users/{li['id']}").status_code == 204
 
     def test_problems_of_a_policy_come_together(self, api):
-        bad = document(statement("Allow", "modelarts:model:gets", "obs:no:such"))
+        bad = document(statement("Allow", "modelarts:model:gets", "obs:object:GetObjekt"))
         answer = api("post", "policies", {"name": "bad", "document": bad})
         assert answer.status_code == 400
         assert len(answer.json()["problems"]) >= 2
