@@ -90,7 +90,7 @@ class Interleaved:
             self.reached.set()
 
     def _second(self) -> Any:
-        assert self.reached.wait(30)
+        assert self.reached.wait(60)
         try:
             with connection.execute_wrapper(self._watch):
                 return self.second()

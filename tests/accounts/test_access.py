@@ -18,7 +18,7 @@ from core.actor import ANONYMOUS, system
 from tests.accounts import make
 from tests.accounts.make import statement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 def steps(decision):

@@ -23,7 +23,7 @@ from tests.accounts import make
 from tests.accounts.make import statement
 from tests.storage.people import Person, sign_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 GET = "obs:object:GetObject"
 PEOPLE = ("iam:users:*", "iam:groups:*", "iam:policies:*")

@@ -22,7 +22,7 @@ from core.errors import AccessDenied, Conflict, NotFound, ValidationFailed
 from tests.accounts import make
 from tests.accounts.make import statement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 def document(*statements):

@@ -37,6 +37,8 @@ from storage.object.models import StoredObject
 from tests.accounts import make
 from tests.threads import Interleaved, run, shared_database
 
+pytestmark = pytest.mark.postgresql
+
 __all__ = ["shared_database"]  # a fixture
 
 MILD = make.statement("Allow", "iam:users:getUser")

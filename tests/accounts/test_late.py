@@ -24,7 +24,7 @@ from core.errors import AccessDenied, NotAuthenticated
 from tests.accounts import make
 from tests.held import Held
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 IAM = make.statement("Allow", "iam:*:*")
 READ = make.statement("Allow", "iam:users:getUser")
 ALL = make.statement("Allow", "obs:*:*", "iam:*:*")

@@ -14,7 +14,7 @@ from tests.contract.test_resources import own
 from tests.storage import people
 from training.job.models import TrainingJob
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 STOP = "modelarts:trainJobVersion:stop"
 GET = "modelarts:trainJob:get"
 

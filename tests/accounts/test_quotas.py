@@ -18,7 +18,7 @@ from tests.doors.world import bearer
 from tests.storage import people
 from tests.storage.people import Person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 GROUPS = "groups"  # the kind whose objects are quickest made
 
 

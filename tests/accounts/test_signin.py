@@ -24,7 +24,7 @@ from core.models import AuditRecord
 from tests.accounts import make
 from tests.accounts.make import PASSWORD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 NEW = "a quite different sentence"
 
 

@@ -10,7 +10,7 @@ from accounts.signin.models import SignInThrottle
 from core.errors import TooManyRequests
 from tests.accounts import make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 FREE = throttle.FREE["user"]
 
 

@@ -35,7 +35,7 @@ from core.services import perform
 from tests.accounts import make
 from tests.accounts.make import statement
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 JOB = "training.trainingjob:1"
 
 

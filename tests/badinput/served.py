@@ -7,13 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from console.supervisor import ports, programs
 from console.supervisor.process import Life
+from tests.waiting import until
 
 SEED = """
 import json, sys
@@ -64,7 +63,7 @@ class Served:
             environment=self.environment,
             folder=Path.cwd(),
         )
-        until(lambda: life.ended() or program.ready(), 60)
+        until(lambda: life.ended() or program.ready())
         assert not life.ended(), life.last_words()
         return life
 
@@ -81,18 +80,11 @@ class Served:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
 
-def until(condition: Callable[[], Any], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "condition not met in time"
-        time.sleep(0.02)
-
-
 class Wire:
     """One connection, spoken to in bytes."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.rest = b""
 
     def send(self, data: bytes) -> None:

@@ -22,7 +22,7 @@ from tests.badinput.uniform import page, refusal
 from tests.doors.knock import Door, doors
 from tests.doors.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 TAKES = ("post", "put", "patch", "delete")
 FORM = "application/x-www-form-urlencoded"
 

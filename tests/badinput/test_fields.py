@@ -66,7 +66,7 @@ EXTRA = {  # optional fields that the doors' bodies leave out
     "post api/v1/tokens": {"days": 3},
 }  # fmt: skip
 BESIDE = {"code_prefix": ["boot_file"], "bucket": ["boot_file"]}  # found to be wrong together
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 def bodies(world: World) -> Iterator[tuple[Door, dict[str, Any]]]:

@@ -11,7 +11,7 @@ from django.db import transaction
 from tests.badinput.uniform import refusal
 from tests.doors.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 JSON = "application/json"
 POLICY = b'{"name": "p2", "document": {"Version": "1.1", "Statement": [%s]}}'
 ALLOW = b'"Effect": "Allow", "Action": ["obs:bucket:HeadBucket"]'

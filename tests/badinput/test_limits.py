@@ -16,6 +16,8 @@ from core import registry
 from core.errors import MAX_FIELD, MAX_PROBLEMS, MAX_TEXT, Problem, ValidationFailed
 from tests.badinput.test_linear import modules
 
+pytestmark = pytest.mark.postgresql
+
 #: fields of Django's forms that take one of a list, or a value with a form of its own
 SHORT = (
     forms.ChoiceField, forms.ModelChoiceField, forms.BooleanField, forms.IntegerField,

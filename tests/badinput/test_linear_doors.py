@@ -20,7 +20,11 @@ from tests.badinput.test_bodies import one_of_a_kind
 from tests.doors.knock import BODIES, Door
 from tests.doors.world import World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.django_db,
+    pytest.mark.slow,
+]
 MANY = (
     serializers.ListField, serializers.ListSerializer, serializers.DictField,
     serializers.JSONField,

@@ -10,7 +10,7 @@ from tests.badinput.uniform import page, refusal
 from tests.doors import knock
 from tests.doors.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 LISTS = (
     "buckets", "datasets", "dataset-versions", "models", "services", "training-jobs", "users",
     "groups", "policies", "agencies", "share-units", "share-invitations", "audit-records",

@@ -20,6 +20,7 @@ from tests.storage import people
 
 JSON = "application/json"
 pytestmark = [
+    pytest.mark.postgresql,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
         connection.vendor == "sqlite",
@@ -35,7 +36,7 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
 
     def run(number: int, act: Callable[[], Any]) -> None:
         try:
-            barrier.wait(20)
+            barrier.wait(60)
             results[number] = act()
         finally:
             connection.close()

@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.doors.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 EXAMPLES = int(os.environ.get("MODELYARD_SCHEMA_EXAMPLES", "15"))
 PERSONAS = ("anonymous", "fresh", "developer", "root", "other_root")
 CHECKS = [

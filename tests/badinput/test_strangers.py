@@ -14,7 +14,7 @@ from tests.doors import knock
 from tests.doors.knock import BODIES, Door
 from tests.doors.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 RANDOM = str(uuid.UUID("5f3cde5c-6a0e-4b5a-8d11-2a6cfe1c7e01"))
 _VOLATILE = re.compile(rb"[0-9a-f]{32}|[0-9A-Za-z]{64}")  # request ids, CSRF tokens
 

@@ -14,7 +14,7 @@ from tests.badinput.uniform import page
 from tests.doors.world import World
 from tests.storage import people
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 def addresses(slug: str, pk: str) -> list[str]:

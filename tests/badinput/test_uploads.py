@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.badinput.served import Served, Wire, request, until
+from tests.badinput.served import Served, Wire, request
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 MIB = 1024 * 1024

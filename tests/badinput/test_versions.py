@@ -15,6 +15,8 @@ from core import registry
 from tests.badinput.uniform import page, refusal
 from tests.doors.world import World
 
+pytestmark = pytest.mark.postgresql
+
 JSON = "application/json"
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import chromium
 from tests.browser.cast import SAMPLES, Cast, make_digits
 from tests.browser.installation import Installation, running
-from tests.browser.people import CHROMIUM, launch
 from tests.engines import SKLEARN, engine_python
 
 HERE = Path(__file__).parent
@@ -27,10 +27,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.fail("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
-        found = launch(playwright)
+        found = chromium.launch(playwright)
         yield found
         found.close()
 

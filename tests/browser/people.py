@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--no-first-run",
-]
-SECONDS = 1000  # Playwright counts milliseconds
-PATIENCE = 20 * SECONDS
-WORK = 180 * SECONDS
-"""Within this a job or a model server has to get where it should, on two busy cores."""
+from tests import chromium
+
+WORK = 420_000.0
+"""Milliseconds that a job or a model server has to get where it should, on two busy cores."""
 DROP = """(area, files) => {
   const carried = new DataTransfer();
   for (const [name, bytes] of files) {
@@ -32,19 +23,13 @@ DROP = """(area, files) => {
 """Drops files, given as pairs of name and base64 bytes, on an element."""
 
 
-def launch(playwright: Playwright) -> Browser:
-    """Debian's Chromium."""
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-
-
 class Person:
     """One browser context with one page, and everything the browser complained about."""
 
     def __init__(self, browser: Browser, url: str, **context: Any) -> None:
         context = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **context}
         self.url = url
-        self.context: BrowserContext = browser.new_context(base_url=url, **context)
-        self.context.set_default_timeout(PATIENCE)
+        self.context: BrowserContext = chromium.context(browser, base_url=url, **context)
         self.complaints: list[str] = []
         self.refusals: list[int] = []
         self.page: Page = self.tab()
@@ -106,7 +91,7 @@ class Person:
             else:
                 control.fill(value)
 
-    def chip(self, phase: str, timeout: float = PATIENCE) -> None:
+    def chip(self, phase: str, timeout: float = chromium.MILLISECONDS) -> None:
         """Wait until the status beside the heading says so, without asking for the page again."""
         expect(self.page.locator(f"h1 [data-phase='{phase}']")).to_be_visible(timeout=timeout)
 

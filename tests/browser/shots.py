@@ -20,9 +20,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests import chromium
 from tests.browser.cast import make_digits
 from tests.browser.installation import ROOT
-from tests.browser.people import WORK, Person, launch
+from tests.browser.people import WORK, Person
 
 OUT = ROOT / "docs" / "screenshots"
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
@@ -72,7 +73,9 @@ def main() -> None:
     people = json.loads((given.var / "demo.json").read_text())["people"]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         make_digits(given.engines or given.var / "engines", Path(folder))
-        studio = Studio(launch(playwright), given.base_url, people, given.out, Path(folder))
+        studio = Studio(
+            chromium.launch(playwright), given.base_url, people, given.out, Path(folder)
+        )
         training(studio)
         things(studio)
         sharing(studio)

@@ -1,118 +1,23 @@
-"""Runs every check in order, even after one has failed, and ends with pytest's closing line."""
+"""Runs every check, even after one has failed, and ends with pytest's closing line."""
 
 import argparse
 import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections import Counter
-from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.checks import services
+from tests.checks import seconds, services
+from tests.checks.run import Run
 
-ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-NO_TESTS = 5  # pytest.ExitCode.NO_TESTS_COLLECTED
-WHOLE = "story or browser"  # tests of whole installations
-CLOSING = re.compile(r"\b(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|warnings?)\b")
-RULER = "=" * 78
-
-
-class Run:
-    """The steps of one ./test and what came of them."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.folder = folder
-        self.environment = environment
-        self.results: list[tuple[str, str, float]] = []
-        self.counts: Counter[str] = Counter()
-        self.test_seconds = 0.0
-
-    @property
-    def failed(self) -> bool:
-        return any(outcome.startswith("FAILED") for _, outcome, _ in self.results)
-
-    def step(self, title: str, argv: Sequence[str | Path], **variables: str) -> None:
-        """Run a command with its output on the terminal."""
-        self._heading(title)
-        began = time.monotonic()
-        try:
-            done = subprocess.run(argv, cwd=ROOT, env={**self.environment, **variables})
-            outcome = "ok" if done.returncode == 0 else f"FAILED (exit code {done.returncode})"
-        except FileNotFoundError as problem:
-            outcome = f"FAILED ({problem})"
-        self._note(title, outcome, began)
-
-    def pytest(
-        self, title: str, arguments: Sequence[str], *, may_be_empty: bool, **variables: str
-    ) -> None:
-        """Run pytest, show what it says and add up its closing line.
-
-        Finding no test at all is a failure unless the arguments may have chosen none on purpose: a
-        step whose tests have gone missing must not look like one that passed.
-        """
-        self._heading(title)
-        began = time.monotonic()
-        closing = ""
-        with subprocess.Popen(
-            [sys.executable, "-m", "pytest", *arguments],
-            cwd=ROOT,
-            env={**self.environment, "PYTHONUNBUFFERED": "1", **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as process:
-            for line in process.stdout or ():
-                sys.stdout.write(line)
-                sys.stdout.flush()
-                if CLOSING.search(line) and re.search(r" in [\d.]+s", line):
-                    closing = line
-        code = process.returncode
-        for number, word in CLOSING.findall(closing):
-            self.counts[{"errors": "error", "warnings": "warning"}.get(word, word)] += int(number)
-        self.test_seconds += time.monotonic() - began
-        if code == NO_TESTS and may_be_empty:
-            outcome = "ok (no test chosen)"
-        elif code == NO_TESTS:
-            outcome = "FAILED (there is no such test)"
-        else:
-            outcome = "ok" if code == 0 else f"FAILED (exit code {code})"
-        self._note(title, outcome, began)
-
-    def skip(self, title: str, reason: str, *, failure: bool) -> None:
-        """Say loudly that a step cannot run."""
-        self._heading(title)
-        sys.stdout.write(f"*** SKIPPED: {reason} ***\n")
-        outcome = f"FAILED ({reason})" if failure else f"SKIPPED ({reason})"
-        self._note(title, outcome, time.monotonic())
-
-    def close(self) -> int:
-        """The table of steps, then pytest's closing line as the very last; the exit code."""
-        sys.stdout.write(f"\n{RULER}\n")
-        for title, outcome, seconds in self.results:
-            sys.stdout.write(f"{seconds:7.1f} s  {title:<34} {outcome}\n")
-        words = [f"{self.counts[w]} {w}" for w in ORDER if self.counts[w]] or ["no tests ran"]
-        sys.stdout.write(f"{', '.join(words)} in {self.test_seconds:.2f}s\n")
-        return 1 if self.failed else 0
-
-    def _heading(self, title: str) -> None:
-        sys.stdout.write(f"\n{RULER}\n{title}\n{RULER}\n")
-        sys.stdout.flush()
-
-    def _note(self, title: str, outcome: str, began: float) -> None:
-        seconds = time.monotonic() - began
-        self.results.append((title, outcome, seconds))
-        sys.stdout.write(f"-- {title}: {outcome}, {seconds:.1f} s\n")
-        sys.stdout.flush()
-
-
-ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "error", "warning")
+ROOT = Path(__file__).resolve().parents[2]
+LEFT_OUT = ("DATABASE_URL", "PYTHONDONTWRITEBYTECODE")
+WHOLE = "(story or browser)"  # tests of whole installations
+# Most tests of processes, services and browsers wait: on two processors four are more than two.
+WORKERS = {"SQLite": "3", "PostgreSQL": "1"}
 
 
 def main() -> int:
@@ -126,7 +31,19 @@ def main() -> int:
         action="store_true",
         help="without slow, story and browser tests and without PostgreSQL",
     )
+    command.add_argument(
+        "--full",
+        action="store_true",
+        help="all tests on PostgreSQL, too, not only those whose outcome the database decides",
+    )
+    command.add_argument(
+        "--record",
+        action="store_true",
+        help="keep the seconds of every file in tests/seconds.json: the longest are begun first",
+    )
     options, chosen = command.parse_known_args()
+    if options.fast and (options.full or options.record):
+        command.error("--fast leaves tests out: give it without --full and --record")
     # Not TMPDIR's mode 0700: sandboxed users of the tests must be able to pass through.
     folder = Path(tempfile.mkdtemp(prefix="modelyard-test-"))
     folder.chmod(0o755)
@@ -134,22 +51,54 @@ def main() -> int:
         with ExitStack() as stack:
             redis_url = stack.enter_context(services.redis(folder / "redis"))
             environment = {
-                **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+                **{k: value for k, value in os.environ.items() if k not in LEFT_OUT},
+                # Hundreds of processes of the tests begin twice as fast with compiled modules.
+                "PYTHONPYCACHEPREFIX": str(ROOT / ".cache" / "compiled"),
                 "DJANGO_SETTINGS_MODULE": "console.settings",
                 # Never the developer's own data folder.
                 "MODELYARD_VAR": str(folder / "var"),
                 "REDIS_URL": redis_url,
             }
             (folder / "var").mkdir()
+            stack.enter_context(services.engines(environment, slow=not options.fast))
             run = Run(folder, environment)
-            static_checks(run)
-            tests(run, stack, chosen, fast=options.fast)
+            everything(run, stack, chosen, options)
+            if options.record and not run.failed:
+                seconds.record(run.taken)
             return run.close()
     except services.Unavailable as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def everything(run: Run, stack: ExitStack, chosen: list[str], options: argparse.Namespace) -> None:
+    """Tests on SQLite and of whole installations; beside them what reads the code, then tests on
+    PostgreSQL."""
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(_beside, run, stack, chosen, options)
+        try:
+            slow = ["-m", f"not slow and not {WHOLE}"] if options.fast else []
+            run.pytest(
+                "pytest, SQLite",
+                [*parallel("SQLite"), *slow, *chosen],
+                may_be_empty=bool(chosen),
+            )
+        except BaseException:
+            run.broken_off = True
+            raise
+        beside.result()
+
+
+def parallel(database: str) -> list[str]:
+    return ["-n", WORKERS[database], "--dist", "loadfile"]
+
+
+def _beside(run: Run, stack: ExitStack, chosen: list[str], options: argparse.Namespace) -> None:
+    static_checks(run)
+    if not options.fast:
+        on_postgresql(run, stack, chosen, full=options.full)
 
 
 def static_checks(run: Run) -> None:
@@ -170,20 +119,8 @@ def static_checks(run: Run) -> None:
     )
 
 
-def tests(run: Run, stack: ExitStack, chosen: list[str], *, fast: bool) -> None:
-    """pytest on SQLite, then whole installations, then on PostgreSQL."""
-    parallel = ["-n", "2", "--dist", "loadfile"]
-    empty = bool(chosen)
-    slow = " and not slow" if fast else ""
-    run.pytest(
-        "pytest, SQLite",
-        [*parallel, "-m", f"not ({WHOLE}){slow}", *chosen],
-        may_be_empty=empty,
-    )
-    if fast:
-        return
-    # In one process: the files of the browser's story go on with what the one before has made.
-    run.pytest("pytest, story and browser", ["-m", WHOLE, *chosen], may_be_empty=empty)
+def on_postgresql(run: Run, stack: ExitStack, chosen: list[str], *, full: bool) -> None:
+    """Tests whose outcome the database decides (tests/databases.py), or all."""
     title = "pytest, PostgreSQL"
     try:
         url = stack.enter_context(services.postgres(run.folder / "postgres"))
@@ -194,10 +131,12 @@ def tests(run: Run, stack: ExitStack, chosen: list[str], *, fast: bool) -> None:
         reason = "no PostgreSQL: set TEST_DATABASE_URL, or apt-get install postgresql"
         run.skip(title, reason, failure=bool(os.environ.get("CI")))
         return
+    which = "" if full else "postgresql and "
     run.pytest(
         title,
-        [*parallel, "-m", f"not ({WHOLE}) and not slow", *chosen],
-        may_be_empty=empty,
+        [*parallel("PostgreSQL"), "-m", f"{which}not slow and not {WHOLE}", *chosen],
+        may_be_empty=bool(chosen),
+        live=False,
         DATABASE_URL=url,
     )
 

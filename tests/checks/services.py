@@ -1,4 +1,5 @@
-"""Servers the tests need: a Redis-protocol one always, PostgreSQL when it can be had."""
+"""What the tests need beside them: a Redis-protocol server always, PostgreSQL when it can be had,
+and engines, which are built once and kept."""
 
 import getpass
 import glob
@@ -8,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from psycopg import sql
 
 from console.supervisor import broker, probes
 from console.supervisor.process import Life, Program
+from tests.engines import CACHE, PYTORCH, SKLEARN
 
 NAME = "modelyard_t"
 SOCKET_FOLDERS = ("/run/postgresql", "/var/run/postgresql", "/tmp")
@@ -56,6 +59,26 @@ def _wait(life: Life, address: str) -> None:
         if life.ended() or time.monotonic() > deadline:
             raise Unavailable(f"{life.program.name} did not start: {life.last_words()}")
         time.sleep(0.05)
+
+
+@contextmanager
+def engines(environment: dict[str, str], *, slow: bool) -> Iterator[None]:
+    """Begin to build the engines that are not there, beside everything else. A test that needs one
+    waits for it, and fails with the build's log where it cannot be built."""
+    builds = [
+        subprocess.Popen(
+            [sys.executable, "-m", "compute.engines.build", name, str(CACHE / name)],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for name in (SKLEARN, *([PYTORCH] if slow else []))
+    ]
+    try:
+        yield
+    finally:
+        for build in builds:
+            build.wait()
 
 
 @contextmanager

@@ -6,9 +6,8 @@ import contextlib
 import hashlib
 import json
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from compute.backends import LocalBackend, Observation
 from compute.runner.spec import Fetch, Limits, RunSpec
+from tests.waiting import until
 
 TOKEN = "my_test-credential"
 PAGE = 2
@@ -148,17 +148,6 @@ def serve(storage: Storage) -> Iterator[Storage]:
         server.server_close()
 
 
-def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Wait for a true value; fails loudly instead of hanging."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"not true within {seconds} s: {condition}")
-
-
 def work_of(backend: LocalBackend, attempt: str) -> Path:
     """The working files as the living runner sees them: its volume is mounted for it alone."""
     place = backend.directory(attempt) / "work"
@@ -201,10 +190,10 @@ class Lab:
         self.launched.append(spec.attempt)
         return spec.attempt
 
-    def wait(self, attempt: str, seconds: float = 20.0) -> Observation:
+    def wait(self, attempt: str) -> Observation:
         """The final observation."""
-        until(lambda: self.backend.observe(attempt).final, seconds)
-        until(lambda: not self.backend.observe(attempt).alive, 5.0)
+        until(lambda: self.backend.observe(attempt).final)
+        until(lambda: not self.backend.observe(attempt).alive)
         return self.backend.observe(attempt)
 
     def run(self, program: str, **changes: Any) -> Observation:
@@ -219,7 +208,7 @@ class Lab:
     def close(self) -> None:
         for attempt in self.launched:
             self.backend.kill(attempt)
-            until(lambda attempt=attempt: not self.backend.observe(attempt).alive, 15.0)
+            until(lambda attempt=attempt: not self.backend.observe(attempt).alive)
             self.backend.remove(attempt)
         with contextlib.suppress(FileNotFoundError):
             self.backend.socket_path("x").parent.parent.rmdir()

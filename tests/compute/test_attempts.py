@@ -20,8 +20,9 @@ from compute.slot import services as slots
 from compute.slot.models import Slot
 from core import installation
 from core.models import Installation
-from tests.compute.helpers import Lab, until
+from tests.compute.helpers import Lab
 from tests.storage import people
+from tests.waiting import until
 
 REPORT = capabilities()
 pytestmark = [

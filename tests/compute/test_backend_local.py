@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,8 @@ from compute.backends.proof import is_process, kill_process
 from compute.engines.hold import claim
 from compute.runner.state import process_start
 from compute.sandbox import capabilities
-from tests.compute.helpers import Lab, until
+from tests.compute.helpers import Lab
+from tests.waiting import until
 
 REPORT = capabilities()
 pytestmark = pytest.mark.skipif(
@@ -31,18 +31,15 @@ pytestmark = pytest.mark.skipif(
 HOLD = "import time\nprint('ready', flush=True)\nwhile True: time.sleep(0.05)\n"
 
 
-def test_launch_returns_at_once_and_leaves_no_child(lab: Lab) -> None:
-    spec = lab.spec(HOLD)
-    began = time.monotonic()
-    attempt = lab.launch(spec)
-    assert time.monotonic() - began < 1.0  # the aim is 50 ms; a loaded machine may take longer
+def test_launch_does_not_wait_for_the_program_and_leaves_no_child(lab: Lab) -> None:
+    attempt = lab.launch(lab.spec(HOLD))  # which never ends
     assert lab.backend.observe(attempt).phase in ("launching", "preparing", "running")
     state = until(lambda: lab.backend.observe(attempt).state)
     parent = Path(f"/proc/{state['pid']}/stat").read_text().rpartition(")")[2].split()[1]
     assert int(parent) != os.getpid()
     assert os.getsid(state["pid"]) != os.getsid(0)
     until(lambda: lab.backend.observe(attempt).phase == "running")
-    assert lab.backend.observe(attempt).heartbeat_age < 10
+    assert lab.backend.observe(attempt).heartbeat_age < 60
 
 
 def test_second_launch_adopts_and_a_different_one_is_refused(lab: Lab) -> None:
@@ -120,7 +117,7 @@ def test_what_a_runner_left_that_died_while_it_made_the_sandbox_is_ended(lab: La
         (group / "cgroup.procs").write_text(str(left.pid))
     assert left.pid in lab.backend.processes(attempt)
     lab.backend.kill(attempt)
-    assert left.wait(5) == -signal.SIGKILL
+    assert left.wait(60) == -signal.SIGKILL
     lab.backend.kill(attempt)  # the groups were not empty before their last process was collected
     assert not [group for group in groups if group.exists()]
 
@@ -130,7 +127,7 @@ def test_kill_ends_everything_now(lab: Lab) -> None:
     until(lambda: "ready" in lab.log(attempt))
     state = lab.backend.observe(attempt).state
     lab.backend.kill(attempt)
-    until(lambda: not is_process(state["program_pid"], state["program_pid_start"]), 5)
+    until(lambda: not is_process(state["program_pid"], state["program_pid_start"]))
     assert until(lambda: lab.backend.observe(attempt).final)
     lab.backend.kill(attempt)
 
@@ -142,7 +139,7 @@ def test_removed_directory_ends_the_program(lab: Lab) -> None:
     state = lab.backend.observe(attempt).state
     directory = lab.backend.directory(attempt)
     directory.rename(directory.with_name("taken-away"))
-    until(lambda: not is_process(state["pid"], state["pid_start"]), 20)
+    until(lambda: not is_process(state["pid"], state["pid_start"]))
     assert not is_process(state["program_pid"], state["program_pid_start"])
 
 

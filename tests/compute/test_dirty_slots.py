@@ -18,14 +18,14 @@ from compute.slot.models import Slot
 from core.errors import AccessDenied, Conflict, NotFound
 from core.models import AuditRecord
 from tests.accounts import make
-from tests.compute.helpers import until
 from tests.contract.test_resources import own
 from tests.doors.world import bearer
 from tests.storage import people
 from tests.storage.people import Person
+from tests.waiting import until
 from training.job.models import TrainingJob
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 FLAVOR = "modelyard.cpu.1u"
 
 

@@ -17,7 +17,8 @@ from compute import environment
 from compute.engines import build, lock, manage, startup
 from compute.engines.catalogue import ENGINES, Engine, engine_types
 from compute.engines.hold import claim, hold
-from tests.compute.helpers import until
+from tests.engines import BUILD_SECONDS
+from tests.waiting import until
 
 TINY = Engine("tiny", "Tiny", "Nothing but Python.", "3.11", (), (), ("json",), 1)
 
@@ -231,8 +232,11 @@ def test_real_engine_is_built_in_the_background(tmp_path: Path) -> None:
     """The scikit-learn engine, as a task starts it: detached, with progress, usable at the end."""
     root = tmp_path / "engines"
     manage.launch_build(root, "python_3.11-sklearn-cpu")
-    until(lambda: manage.status(root, "python_3.11-sklearn-cpu").phase == "building", 20)
-    until(lambda: manage.status(root, "python_3.11-sklearn-cpu").phase in ("ready", "failed"), 300)
+    until(lambda: manage.status(root, "python_3.11-sklearn-cpu").phase != "absent")
+    until(
+        lambda: manage.status(root, "python_3.11-sklearn-cpu").phase in ("ready", "failed"),
+        seconds=BUILD_SECONDS,
+    )
     status = manage.status(root, "python_3.11-sklearn-cpu")
     assert status.phase == "ready", status.message
     assert status.manifest["packages"]["scikit-learn"] == "1.9.1"

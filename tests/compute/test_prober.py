@@ -16,7 +16,8 @@ from compute import whole
 from compute.runner import exchange, prober
 from compute.runner.spec import FirstRequest
 from compute.runner.state import read_state
-from tests.compute.helpers import Lab, until
+from tests.compute.helpers import Lab
+from tests.waiting import PATIENCE, until
 
 SECONDS = 0.4
 LIMIT = 4096
@@ -46,7 +47,7 @@ def answering(path: Path, answer: Callable[[], Iterator[bytes]]) -> Iterator[lis
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
-    listener.settimeout(10)
+    listener.settimeout(60)
 
     def serve() -> None:
         with contextlib.suppress(OSError):
@@ -64,12 +65,12 @@ def answering(path: Path, answer: Callable[[], Iterator[bytes]]) -> Iterator[lis
         yield sent
     finally:
         listener.close()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), "the other side has not hung up"
 
 
-def asked(path: Path) -> exchange.Answer:
-    return exchange.ask(path, "GET", "/health", seconds=SECONDS, limit=LIMIT)
+def asked(path: Path, seconds: float = PATIENCE) -> exchange.Answer:
+    return exchange.ask(path, "GET", "/health", seconds=seconds, limit=LIMIT)
 
 
 @pytest.mark.parametrize("answer", [drips, silent], ids=["drips", "never answers"])
@@ -77,7 +78,7 @@ def test_the_deadline_is_for_everything_together(
     tmp_path: Path, answer: Callable[[], Iterator[bytes]]
 ) -> None:
     with answering(tmp_path / "s", answer), pytest.raises(TimeoutError, match=r"within 0\.4 s"):
-        asked(tmp_path / "s")
+        asked(tmp_path / "s", SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_the_runner_asks_its_own_server(lab: Lab, monkeypatch: pytest.MonkeyPatc
     backend.ask_again(attempt, 2)
     until(lambda: backend.probed(attempt).first["number"] == 2)
     # From here on the server never answers again, and looking is as quick as before.
-    until(lambda: backend.probed(attempt).health["misses"] == 1)
+    until(lambda: backend.probed(attempt).health["misses"] >= 1)
     assert "no answer within 5 s" in backend.probed(attempt).health["error"]
     state = read_state(backend.directory(attempt) / "state.json")
     assert state["phase"] == "running", "the runner's own work goes on"

@@ -19,7 +19,8 @@ from compute.runner.layout import Layout
 from compute.runner.spec import Output, RunSpec
 from compute.runner.state import boot_id, process_start
 from compute.sandbox import capabilities
-from tests.compute.helpers import Lab, until
+from tests.compute.helpers import Lab
+from tests.waiting import until
 
 REPORT = capabilities()
 pytestmark = pytest.mark.skipif(
@@ -99,7 +100,7 @@ def test_a_copy_of_before_ends_nothing_either(lab: Lab, running: str) -> None:
 def test_a_forged_record_leads_to_no_signal(lab: Lab, running: str) -> None:
     """A state that names, under our id and this very directory, processes and groups of others."""
     lab.backend.kill(running)
-    until(lambda: not lab.backend.processes(running), 15)
+    until(lambda: not lab.backend.processes(running))
     layout = Layout(lab.backend.directory(running))
     with subprocess.Popen(
         [sys.executable, "-c", "import signal; signal.pause()"],
@@ -163,7 +164,7 @@ def test_a_moved_folder_keeps_what_runs_in_it(lab: Lab, running: str) -> None:
     backend = backend_of(moved, OURS)
     assert backend.observe(running).alive
     backend.kill(running)
-    until(lambda: not backend.processes(running), 15)
+    until(lambda: not backend.processes(running))
 
 
 def test_an_upload_is_never_retried_over_the_original_s_files(lab: Lab, tmp_path: Path) -> None:

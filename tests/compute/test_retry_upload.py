@@ -11,8 +11,9 @@ import pytest
 
 from compute.backends.base import BackendError
 from compute.runner.spec import Output
-from tests.compute.helpers import Lab, until
+from tests.compute.helpers import Lab
 from tests.compute.test_runner import OUT
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.compute.helpers import Lab
 
 GIB = 1024 * MIB
 Usage = namedtuple("Usage", "total used free")
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 WRITES = "open('kept', 'wb').write(bytes(4 << 20))\nprint('words that stay')\nraise SystemExit(3)\n"
 
 

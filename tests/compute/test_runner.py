@@ -16,7 +16,8 @@ from compute.runner.classify import Evidence, classify
 from compute.runner.spec import Fetch, Input, Limits, Output, RunSpec, SpecError, is_safe_relative
 from compute.runner.watch import DiskWatch
 from compute.sandbox import capabilities
-from tests.compute.helpers import Lab, until
+from tests.compute.helpers import Lab
+from tests.waiting import until
 
 REPORT = capabilities()
 pytestmark = pytest.mark.skipif(

@@ -10,7 +10,8 @@ import pytest
 from compute.runner import watch
 from compute.runner.log import SEGMENTS, LogWriter, end_offset, read_log, tail
 from compute.sandbox import capabilities
-from tests.compute.helpers import Lab, until
+from tests.compute.helpers import Lab
+from tests.waiting import until
 
 REPORT = capabilities()
 
@@ -86,7 +87,7 @@ def test_flood_of_any_bytes_does_not_grow_the_runner(lab: Lab) -> None:
         )
     )
     directory = lab.backend.directory(attempt)
-    until(lambda: b"flood over" in tail(directory / "log", 100), 30)
+    until(lambda: b"flood over" in tail(directory / "log", 100))
     runner = lab.backend.observe(attempt).state["pid"]
     status = Path(f"/proc/{runner}/status").read_text()
     peak_kb = int(status.split("VmHWM:")[1].split()[0])
@@ -121,7 +122,7 @@ def test_copying_takes_a_share_of_the_time(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.skipif(REPORT.isolation != "full", reason=f"no isolation here: {REPORT.fix}")
 def test_line_is_visible_while_the_program_goes_on(lab: Lab) -> None:
     attempt = lab.launch(lab.spec("import time\nprint('first')\ntime.sleep(60)\n"))
-    until(lambda: "first" in lab.log(attempt), 5)
+    until(lambda: "first" in lab.log(attempt))
     chunk = lab.backend.logs(attempt)
     assert not chunk.eof
     assert lab.backend.logs(attempt, chunk.next_offset).data == b""

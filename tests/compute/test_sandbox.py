@@ -19,7 +19,8 @@ from compute.sandbox import capabilities, cgroups
 from compute.sandbox.command import bwrap_options, packed
 from compute.sandbox.report import SandboxUnavailable
 from compute.sandbox.spec import Bind, SandboxSpec
-from tests.compute.helpers import Lab, until
+from tests.compute.helpers import Lab
+from tests.waiting import until
 
 REPORT = capabilities()
 pytestmark = pytest.mark.skipif(
@@ -128,15 +129,14 @@ def test_fork_bomb_stays_inside_its_limit(lab: Lab) -> None:
         "while True:\n"
         "    try:\n        pid = os.fork()\n"
         "    except OSError:\n        break\n"
-        "    if pid == 0:\n        time.sleep(60)\n        os._exit(0)\n"
+        "    if pid == 0:\n        time.sleep(6000)\n        os._exit(0)\n"
         "    n += 1\n"
         "print('forked', n)\n",
         limits=SMALL,
     )
     forked = int(seen.state["detail"]["log_tail"].split("forked ")[1].split()[0])
     assert 0 < forked <= SMALL.pids
-    assert seen.state["outcome"] == "succeeded"
-    assert seen.state["run_seconds"] < 20
+    assert seen.state["outcome"] == "succeeded", "the end does not wait for the children"
     if AS_ROOT:
         # The uid is free again, and a job of another test may have it by now: only what had begun
         # when this one ended counts.
@@ -150,9 +150,9 @@ def test_memory_of_the_whole_job_is_bounded_and_proved(lab: Lab) -> None:
     """Two processes that together pass the limit: OOM_HOST with the kernel's own count."""
     seen = lab.run(
         "import os, time\n"
-        "os.fork()\n"
+        "child = os.fork()\n"
         "block = bytearray(b'x') * (48 << 20)\n"
-        "time.sleep(2)\n"
+        "while not child: time.sleep(1)\n"
         "pid, status = os.wait()\n"
         "raise SystemExit(status and 1)\n",
         limits=SMALL,
@@ -228,7 +228,6 @@ def test_daemon_left_behind_dies_with_the_job(lab: Lab) -> None:
         "print('main ends')\n"
     )
     assert seen.state["outcome"] == "succeeded"
-    assert seen.state["run_seconds"] < 5
     assert process_start(seen.state["program_pid"]) != seen.state["program_pid_start"]
     if AS_ROOT:
         assert of_jobs(seen.state["uid"]) <= before
@@ -250,8 +249,8 @@ def test_killed_runner_takes_the_sandbox_with_it(lab: Lab) -> None:
     inside = descendants(state["program_pid"])
     assert len(inside) == 2
     os.kill(state["pid"], signal.SIGKILL)
-    until(lambda: process_start(state["program_pid"]) != state["program_pid_start"], 5)
-    until(lambda: not any(process_start(pid) == start for pid, start in inside.items()), 5)
+    until(lambda: process_start(state["program_pid"]) != state["program_pid_start"])
+    until(lambda: not any(process_start(pid) == start for pid, start in inside.items()))
     assert until(lambda: lab.backend.observe(attempt).phase) == "lost"
 
 
@@ -272,7 +271,7 @@ def test_platform_without_root_isolates_as_well(tmp_path: Path) -> None:
         "  'import os; print(os.getuid(), os.path.exists(\"/etc/shadow\"),'\n"
         "  'sorted(os.listdir(\"/home\")))'),\n"
         "  limits=Limits(pids=32)))\n"
-        "deadline = time.monotonic() + 15\n"
+        "deadline = time.monotonic() + 60\n"
         "while not backend.observe('plain').final and time.monotonic() < deadline:\n"
         "    time.sleep(0.05)\n"
         "seen = backend.observe('plain')\n"
@@ -283,7 +282,7 @@ def test_platform_without_root_isolates_as_well(tmp_path: Path) -> None:
         done = subprocess.run(
             ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--",
              "/usr/bin/python3", "-c", script],
-            cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=30, check=False,
+            cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120, check=False,
             env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -326,7 +325,7 @@ def test_weak_mode_limits_and_cleans_up_without_isolation(tmp_path: Path) -> Non
     )  # fmt: skip
     job = start(spec, report, write, group)
     os.close(write)
-    assert job.wait(10) == 0
+    assert job.wait(60) == 0
     assert job.gone(10)
     job.close()
     group.remove()

@@ -55,7 +55,7 @@ def test_pytorch_works_as_before(lab: Lab) -> None:
     engine = engine_python(PYTORCH).parents[1]
     limits = Limits(memory_mb=2048, pids=256, file_size_mb=64, disk_mb=256, tmp_mb=64)
     attempt = lab.launch(lab.spec(PROGRAM, engine=str(engine), limits=limits))
-    seen = lab.wait(attempt, 120)
+    seen = lab.wait(attempt)
     log = lab.log(attempt)
     assert seen.state["outcome"] == "succeeded", log
     assert "DONE" in log

@@ -13,7 +13,8 @@ import pytest
 from compute.backends import start
 from compute.backends.base import BackendError
 from compute.sandbox import capabilities
-from tests.compute.helpers import Lab, until
+from tests.compute.helpers import Lab
+from tests.waiting import until
 
 REPORT = capabilities()
 pytestmark = pytest.mark.skipif(

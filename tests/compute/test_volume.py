@@ -17,7 +17,8 @@ from compute.runner.layout import Layout
 from compute.runner.spec import Output
 from compute.sandbox.spec import MIB, Limits
 from compute.sockets import address
-from tests.compute.helpers import Lab, until
+from tests.compute.helpers import Lab
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
     not volume.available(), reason="needs root, a loop device and mkfs.ext4"

@@ -291,7 +291,7 @@ def test_who_lost_the_database_is_told(
             except outside.Held:
                 continue
             break
-        assert told.wait(20)
+        assert told.wait(60)
 
 
 # -- what is signalled -------------------------------------------------------------------------
@@ -314,7 +314,7 @@ def test_a_copied_record_leads_to_no_signal(small: Small, tmp_path: Path, strang
         assert lock.sweep(copy / "run" / "state.json", copy, identity, patience=0) == []
     assert web.poll() is None and broker.poll() is None
     assert lock.sweep(layout.state, small.var, small.identity, patience=0) == ["web", "broker"]
-    assert web.wait(10) == broker.wait(10) == -signal.SIGKILL
+    assert web.wait(60) == broker.wait(60) == -signal.SIGKILL
 
 
 def test_a_record_of_another_installation_leads_to_no_signal(small: Small, stranger) -> None:
@@ -347,7 +347,7 @@ def test_a_record_of_before_is_still_swept(small: Small, stranger) -> None:
     layout.make()
     (layout.state).write_text(json.dumps({"children": [vars(child(process))]}))
     assert lock.sweep(layout.state, small.var, small.identity, patience=0) == ["web"]
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
 
 
 def test_the_folder_s_lock_is_its_own(small: Small, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tests.accounts import make
 from tests.storage import people
 from tests.storage.people import Person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

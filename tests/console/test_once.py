@@ -27,7 +27,7 @@ from storage.bucket.models import Bucket
 from tests.doors.world import bearer
 from tests.storage import people
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 #: sends one POST; ``signal`` is what its process sends itself inside the handler, after the write
 SENDER = """
@@ -125,7 +125,7 @@ def test_a_process_killed_in_the_handler_leaves_the_key_free(start: Start) -> No
     """The retry runs at once, and what the killed one had written is gone."""
     killed = start(number=signal.SIGKILL)
     said(killed, "WRITTEN")
-    assert killed.wait(30) == -signal.SIGKILL
+    assert killed.wait(60) == -signal.SIGKILL
     retry = answer(start())
     assert retry["status"] == 201 and "Idempotency-Replayed" not in retry["headers"]
     again = answer(start())

@@ -9,7 +9,7 @@ import pytest
 
 from console.supervisor import bootstrap, options
 from tests.checks import house_rules
-from tests.checks.__main__ import Run
+from tests.checks.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 

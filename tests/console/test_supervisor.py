@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from console.supervisor import procfs
 from console.supervisor.backoff import Backoff
 from console.supervisor.process import describe
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENT = [sys.executable, "-c", "import signal; signal.pause()"]
@@ -33,16 +33,6 @@ PARENT = [
     "signal.pause()",
 ]
 """Has a child of its own that it never stops."""
-
-
-def eventually(condition: Callable[[], object], what: str, seconds: float = 20) -> object:
-    """The first true answer; fails the test when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if answer := condition():
-            return answer
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
 
 
 def gone(pid: int) -> bool:
@@ -67,12 +57,12 @@ class Running:
                 stderr=subprocess.STDOUT,
             )
 
-    def says(self, text: str, seconds: float = 20) -> None:
+    def says(self, text: str) -> None:
         def found() -> bool:
             assert text in self.text() or self.process.poll() is None, self.text()
             return text in self.text()
 
-        eventually(found, f"{text!r} on the terminal", seconds)
+        until(found, f"{text!r} on the terminal")
 
     def text(self) -> str:
         return self.output.read_text()
@@ -87,7 +77,7 @@ class Running:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
 
 
 @pytest.fixture
@@ -143,10 +133,10 @@ def test_sigterm_stops_everything_including_the_grandchildren_of_a_careless_prog
     running.says("all ready")
     # The file is made by an open and a write; wait for the number itself.
     read = (running.var / "grandchild").read_text
-    pids = [*running.pids().values(), int(eventually(read, "the grandchild's pid"))]
+    pids = [*running.pids().values(), int(until(read, "the grandchild's pid"))]
     assert len(pids) == 3 and not any(map(gone, pids))
     assert running.stop(signal.SIGTERM) == 0
-    eventually(lambda: all(map(gone, pids)), "everything gone")
+    until(lambda: all(map(gone, pids)), "everything gone")
     assert "deaf does not stop in time: killing it" in running.text()
     assert not (running.var / "run/state.json").exists()
 
@@ -168,7 +158,7 @@ def test_kill_9_of_the_supervisor_takes_the_children_with_it(supervise):
     pids = running.pids().values()
     running.process.kill()
     running.process.wait()
-    eventually(lambda: all(map(gone, pids)), "children gone with their supervisor", 5)
+    until(lambda: all(map(gone, pids)), "children gone with their supervisor")
 
 
 def test_the_next_start_sweeps_what_a_killed_supervisor_left(supervise):
@@ -178,17 +168,17 @@ def test_the_next_start_sweeps_what_a_killed_supervisor_left(supervise):
     running.says("all ready")
     left = running.pids()
     note = running.var / "grandchild"
-    orphan = int(eventually(lambda: note.exists() and note.read_text(), "the grandchild's pid"))
+    orphan = int(until(lambda: note.exists() and note.read_text(), "the grandchild's pid"))
     running.process.kill()
     running.process.wait()
     # careless ends by the kernel's signal but leaves its child; deaf ignores the signal.
-    eventually(lambda: gone(left["careless"]), "careless gone")
+    until(lambda: gone(left["careless"]), "careless gone")
     assert not gone(left["deaf"]) and not gone(orphan)
     second = supervise({"name": "web", "argv": PATIENT}, patience=0.2)
     second.says("swept deaf")
     second.says("swept careless")
     second.says("all ready")
-    eventually(lambda: gone(left["deaf"]) and gone(orphan), "leftovers gone")
+    until(lambda: gone(left["deaf"]) and gone(orphan), "leftovers gone")
     assert second.stop() == 0
 
 
@@ -196,7 +186,7 @@ def test_two_supervisors_on_one_folder_the_second_refuses(supervise):
     first = supervise({"name": "web", "argv": PATIENT})
     first.says("all ready")
     second = supervise({"name": "web", "argv": PATIENT})
-    assert second.process.wait(timeout=20) == 1
+    assert second.process.wait(timeout=60) == 1
     assert f"already runs on {first.var} (process {first.process.pid})" in second.text()
     assert "--var DIR" in second.text()
     assert not gone(first.pids()["web"])
@@ -209,7 +199,7 @@ def test_a_program_that_never_comes_up_fails_the_start_with_its_last_words(super
         {"name": "good", "argv": PATIENT},
         {"name": "bad", "argv": bad, "ready_file": "never"},
     )
-    assert running.process.wait(timeout=30) == 1
+    assert running.process.wait(timeout=60) == 1
     assert "bad died 3 times while starting" in running.text()
     assert "no module named nonsense" in running.text()
     assert "log/bad.log" in running.text()
@@ -219,13 +209,13 @@ def test_a_program_that_is_not_ready_in_time_fails_the_start(supervise):
     running = supervise(
         {"name": "slow", "argv": PATIENT, "ready_file": "never", "ready_within": 0.5}
     )
-    assert running.process.wait(timeout=30) == 1
+    assert running.process.wait(timeout=60) == 1
     assert "slow is not ready after 0 s" in running.text() or "after 1 s" in running.text()
 
 
 def test_a_missing_program_is_named(supervise):
     running = supervise({"name": "web", "argv": ["/nowhere/gunicorn"], "ready_file": "never"})
-    assert running.process.wait(timeout=30) == 1
+    assert running.process.wait(timeout=60) == 1
     assert "/nowhere/gunicorn cannot be started: No such file or directory" in running.text()
 
 
@@ -255,7 +245,7 @@ def test_a_step_that_takes_too_long_is_ended(supervise):
 
 def test_a_stop_during_a_step_ends_the_step(supervise):
     running = supervise({"name": "web", "argv": PATIENT}, step=PATIENT)
-    step = eventually(lambda: running.pids().get("step"), "the step")
+    step = until(lambda: running.pids().get("step"), "the step")
     assert running.stop() == 0
     assert gone(step)
     running.says("stopped while waiting")

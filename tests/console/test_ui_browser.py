@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests import chromium
 from tests.console import ui_urls
 
 pytestmark = [
@@ -19,23 +20,13 @@ pytestmark = [
     pytest.mark.urls("tests.console.ui_urls"),
 ]
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-]
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is not installed: apt-get install chromium")
     # Playwright's event loop runs in this thread, which makes Django refuse the database.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        found = chromium.launch(playwright)
         yield found
         found.close()
 
@@ -47,7 +38,9 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 def page(browser: Browser, live_server: Any, complaints: list[str]) -> Iterator[Page]:
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 900})
+    context = chromium.context(
+        browser, base_url=live_server.url, viewport={"width": 1280, "height": 900}
+    )
     made = context.new_page()
     made.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
     made.on("pageerror", lambda error: complaints.append(str(error)))

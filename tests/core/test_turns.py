@@ -287,6 +287,6 @@ class TestBudget:
             time.sleep(30)
 
     def test_nothing_rings_afterwards(self) -> None:
-        with alarm.within(0.05):
+        with alarm.within(60):
             assert asked() == []
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

@@ -29,6 +29,8 @@ from tests.storage import people
 from tests.storage.people import Person, statement
 from tests.training import jobs
 
+pytestmark = pytest.mark.postgresql
+
 FILES = {
     STEMS["train", "images"].removesuffix(".gz"): images(100),
     STEMS["train", "labels"].removesuffix(".gz"): labels(100),

@@ -21,6 +21,8 @@ from tests.storage import people
 from tests.storage.people import Person
 from tests.training import jobs
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture(autouse=True)
 def var_dir(settings: Any, tmp_path: Path) -> Path:

@@ -22,7 +22,7 @@ from tests.accounts import make
 from tests.doors.world import World, bearer
 from tests.storage.people import Person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 Attack = Callable[[World, Client], Any]
 EVERYTHING = {"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["*:*:*"]}]}
 

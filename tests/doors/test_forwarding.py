@@ -21,7 +21,8 @@ from django.test import Client, RequestFactory
 from accounts.actors import client_ip, is_loopback
 from console.settings.env import BadVariable, Env
 from console.supervisor.programs import Size, web
-from tests.serving.gateway import GOOD, House, call, wait_for
+from tests.serving.gateway import GOOD, House, call
+from tests.waiting import until
 
 PROJECT = Path(__file__).parents[2]
 LIES = {
@@ -46,11 +47,11 @@ def serving(proxies: str) -> Iterator[int]:
     env = {**os.environ, "MODELYARD_TEST_PROXIES": proxies}
     server = subprocess.Popen([sys.executable, *argv[1:]], cwd=PROJECT, env=env)
     try:
-        wait_for(lambda: answers(port), 30)
+        until(lambda: answers(port))
         yield port
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)
 
 
 def answers(port: int) -> bool:
@@ -61,7 +62,7 @@ def answers(port: int) -> bool:
 
 def told(port: int, headers: dict[str, str]) -> dict[str, Any]:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
         line.sendall(f"GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lines}\r\n".encode())
         answer = b"".join(iter(lambda: line.recv(65536), b""))
     return json.loads(answer.partition(b"\r\n\r\n")[2])  # type: ignore[no-any-return]

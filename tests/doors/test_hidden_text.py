@@ -23,6 +23,8 @@ from tests.doors import poison
 from tests.doors.knock import doors, knock
 from tests.doors.world import World
 
+pytestmark = pytest.mark.postgresql
+
 PLANTED = "hid-a\x01\x08\x1b[2J\x7f\x85\x9b31m\u200b\u200f\u202e\u2066\u2028\ufeff\U000e0041z"
 RAW = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0041]"

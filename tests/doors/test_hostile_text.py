@@ -13,12 +13,12 @@ import pytest
 from django.db import connections, transaction
 from playwright.sync_api import Page, Request, Route, sync_playwright
 
-from tests.browser.people import CHROMIUM
+from tests import chromium
 from tests.doors import poison
 from tests.doors.knock import doors, knock
 from tests.doors.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 @pytest.fixture(scope="module")
@@ -143,8 +143,6 @@ document.addEventListener('securitypolicyviolation',
 def test_no_page_runs_it_in_a_browser(poisoned: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages come from Django through Playwright's router, with their own headers: scripts, charts
     and fragments run as for a user, on rows that nobody else sees."""
-    if not CHROMIUM.exists():
-        pytest.fail("Chromium is not installed: apt-get install chromium")
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     ids = poisoned.ids
     wanted = [
@@ -163,10 +161,8 @@ def test_no_page_runs_it_in_a_browser(poisoned: World, monkeypatch: pytest.Monke
     problems: list[str] = []
     held = connections["default"]
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = chromium.new_context(base_url="http://127.0.0.1:8000").new_page()
+        browser = chromium.launch(playwright)
+        page = chromium.context(browser, base_url="http://127.0.0.1:8000").new_page()
         page.add_init_script(WATCH)
         page.on("dialog", lambda dialog: problems.append(f"dialog on {page.url}"))
         page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
@@ -178,7 +174,7 @@ def test_no_page_runs_it_in_a_browser(poisoned: World, monkeypatch: pytest.Monke
         page.route("**/*", router)
         for path in wanted:
             visit(page, path, problems)
-        chromium.close()
+        browser.close()
     assert not problems, "\n".join(problems)
 
 

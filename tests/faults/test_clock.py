@@ -112,7 +112,7 @@ class TestScheduler:
 
 
 @pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (apt install faketime)")
-@pytest.mark.parametrize("step", ["-60", "+60"])
+@pytest.mark.parametrize("step", ["-7200", "+7200"])
 def test_a_runner_measures_with_the_clock_nobody_sets(step: str, tmp_path: Path) -> None:
     """State, heartbeat and stage seconds of a process whose wall clock steps in between."""
     setting = tmp_path / "faketime"
@@ -126,10 +126,10 @@ def test_a_runner_measures_with_the_clock_nobody_sets(step: str, tmp_path: Path)
         "file.enter('running', 'running')\n"
         "before = time.time()\n"
         f"Path(sys.argv[2]).write_text('{step}\\n')\n"
-        "until = time.monotonic() + 3\n"
-        "while abs(time.time() - before) < 30 and time.monotonic() < until:\n"
+        "until = time.monotonic() + 60\n"
+        "while abs(time.time() - before) < 3600 and time.monotonic() < until:\n"
         "    time.sleep(0.05)\n"
-        "stepped = abs(time.time() - before) >= 30\n"
+        "stepped = abs(time.time() - before) >= 3600\n"
         "assert file.beat(0.0)\n"
         "file.finish()\n"
         "print(json.dumps({'stepped': stepped, 'now': time.monotonic()}))\n"
@@ -147,12 +147,12 @@ def test_a_runner_measures_with_the_clock_nobody_sets(step: str, tmp_path: Path)
         },
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
     assert said["stepped"], "the wall clock was set"
     state = json.loads((tmp_path / "state.json").read_text())
-    assert 0 <= state["total_seconds"] < 10
-    assert all(0 <= stage["seconds"] < 10 for stage in state["stages"])
-    assert 0 <= said["now"] - state["heartbeat_monotonic"] < 5
+    assert 0 <= state["total_seconds"] < 600
+    assert all(0 <= stage["seconds"] < 600 for stage in state["stages"])
+    assert 0 <= said["now"] - state["heartbeat_monotonic"] < 600

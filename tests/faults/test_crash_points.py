@@ -33,7 +33,7 @@ from training.job import launch
 from training.job import reconcile as jobs
 from training.job.models import Attempt, OutputClaim, TrainingJob
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 WRITES = ("INSERT", "UPDATE", "DELETE")
 MOST = 80  # writes of one look; more would be a look that does too much
 LOOKS = 12

@@ -28,6 +28,7 @@ from core import actor as actors
 from core import states
 from serving.service.models import Service
 from tests.faults.test_crash_points import made_job, running_job
+from tests.waiting import until
 from training.job.models import Attempt, TrainingJob
 
 GOOD = proof.Seen(rows=frozenset("ab"), slots=frozenset("ab"), processes=frozenset("ab"))
@@ -140,10 +141,8 @@ class TestProof:
         line = [sys.executable, "-c", code, "compute.runner", "" if forked else str(spec)]
         with subprocess.Popen(line, stdin=subprocess.PIPE) as stray:
             try:
-                until = time.monotonic() + 10
-                while not proof.strays(host_of, set()) and time.monotonic() < until:
-                    time.sleep(0.01)
-                assert proof.strays(host_of, set()) == [f"{stray.pid} of attempt {attempt}"]
+                found = until(lambda: proof.strays(host_of, set()))
+                assert found == [f"{stray.pid} of attempt {attempt}"]
                 assert proof.strays(host_of, {attempt}) == []
             finally:
                 stray.kill()
@@ -233,6 +232,10 @@ def preload(tmp_path: Path) -> Iterator[dict[str, str]]:
     yield clock.variables(tmp_path)
 
 
+NEAR = 600.0
+"""Seconds between two looks at a clock on a busy machine; the steps are hours."""
+
+
 def test_the_clock_goes_back_and_forward_and_nothing_else_does(
     preload: dict[str, str],
 ) -> None:
@@ -266,16 +269,14 @@ for line in sys.stdin:
 
         def step(seconds: int) -> None:
             file.write_text(f"{seconds:+d}\n")
-            until = time.monotonic() + 10
-            while abs(ask()[0] - time.time() - seconds) > 5:
-                assert time.monotonic() < until, "the file is read again"
+            until(lambda: abs(ask()[0] - time.time() - seconds) < NEAR, "the file is read again")
             wall, python, touched, monotonic, slept = ask()
-            assert abs(wall - time.time() - seconds) < 5
-            assert abs(python - wall) < 5
-            assert abs(touched - time.time()) < 5
-            assert abs(monotonic - time.monotonic()) < 5
+            assert abs(wall - time.time() - seconds) < NEAR
+            assert abs(python - wall) < NEAR
+            assert abs(touched - time.time()) < NEAR
+            assert abs(monotonic - time.monotonic()) < NEAR
             assert slept >= 0.05
 
-        for seconds in (0, -60, 0):
+        for seconds in (0, -7200, 0):
             step(seconds)
         child.stdin.close()

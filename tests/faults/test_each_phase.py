@@ -25,7 +25,7 @@ from training.job import reconcile as jobs
 from training.job.models import Attempt, TrainingJob
 
 __all__ = ["host"]  # a fixture
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 TURNS = 6
 Made = TrainingJob | Service
 

@@ -16,6 +16,8 @@ from core.models import Lease
 from tests.accounts import make as accounts
 from tests.core.test_kernel import fresh, job
 
+pytestmark = pytest.mark.postgresql
+
 KIND = "training.trainingjob"
 
 

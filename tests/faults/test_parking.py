@@ -23,7 +23,7 @@ from tests.training.test_interrupted import FLAVOR
 from training.job import services as jobs
 from training.job.models import TrainingJob
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 class Living(Host):

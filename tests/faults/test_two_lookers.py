@@ -18,7 +18,7 @@ from training.job import reconcile as jobs
 from training.job.models import Attempt, TrainingJob
 
 __all__ = ["host"]  # a fixture
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 KIND = "training.trainingjob"
 ROUNDS = 6
 threads = pytest.mark.skipif(

@@ -12,7 +12,6 @@ import io
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +38,7 @@ from tests.accounts import make
 from tests.compute.helpers import work_of
 from tests.engines import SKLEARN
 from tests.storage import people
+from tests.waiting import until
 from training.job import services as jobs
 from training.job.models import Attempt, OutputClaim, TrainingJob
 
@@ -137,26 +137,28 @@ class House:
         assert outcome != "failed", f"the reconciler raised on {fresh}: {fresh.message}"
         return fresh
 
-    def until(self, obj: Any, condition: Callable[[Any], Any], seconds: float = 30.0) -> Any:
+    def until(self, obj: Any, condition: Callable[[Any], Any]) -> Any:
         """Look again and again until ``condition`` holds for the row."""
-        deadline = time.monotonic() + seconds
-        while True:
-            obj = self.look(obj)
-            if condition(obj):
-                return obj
-            if time.monotonic() > deadline:
-                raise AssertionError(
-                    f"{obj} is still {obj.phase}/{obj.secondary} {obj.reason} after {seconds} s: "
-                    f"{obj.message}\n{self.log(obj)[-2000:]}"
-                )
-            time.sleep(0.02)
+        seen = obj
 
-    def run(self, program: str, *, seconds: float = 40.0, **changes: Any) -> TrainingJob:
+        def holds() -> bool:
+            nonlocal seen
+            seen = self.look(seen)
+            return bool(condition(seen))
+
+        def still() -> str:
+            where = f"{seen} is still {seen.phase}/{seen.secondary} {seen.reason}"
+            return f"{where}: {seen.message}\n{self.log(seen)[-2000:]}"
+
+        until(holds, still)
+        return seen
+
+    def run(self, program: str, **changes: Any) -> TrainingJob:
         """Submit and drive to the end."""
-        return self.over(self.submit(program, **changes), seconds)
+        return self.over(self.submit(program, **changes))
 
-    def over(self, job: TrainingJob, seconds: float = 40.0) -> TrainingJob:
-        return self.until(job, lambda row: row.is_terminal, seconds)
+    def over(self, job: TrainingJob) -> TrainingJob:
+        return self.until(job, lambda row: row.is_terminal)
 
     def ready(self, job: TrainingJob) -> TrainingJob:
         """Drive until the program printed "ready"."""
@@ -235,7 +237,7 @@ class House:
     def nothing_left(self, obj: Any) -> None:
         """No slot, claim, credential, process, control group or socket of ``obj`` is left."""
         attempts = self.attempts(obj)
-        wait(lambda: not any(self.backend.observe(a).alive for a in attempts), 10)
+        until(lambda: not any(self.backend.observe(a).alive for a in attempts))
         with TURN:
             assert not Slot.objects.filter(attempt__in=attempts).exists()
             assert not OutputClaim.objects.filter(job_id=obj.pk).exists()
@@ -256,7 +258,7 @@ class House:
         """End whatever a failed test left running and remove every directory."""
         for seen in self.backend.sweep():
             self.backend.kill(seen.attempt)
-            wait(lambda a=seen.attempt: not self.backend.observe(a).alive, 15)
+            until(lambda a=seen.attempt: not self.backend.observe(a).alive)
             self.backend.remove(seen.attempt)
         with contextlib.suppress(OSError):
             self.backend.socket_path("x").parent.parent.rmdir()
@@ -310,16 +312,6 @@ def processes_of(attempt: str) -> list[int]:
                 if mark in Path(entry.path, "environ").read_bytes():
                     found.append(int(entry.name))
     return found
-
-
-def wait(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Wait for a true value."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not true within {seconds} s")
-        time.sleep(0.02)
-    return value
 
 
 def without(agency: Agency) -> None:

@@ -18,6 +18,7 @@ from serving.service import services as serving
 from serving.service.models import Instance, Service
 from tests.hostile.house import TURN, House
 from tests.storage import people
+from tests.waiting import PATIENCE
 
 HEAD = (
     "import os, signal, socket, sys, threading, time\n"
@@ -81,7 +82,7 @@ class Shop:
         self.number = 0
         self.limits(monkeypatch)
 
-    def limits(self, monkeypatch: Any, timeout: float = 0.5) -> None:
+    def limits(self, monkeypatch: Any, timeout: float = PATIENCE) -> None:
         """Short times: one prediction ``timeout`` s, restarts at once, a drain of a second."""
         made = instances.run_spec
 
@@ -134,8 +135,8 @@ class Shop:
     def running(self, code: str, **more: Any) -> Service:
         return self.until(self.deploy(code, **more), "Running")
 
-    def until(self, service: Service, phase: str, seconds: float = 60.0) -> Service:
-        return self.house.until(service, lambda row: row.phase == phase, seconds)  # type: ignore[no-any-return]
+    def until(self, service: Service, phase: str) -> Service:
+        return self.house.until(service, lambda row: row.phase == phase)  # type: ignore[no-any-return]
 
     def rows(self, service: Service) -> list[Instance]:
         with TURN:
@@ -146,14 +147,12 @@ class Shop:
             serving.stop(self.house.owner.actor, service, {})
         return self.until(service, "Stopped")
 
-    def call(
-        self, service: Service, body: Any = None, seconds: float = 30.0, path: str = "/"
-    ) -> Said:
+    def call(self, service: Service, body: Any = None, path: str = "/") -> Said:
         """One prediction through the gateway's own application, as the owner."""
         with TURN:
             bearer = f"Bearer {people.token(self.house.owner, dt.timedelta(hours=1))}"
             decision = resolve(str(service.pk), bearer, "a-request-of-a-test")
-        return asyncio.run(asyncio.wait_for(_call(service, decision, body or {}, path), seconds))
+        return asyncio.run(asyncio.wait_for(_call(service, decision, body or {}, path), PATIENCE))
 
 
 class _Resolver:

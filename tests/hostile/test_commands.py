@@ -248,9 +248,7 @@ def test_custom_command_ends_without_an_error(shop: Shop) -> None:
 
 def test_custom_command_uses_more_memory_than_its_flavor(shop: Shop) -> None:
     program = "held = []\nwhile True: held.append(bytearray(b'x' * (8 << 20)))\n"
-    service = shop.until(
-        shop.command(program, flavor=shop.house.flavor(memory_mb=192)), "Failed", 90
-    )
+    service = shop.until(shop.command(program, flavor=shop.house.flavor(memory_mb=192)), "Failed")
     failed(shop.house, service, "OOM_HOST")
 
 
@@ -289,7 +287,7 @@ def test_custom_command_that_dies_is_replaced(shop: Shop) -> None:
     service = shop.until(shop.command(program), "Running")
     said = shop.call(service, {"die": 1})
     assert (said.status, said.json["error_code"]) in [(502, "SERVER_GONE"), (502, "INSTANCE_GONE")]
-    service = shop.house.until(service, lambda row: len(shop.rows(row)) == 2, 30)
+    service = shop.house.until(service, lambda row: len(shop.rows(row)) == 2)
     service = shop.until(service, "Running")
     first = shop.rows(service)[0]
     assert (first.reason, first.detail["exit_code"]) == ("USER_CODE", 9)
@@ -312,7 +310,7 @@ def test_custom_command_that_falls_ill_is_replaced(shop: Shop) -> None:
     health = {"url": "/h", "period_seconds": 1, "failure_threshold": 1}
     service = shop.until(shop.command(program, health=health), "Running")
     assert shop.call(service, {"ill": 1}).status == 200
-    service = shop.house.until(service, lambda row: len(shop.rows(row)) == 2, 30)
+    service = shop.house.until(service, lambda row: len(shop.rows(row)) == 2)
     service = shop.until(service, "Running")
     first = shop.rows(service)[0]
     assert first.reason == "HEALTH_LOST"

@@ -10,8 +10,9 @@ import pytest
 from django.utils import timezone
 
 from serving.service.models import Service
-from tests.hostile.house import TURN, wait
+from tests.hostile.house import TURN
 from tests.hostile.shop import ANSWERS, GOOD, Shop, failed
+from tests.waiting import until
 
 FLOOD_MB = int(os.environ.get("MODELYARD_HOSTILE_ANSWER_MB", "128"))
 
@@ -82,8 +83,9 @@ def test_raises_on_every_third_request(shop: Shop) -> None:
     shop.house.nothing_left(service)
 
 
-def test_answers_too_late_and_hangs(shop: Shop) -> None:
+def test_answers_too_late_and_hangs(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """504 in time; when every worker hangs, the instance is replaced and says why."""
+    shop.limits(monkeypatch, timeout=2)
     service = shop.running(
         "class Served(SingleNodeService):\n"
         "    def _inference(self, data):\n"
@@ -94,13 +96,13 @@ def test_answers_too_late_and_hangs(shop: Shop) -> None:
     for _ in range(2):
         said = shop.call(service, {"hang": 1})
         assert (said.status, said.json["error_code"]) == (504, "PREDICT_TIMEOUT")
-    service = shop.house.until(service, lambda row: len(shop.rows(row)) == 2, 30)
+    service = shop.house.until(service, lambda row: len(shop.rows(row)) == 2)
     service = shop.until(service, "Running")
     shop.house.until(service, lambda row: shop.rows(row)[0].ended_at)
     first = shop.rows(service)[0]
     assert first.reason == "PREDICT_TIMEOUT"
     assert "hangs in a prediction" in first.message
-    assert shop.call(service).status == 200
+    until(lambda: shop.call(service).status == 200)
     shop.stop(service)
     shop.house.nothing_left(service)
 
@@ -119,7 +121,7 @@ def test_exits_after_some_requests(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     )
     crashes = 0
     while service.phase != "Failed":
-        service = shop.house.until(service, lambda row: row.phase in ("Running", "Failed"), 30)
+        service = shop.house.until(service, lambda row: row.phase in ("Running", "Failed"))
         if service.phase == "Failed":
             break
         said = [shop.call(service) for _ in range(2)]
@@ -128,7 +130,7 @@ def test_exits_after_some_requests(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
         crashes += 1
         number = crashes
         service = shop.house.until(
-            service, lambda row, n=number: row.phase != "Running" or len(shop.rows(row)) > n, 30
+            service, lambda row, n=number: row.phase != "Running" or len(shop.rows(row)) > n
         )
         if service.phase == "Concerning":
             shown = shop.house.api(f"/services/{service.pk}")
@@ -190,7 +192,7 @@ def test_link_in_place_of_the_socket(shop: Shop, tmp_path: Path) -> None:
     assert shop.call(service, {"link": str(inner)}).status == 200
     said = shop.call(service)
     assert (said.status, said.json["error_code"]) == (503, "NO_READY_INSTANCE")
-    service = shop.house.until(service, lambda row: len(shop.rows(row)) == 2, 30)
+    service = shop.house.until(service, lambda row: len(shop.rows(row)) == 2)
     service = shop.until(service, "Running")
     with pytest.raises(BlockingIOError):
         listener.accept()
@@ -254,7 +256,7 @@ def test_prints_endlessly(shop: Shop) -> None:
     )
     attempt = shop.house.attempts(service)[-1]
     folder = shop.house.backend.directory(attempt) / "log"
-    wait(lambda: sum(f.stat().st_size for f in folder.iterdir()) > 1 << 20)
+    until(lambda: sum(f.stat().st_size for f in folder.iterdir()) > 1 << 20)
     assert shop.call(service).status == 200
     assert len(shop.house.log(service)) > 0
     shop.stop(service)
@@ -266,7 +268,7 @@ def test_forks_without_end(shop: Shop) -> None:
         "while True:\n    if os.fork() == 0:\n        while True: time.sleep(60)\n" + GOOD,
         flavor=shop.house.flavor(memory_mb=512, pids=40),
     )
-    service = shop.until(service, "Failed", 90)
+    service = shop.until(service, "Failed")
     failed(shop.house, service, "LOAD_FAILED", "Resource temporarily unavailable")
 
 

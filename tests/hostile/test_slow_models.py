@@ -12,8 +12,8 @@ import pytest
 
 from compute import sockets
 from serving.service import instances, probe, reconcile
-from tests.hostile.house import wait
 from tests.hostile.shop import GOOD, Shop, failed
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -50,10 +50,10 @@ def test_a_stopped_server_is_replaced(shop: Shop, monkeypatch: pytest.MonkeyPatc
     for pid in shop.house.backend.processes(str(shop.rows(service)[0].pk)):
         if pid != shop.house.seen(service).state["pid"] and pid != program:
             os.kill(pid, signal.SIGSTOP)
-    service = shop.house.until(service, lambda row: len(shop.rows(row)) == 2, 40)
+    service = shop.house.until(service, lambda row: len(shop.rows(row)) == 2)
     first = shop.rows(service)[0]
     assert first.reason == "HEALTH_LOST" and "no answer within 5 s" in first.message
     service = shop.until(service, "Running")
-    wait(lambda: not shop.house.backend.observe(str(first.pk)).alive)
+    until(lambda: not shop.house.backend.observe(str(first.pk)).alive)
     shop.stop(service)
     shop.house.nothing_left(service)

@@ -8,13 +8,13 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.ops.small import KIND, Small, ids, manifest, stored
+from tests.waiting import until
 
 New = Callable[..., Small]
 
@@ -84,11 +84,8 @@ def test_a_killed_backup_does_not_count_and_the_next_one_tidies_up(
     small.good(("backup", place))
     partial = place / "backups"
     with small.start("manage.py", "backup", place, "--full") as process:
-        until = time.monotonic() + 60
-        while not any(partial.glob(".partial-*/database*")):
-            assert process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.002)
+        until(lambda: any(partial.glob(".partial-*/database*")) or process.poll() is not None)
+        assert process.poll() is None
         os.kill(process.pid, signal.SIGKILL)
     assert len([p for p in partial.iterdir() if p.name.startswith(".partial-")]) == 1
 

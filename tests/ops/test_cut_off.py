@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from console.supervisor.reporter import Reporter
 from ops.backup import files
 from ops.backup.errors import BackupError
 from tests.ops.small import Small, ids, stored
+from tests.waiting import until
 
 New = Callable[..., Small]
 pytestmark = pytest.mark.slow
@@ -29,13 +29,6 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def wait_for(ready: Callable[[], bool], seconds: float = 120.0) -> None:
-    until = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < until
-        time.sleep(0.005)
-
-
 def test_a_killed_restore_is_no_installation_and_the_next_one_ends_it(
     small: Small, place: Path, new: New
 ) -> None:
@@ -43,7 +36,7 @@ def test_a_killed_restore_is_no_installation_and_the_next_one_ends_it(
     copy = new("copy")
     marker = copy.var / "restoring.json"
     with copy.start("manage.py", "restore", place) as process:
-        wait_for(lambda: any(copy.var.glob("objects/??/*")))
+        until(lambda: any(copy.var.glob("objects/??/*")))
         os.kill(process.pid, signal.SIGKILL)
     assert marker.exists()
     options = argparse.Namespace(var=copy.var)
@@ -52,7 +45,7 @@ def test_a_killed_restore_is_no_installation_and_the_next_one_ends_it(
     assert not (copy.var / "run").exists()
 
     with copy.start("manage.py", "restore", place) as process:
-        wait_for(lambda: '"database"' in marker.read_text())
+        until(lambda: '"database"' in marker.read_text())
         os.kill(process.pid, signal.SIGKILL)
     assert marker.exists()
     found = copy.good(("restore", place), ("show",), ("installation", "show"))[1].value
@@ -89,12 +82,12 @@ def test_a_planned_backup_is_a_process_of_its_own(small: Small, place: Path) -> 
     look = ("shell", "-c", "from ops import schedule; print(schedule.look())")
     first = small.good(look, **plan)[0].said
     assert "started" in first
-    wait_for(lambda: len(ids(place)) == 1)
+    until(lambda: len(ids(place)) == 1)
 
     def ended() -> bool:
         return [state for _name, state, _message in small.show()["backups"]] == ["Done"]
 
-    wait_for(ended)
+    until(ended)
     assert "early" in small.good(look, **plan)[0].said
     assert "off" in small.good(look)[0].said
     assert stored(place)

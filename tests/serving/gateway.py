@@ -5,7 +5,6 @@ import contextlib
 import json
 import socket
 import threading
-import time
 
 import aiohttp
 import uvicorn
@@ -14,6 +13,7 @@ from yarl import URL
 from serving.gateway.app import create_app
 from serving.gateway.callers import Callers
 from serving.gateway.protocol import Instance, Refusal, Settings, Target
+from tests.waiting import until
 
 
 class Server:
@@ -25,19 +25,12 @@ class Server:
         )
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
-        wait_for(lambda: self.server.started)
+        until(lambda: self.server.started)
 
     def stop(self):
         self.server.should_exit = True
-        self.thread.join(10)
+        self.thread.join(60)
         assert not self.thread.is_alive()
-
-
-def wait_for(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "condition not met in time"
-        time.sleep(0.005)
 
 
 class Echo:

@@ -5,12 +5,12 @@ import contextlib
 import json
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import aiohttp
 
 from tests.engines import SKLEARN, engine_python
+from tests.waiting import until
 
 MAIN = Path(__file__).resolve().parents[2] / "serving" / "modelserver" / "main.py"
 HEAD = "from model_service.model_service import SingleNodeService\n"
@@ -61,11 +61,8 @@ class ModelServer:
         assert self.process.poll() is None, self.output()
         return self
 
-    def wait(self, condition, seconds=60):
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, self.output()
-            time.sleep(0.01)
+    def wait(self, condition):
+        until(condition, self.output)
 
     def session(self):
         return aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self.socket)))
@@ -83,7 +80,7 @@ class ModelServer:
         return asyncio.run(go())
 
     def exit_status(self):
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def close(self):
         if self.process.poll() is None:

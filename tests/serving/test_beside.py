@@ -20,7 +20,7 @@ from tests.serving.asked import Asked, in_use
 from tests.serving.make import running
 from tests.storage.people import Person, root, statement, user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 NOTHING = Batch(0.0, 1.0, {})
 
 

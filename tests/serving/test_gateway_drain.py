@@ -69,13 +69,13 @@ def test_an_instance_is_replaced_without_a_failed_call(house, order):
     async def go():
         async with aiohttp.ClientSession() as session:
             callers = [asyncio.ensure_future(caller(session)) for _ in range(CALLERS)]
-            await asyncio.wait_for(until(lambda: len(answers) > 100), 20)
+            await asyncio.wait_for(until(lambda: len(answers) > 100), 60)
             if order == "routed away first":
                 router.instances = (two,)
             old.process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(until(lambda: old.process.poll() is not None), 20)
+            await asyncio.wait_for(until(lambda: old.process.poll() is not None), 60)
             seen = len(answers)
-            await asyncio.wait_for(until(lambda: len(answers) > seen + 100), 20)
+            await asyncio.wait_for(until(lambda: len(answers) > seen + 100), 60)
             stop.set()
             await asyncio.gather(*callers)
 

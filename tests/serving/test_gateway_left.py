@@ -12,8 +12,9 @@ import pytest
 
 from serving.gateway import callers
 from serving.gateway.protocol import Instance
-from tests.serving.gateway import House, call, error, wait_for
+from tests.serving.gateway import House, call, error
 from tests.serving.test_gateway_answers import Program
+from tests.waiting import until
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n"
 #: what a model sends when it sends without end
@@ -76,7 +77,7 @@ def endless(house: House) -> Iterator[Callable[..., Endless]]:
 
 def caller(house: House, times: int = 1) -> socket.socket:
     one = b"GET /v1/infers/svc/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer my_good\r\n\r\n"
-    line = socket.create_connection(("127.0.0.1", house.port), timeout=30)
+    line = socket.create_connection(("127.0.0.1", house.port), timeout=60)
     line.sendall(one * times)
     return line
 
@@ -91,8 +92,8 @@ def test_an_endless_stream_ends_with_its_caller(
     line = caller(house, requests)
     assert line.recv(1000).startswith(b"HTTP/1.1 200")
     line.close()
-    assert program.gone.wait(10)
-    wait_for(lambda: ("svc", "", 499) in house.counted())
+    assert program.gone.wait(60)
+    until(lambda: ("svc", "", 499) in house.counted())
 
 
 def test_a_caller_who_leaves_while_the_model_thinks(
@@ -100,10 +101,10 @@ def test_a_caller_who_leaves_while_the_model_thinks(
 ) -> None:
     program = endless(b"")
     line = caller(house)
-    assert program.asked.wait(10)
+    assert program.asked.wait(60)
     line.close()
-    assert program.gone.wait(10)
-    wait_for(lambda: ("svc", "", 499) in house.counted())
+    assert program.gone.wait(60)
+    until(lambda: ("svc", "", 499) in house.counted())
 
 
 def test_a_caller_who_leaves_a_silent_stream(house: House, endless: Callable[..., Endless]) -> None:
@@ -111,7 +112,7 @@ def test_a_caller_who_leaves_a_silent_stream(house: House, endless: Callable[...
     line = caller(house)
     assert line.recv(1000).startswith(b"HTTP/1.1 200")
     line.close()
-    assert program.gone.wait(10)
+    assert program.gone.wait(60)
 
 
 def test_a_caller_who_does_not_read_is_cut(
@@ -120,8 +121,8 @@ def test_a_caller_who_does_not_read_is_cut(
     monkeypatch.setattr(callers, "LOOK", 0.2)
     program = endless(HEAD, ENDLESS["large pieces"])
     line = caller(house)
-    assert program.asked.wait(10)
-    assert program.gone.wait(10), "nothing was read, and the model still sends"
+    assert program.asked.wait(60)
+    assert program.gone.wait(60), "nothing was read, and the model still sends"
     line.close()
 
 
@@ -139,7 +140,7 @@ def test_requests_at_once_are_bounded(tmp_path: Any, bounds: tuple[int, int]) ->
             assert lines[-1].recv(1000).startswith(b"HTTP/1.1 200")
         assert error(call(house.url, "GET")) == (429, "TOO_MANY_REQUESTS")
         lines.pop().close()
-        wait_for(lambda: ("svc", "", 499) in house.counted())
+        until(lambda: ("svc", "", 499) in house.counted())
         with caller(house) as line:
             assert line.recv(1000).startswith(b"HTTP/1.1 200")
     finally:

@@ -19,11 +19,11 @@ from pathlib import Path
 import pytest
 
 from tests.serving import hostile_model
-from tests.serving.gateway import wait_for
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).parents[2]
-CALLERS, CALLS, ROUNDS = 20, 60, 4
+CALLERS, CALLS, ROUNDS = 20, 60, 12
 RATIO = 2.0
 
 
@@ -42,7 +42,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             process = subprocess.Popen([sys.executable, *command], cwd=PROJECT)
             running.callback(process.wait, 20)
             running.callback(process.kill)
-        wait_for(lambda: (folder / "good.sock").exists() and served(port), 30)
+        until(lambda: (folder / "good.sock").exists() and served(port))
         yield port
 
 
@@ -86,7 +86,7 @@ def callers(port: int, path: str, then: str) -> Iterator[None]:
         yield
     finally:
         process.stdin.close()
-        process.wait(20)
+        process.wait(60)
         process.stdout.close()
 
 

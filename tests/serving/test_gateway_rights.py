@@ -6,7 +6,8 @@ import aiohttp
 import pytest
 
 from serving.gateway.protocol import Refusal
-from tests.serving.gateway import GOOD, House, wait_for
+from tests.serving.gateway import GOOD, House
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -33,15 +34,15 @@ def streamed(house, after_first):
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_stream_ends_with_the_right_to_it(house, status):
-    house.route(house.instance("a"), idle_timeout=5)
+    house.route(house.instance("a"), idle_timeout=60)
 
     def revoke():
         house.resolver.refusal = Refusal(status, "REFUSED", "No longer.")
 
     with pytest.raises(aiohttp.ClientPayloadError):
         streamed(house, revoke)
-    assert house.echoes["a"].gone.wait(5)
-    wait_for(lambda: house.counted().get(("svc", "rev-a", status)) == 1)
+    assert house.echoes["a"].gone.wait(60)
+    until(lambda: house.counted().get(("svc", "rev-a", status)) == 1)
 
 
 def test_a_stream_outlives_a_database_that_is_away(house):
@@ -49,7 +50,7 @@ def test_a_stream_outlives_a_database_that_is_away(house):
 
     def asked_some_more():
         seen = len(house.resolver.asked)
-        wait_for(lambda: len(house.resolver.asked) > seen + 2)
+        until(lambda: len(house.resolver.asked) > seen + 2)
 
     def trouble():
         house.resolver.away = True
@@ -68,7 +69,7 @@ def test_a_whole_answer_is_asked_for_once(house):
     async def go():
         async with aiohttp.ClientSession(headers=GOOD) as session:
             running = asyncio.ensure_future(session.post(house.url + "/slow", data=b"{}"))
-            await asyncio.to_thread(wait_for, lambda: house.echoes["a"].calls)
+            await asyncio.to_thread(until, lambda: house.echoes["a"].calls)
             house.echoes["a"].release.set()
             async with await running as answer:
                 return answer.status

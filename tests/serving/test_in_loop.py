@@ -22,7 +22,7 @@ from tests.serving.asked import Asked, in_use
 from tests.serving.make import running
 from tests.storage.people import Person, root, statement, user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="a pipeline on PostgreSQL")
 
 

@@ -196,12 +196,12 @@ def test_time_limit_busy_and_stuck(echo, tmp_path):
             waiting = {"do": "wait", "until": str(until)}
             both = await asyncio.gather(post(waiting), post(waiting))
             assert both == [(504, "PREDICT_TIMEOUT")] * 2
-            assert await asyncio.wait_for(stage("stuck"), 5) == 503
+            assert await asyncio.wait_for(stage("stuck"), 60) == 503
             # Two wait for a free thread and give up, the third is refused at once.
             crowd = await asyncio.gather(*(post({"x": 1}) for _ in range(3)))
             assert crowd == [(503, "BUSY")] * 3
             until.touch()
-            assert await asyncio.wait_for(stage("ready"), 5) == 200
+            assert await asyncio.wait_for(stage("ready"), 60) == 200
             assert await post({"x": 1}) == (200, None)
 
     asyncio.run(go())

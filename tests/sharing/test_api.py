@@ -12,7 +12,7 @@ from core.actor import Actor
 from sharing.unit.models import ShareUnit
 from tests.sharing.conftest import KIND, Tenant, bearer, invitation_of, item, model_of, share
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 class Caller:

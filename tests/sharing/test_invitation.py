@@ -18,7 +18,7 @@ from sharing.unit import members
 from sharing.unit import services as units
 from tests.sharing.conftest import Tenant, accepted, invitation_of, item, model_of, share, tenant
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 def late(invitation: Invitation) -> None:

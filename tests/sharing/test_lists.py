@@ -26,7 +26,7 @@ from sharing import grants
 from sharing.unit.models import ShareUnit
 from tests.sharing.conftest import Tenant, accepted, allow, model_of, share, tenant
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 LIST = "modelarts:model:list"
 NOW = timezone.now()

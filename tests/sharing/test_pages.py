@@ -20,7 +20,7 @@ from tests.sharing.conftest import (
     share,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 def hidden(html: str) -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ from sharing.unit import guesses
 from sharing.unit import services as units
 from tests.sharing.conftest import Tenant, browser, invitation_of, share
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 HOUR = dt.timedelta(hours=1)
 
 

@@ -21,6 +21,7 @@ from sharing.unit.models import ShareUnit
 from tests.sharing.conftest import Tenant, invitation_of, share
 
 pytestmark = [
+    pytest.mark.postgresql,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
         connection.vendor == "sqlite",
@@ -37,7 +38,7 @@ def together(*acts: Callable[[], Any]) -> list[Any]:
 
     def run(number: int, act: Callable[[], Any]) -> None:
         try:
-            barrier.wait(10)
+            barrier.wait(60)
             results[number] = act()
         except Exception as error:
             results[number] = error
@@ -48,7 +49,7 @@ def together(*acts: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
     for result in results:
         if isinstance(result, Exception) and not isinstance(result, AppError):

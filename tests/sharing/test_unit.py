@@ -34,7 +34,7 @@ from tests.sharing.conftest import (
     tenant,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 def problems(error: ValidationFailed) -> dict[str, str]:

@@ -19,7 +19,11 @@ from tests.sharing.conftest import (
     share,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("permissions")]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("permissions"),
+]
 
 
 def may(actor, operation: str, model: Model) -> bool:

@@ -22,6 +22,8 @@ from tests.storage import people
 from tests.storage.people import Person, statement
 from tests.training import jobs
 
+pytestmark = pytest.mark.postgresql
+
 Api = Callable[[Person], Client]
 
 

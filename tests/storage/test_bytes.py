@@ -29,6 +29,8 @@ from storage.object.models import StoredObject
 from tests.storage import people
 from tests.storage.people import Person
 
+pytestmark = pytest.mark.postgresql
+
 NAME = "0" * 32
 
 
@@ -199,7 +201,7 @@ def test_the_same_key_at_once_is_one_of_them_whole(
         def read(self, size: int | None = -1, /) -> bytes:
             data = super().read(size)
             if data and self.tell() == len(self.getvalue()):
-                ready.wait(timeout=30)
+                ready.wait(timeout=60)
             return data
 
     def send(number: int) -> None:

@@ -17,7 +17,7 @@ from storage.object.models import StoredObject
 from tests.storage import people
 from tests.storage.people import Person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 
 def stored(var: Path) -> list[Path]:

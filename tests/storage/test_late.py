@@ -20,7 +20,7 @@ from storage.object.models import StoredObject
 from tests.held import Held
 from tests.storage import people
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from storage.blob.models import Blob
 from tests.storage import people
 from tests.storage.people import Person, statement
 
+pytestmark = pytest.mark.postgresql
+
 Api = Callable[[Person], Client]
 DATA = bytes(range(256)) * 40
 

@@ -14,6 +14,8 @@ from compute.runner.storage import Client, DigestMismatch, StorageError
 from tests.storage import people
 from tests.storage.people import Person
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.mark.django_db(transaction=True)
 def test_the_runner_lists_fetches_and_stores(

@@ -22,6 +22,8 @@ from storage.object import services as objects
 from tests.storage import people
 from tests.storage.people import Person
 
+pytestmark = pytest.mark.postgresql
+
 MIB = 1024 * 1024
 HALF = bytes(MIB // 2)
 

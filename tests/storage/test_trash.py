@@ -27,6 +27,8 @@ from storage.tasks import sweep as sweep_task
 from tests.storage import people
 from tests.storage.people import Person
 
+pytestmark = pytest.mark.postgresql
+
 OLD = 2 * sweeping.ORPHAN_AGE
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,40 +22,54 @@ WITHIN = 420
 STEPS = 11
 
 
-@pytest.fixture
-def var(tmp_path: Path) -> Path:
-    """An empty data folder."""
-    return tmp_path / "var"
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The end of ``./run --demo --exit`` and its data folder."""
+
+    done: subprocess.CompletedProcess
+    var: Path
 
 
-@pytest.mark.parametrize(("sample", "engine"), [("sklearn", SKLEARN), ("pytorch", PYTORCH)])
-def test_the_demonstration_plays_to_its_end_and_leaves_nothing_running(var, sample, engine):
-    engines = Path(engine_python(engine)).parents[2]
-    done = play(var, sample, engines)
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """The first play with scikit-learn, on an empty data folder."""
+    var = tmp_path_factory.mktemp("story") / "var"
+    return Played(play(var, "sklearn", Path(engine_python(SKLEARN)).parents[2]), var)
+
+
+def test_the_demonstration_plays_to_its_end_and_leaves_nothing_running(first):
+    plays_to_its_end(first)
+
+
+def test_it_plays_with_pytorch_as_well(tmp_path):
+    engines = Path(engine_python(PYTORCH)).parents[2]
+    plays_to_its_end(Played(play(tmp_path / "var", "pytorch", engines), tmp_path / "var"))
+
+
+def plays_to_its_end(played: Played) -> None:
+    done = played.done
     shown = f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
     assert done.returncode == 0, shown
     assert score(done.stdout) >= 15, shown
     finished = re.findall(r"^ok +(\d+)\.", done.stdout, re.MULTILINE)
     assert finished == [str(number) for number in range(1, STEPS + 1)], shown
     assert "FAILED" not in done.stdout
-    kept = var / "demo.json"
+    kept = played.var / "demo.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert processes_of(var) == []
+    assert processes_of(played.var) == []
 
 
-def test_a_second_play_reuses_the_accounts_and_numbers_its_objects(var):
-    engines = Path(engine_python(SKLEARN)).parents[2]
-    first = play(var, "sklearn", engines)
-    assert first.returncode == 0, first.stdout[-6000:]
-    second = play(var, "sklearn", engines)
+def test_a_second_play_reuses_the_accounts_and_numbers_its_objects(first):
+    assert first.done.returncode == 0, first.done.stdout[-6000:]
+    second = play(first.var, "sklearn", Path(engine_python(SKLEARN)).parents[2])
     assert second.returncode == 0, second.stdout[-6000:]
-    assert "single-use set-up" in first.stdout
+    assert "single-use set-up" in first.done.stdout
     assert "single-use set-up" not in second.stdout
     assert "job digits-training-2 accepted" in second.stdout
     account = re.compile(r"account demo-owner \((\d{10})\), root")
-    assert account.search(first.stdout)[1] == account.search(second.stdout)[1]
+    assert account.search(first.done.stdout)[1] == account.search(second.stdout)[1]
     assert score(second.stdout) >= 15
-    assert processes_of(var) == []
+    assert processes_of(first.var) == []
 
 
 def play(var: Path, sample: str, engines: Path) -> subprocess.CompletedProcess:

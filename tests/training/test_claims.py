@@ -13,7 +13,7 @@ from training.job.checks import MAX_OUTPUTS
 from training.job.models import OutputClaim, TrainingJob
 from training.job.services import _claim_outputs, create
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 
 def job(owner: people.Person, name: str, prefix: str, bucket: str = "data") -> TrainingJob:

@@ -24,7 +24,7 @@ from training.job import reconcile as jobs
 from training.job.ending import system
 from training.job.models import Attempt, OutputClaim, TrainingJob
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 FLAVOR = "modelyard.cpu.1u"
 
 

@@ -15,7 +15,7 @@ from training.job import queue
 from training.job.ending import end
 from training.job.models import Attempt, TrainingJob
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 FLAVOR = "modelyard.cpu.1u"
 TYPE = "training.trainingjob"
 

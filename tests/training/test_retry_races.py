@@ -21,6 +21,7 @@ from training.job import launch, services
 from training.job.models import Attempt, OutputClaim, TrainingJob
 
 pytestmark = [
+    pytest.mark.postgresql,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
         connection.vendor == "sqlite",

@@ -15,6 +15,8 @@ from tests.storage import people
 from training.job import services
 from training.job.models import TrainingJob
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def owner(db: None) -> Any:

@@ -21,6 +21,8 @@ from tests.storage.people import Person
 from training.job import services, values
 from training.job.models import TrainingJob
 
+pytestmark = pytest.mark.postgresql
+
 ENV, WANDB, HP = "plain-of-env", "SEKRIT-wandb-4711", "SEKRIT-hp-4712"
 GIVEN = "SEKRIT-given-4713"
 SECRETS = (WANDB, HP, GIVEN)
