@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.backends.signals import connection_created
 
 from core.errors import Unavailable
@@ -90,7 +90,14 @@ def _before(
     elif seconds is not None and sql.startswith("BEGIN") and seconds < BUSY_SECONDS:
         database.connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000) + 1}")
         database.deadline_moved = True
-    return execute(sql, params, many, context)
+    try:
+        return execute(sql, params, many, context)
+    except DatabaseError:
+        # The frames of an error form a cycle. Were the cursor open, a collection of garbage would
+        # close it, in any thread: one that holds SQLite's write lock would wait for this
+        # connection, which waits for that lock, until the busy timeout.
+        context["cursor"].close()
+        raise
 
 
 def _limit_statement(database: Any, seconds: float | None) -> None:
