@@ -309,7 +309,7 @@ class TestMasker:
     def test_it_equals_a_replacement_of_the_whole(self, seed: int) -> None:
         """However the output is cut into pieces."""
         dice = random.Random(seed)
-        secrets = ["abababac", "xyzxyzxyz", "a" * LEAST]
+        secrets = ["abababac", "xyzxyzxyz", "a" * LEAST, "xyzxyzxyzabababaca", "babacaaxy"]
         text = "".join(dice.choice([*secrets, "ab", "xyz", "aaa", "q\n"]) for _ in range(200))
         cut, pieces, masker = 0, [], Masker(secrets)
         while cut < len(text):
@@ -317,8 +317,22 @@ class TestMasker:
             pieces.append(masker.pass_on(text[cut : cut + step].encode()))
             cut += step
         shown = b"".join([*pieces, masker.rest()]).decode()
+        assert shown.encode() == Masker(secrets).pass_on(f"{text}\0".encode())[:-1]
         assert not [secret for secret in secrets if secret in shown]
         assert shown.replace("*", "").strip("abqxyzc\n") == ""
+
+    def test_a_value_that_begins_with_another_is_hidden_to_its_end(self) -> None:
+        masker = Masker(["password", "password-of-the-store"])
+        assert masker.pass_on(b"a password") == b"a "
+        assert masker.pass_on(b"-of-the-store, password") == b"***, "
+        assert masker.pass_on(b"-of-the-stool\n") == b"***-of-the-stool\n"
+        assert masker.pass_on(b"password") + masker.rest() == b"***"
+
+    def test_values_that_overlap_are_one(self) -> None:
+        masker = Masker(["abcdefgh", "ghijklmn"])
+        assert masker.pass_on(b"abcdefgh") == b"***"
+        assert masker.pass_on(b"ijklmnabcdefghgh") == b"***"
+        assert masker.pass_on(b"ijk\n") == b"ghijk\n"
 
     def test_short_values_stay(self) -> None:
         masker = Masker(["abc123"])
