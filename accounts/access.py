@@ -106,28 +106,29 @@ class Engine:
         own: bool,
     ) -> Q | None:
         """What the policies let through of ``base``; None for nothing."""
-        holder: str = getattr(model, "TAGS_FROM", "")
-        if own and holder and _of_rows(principal):
+        holder: str = getattr(model, "HOLDER", "")
+        if own and holder and (_of_tags(principal) or principal.keys & _COLUMN_KEYS):
             return self._by_holder(principal, actor, action, model, holder)
-        if _of_rows(principal) or (not own and "g:resourceaccount" in principal.keys):
+        if _of_tags(principal) or (not own and "g:resourceaccount" in principal.keys):
             return self._one_by_one(actor, action, model, base)
         if _stopped(principal, actor, action) is not None:
             return None
         regions = ("", *settings.REGIONS) if principal.keys & _REGION_KEYS else (None,)
         account_id = principal.account.id if own else "another account"
         parts: list[Q] = []
-        for region in regions:
-            target = Target(account_id, region=actor.region if region is None else region)
-            question = Question(principal, actor, action, target, {}, rows_of=model)
-            if not question.answer().allowed:
-                continue
-            found = question.rows()
-            if found == NO_ROW:
-                continue
-            parts.append(found if region is None else found & Q(region=region))
-        if not parts:
-            return None
-        return any_of(parts)
+        for place in _places(principal, model, base):
+            for region in regions:
+                target = Target(
+                    account_id,
+                    region=actor.region if region is None else region,
+                    holder=model(**place) if place else None,
+                )
+                question = Question(principal, actor, action, target, {}, rows_of=model)
+                if not question.answer().allowed or (found := question.rows()) == NO_ROW:
+                    continue
+                where = place if region is None else {**place, "region": region}
+                parts.append(found & Q(**where) if where else found)
+        return any_of(parts) if parts else None
 
     def _one_by_one(self, actor: Actor, action: str, model: type[Resource], base: Q) -> Q | None:
         """Rows under a condition on their tags. Rare and bounded; beyond the bound rows are left
@@ -164,13 +165,24 @@ class Engine:
         return any_of(parts) if parts else None
 
 
+def _places(principal: Principal, model: type[Resource], base: Q) -> Iterable[dict[str, str]]:
+    """The values of columns that a policy asks for, each combination that rows have; one empty one
+    where no policy asks."""
+    fields = {f.name for f in model._meta.get_fields()}
+    names = [n for n, key in COLUMNS.items() if n in fields and key.lower() in principal.keys]
+    if not names:
+        return [{}]
+    rows = model.objects.unscoped("list filter under a condition on a column").filter(base)
+    return list(rows.order_by().values(*names).distinct())
+
+
 def _columns_of(row: Any) -> tuple[Any, ...]:
     return tuple(getattr(row, name, None) for name in COLUMNS)
 
 
-def _of_rows(principal: Principal) -> bool:
-    """Whether a policy asks for what differs from row to row."""
-    return any(key in _COLUMN_KEYS or key.startswith(_TAG) for key in principal.keys)
+def _of_tags(principal: Principal) -> bool:
+    """Whether a policy asks for tags of rows."""
+    return any(key.startswith(_TAG) for key in principal.keys)
 
 
 def _with_own_id(d: Decision) -> Decision:
@@ -186,7 +198,7 @@ def _memo_key(
     """What the answer depends on, or None where it is not worth keeping."""
     ambient: tuple[Any, ...] = ()
     if principal.keys:
-        if "g:currenttime" in principal.keys or _of_rows(principal):
+        if _of_tags(principal) or principal.keys & (_COLUMN_KEYS | {"g:currenttime"}):
             return None
         ambient = (
             actor.source_ip, actor.user_agent, actor.mfa, actor.region, actor.secure, target.verb,

@@ -80,7 +80,7 @@ def still_open(
 
 
 def _column(target: Target, name: str) -> str:
-    return str(getattr(target.instance, name, None) or DEFAULT)
+    return str(getattr(target.described, name, None) or DEFAULT)
 
 
 def _project(principal: Principal, region: str) -> str | None:

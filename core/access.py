@@ -101,9 +101,19 @@ class Target:
     region: str = ""
     instance: Model | None = None
     own_only: bool = False  # whatever a share contains, only the owner's account may do this
-    #: tags that conditions may ask for: the row's own, or those of the bucket that holds a key
-    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    #: what holds it: conditions ask for the tags and the workspace of a bucket, not of a key in it
+    holder: Model | None = None
     verb: str = ""  # the declared verb, where several share one action
+
+    @property
+    def described(self) -> Model | None:
+        """The row whose tags and workspace count."""
+        return self.instance if self.holder is None else self.holder
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The tags that count."""
+        return getattr(self.described, "tags", None) or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +156,13 @@ def as_target(actor: Actor, target: object) -> Target:
     if target is None:
         return Target(account_id=actor.account_id, region=actor.region)
     if isinstance(target, Model):
+        held_by: str = getattr(target, "HOLDER", "")
         return Target(
             account_id=getattr(target, "account_id", None),
             path=getattr(target, "access_path", ""),
             region=getattr(target, "region", ""),
             instance=target,
-            tags=getattr(target, "tags", None) or {},
+            holder=getattr(target, held_by) if held_by else None,
         )
     raise TypeError(f"decide() takes a row, a Target or None, not {type(target).__name__}")
 

@@ -43,10 +43,10 @@ def bucket_named(actor: Actor, name: str) -> Bucket:
 
 
 def inside(bucket: Bucket, key: str = "") -> access.Target:
-    """What to ask about for ``key`` in a bucket, or for the bucket's contents as a whole. It has
-    the bucket's tags: objects have none of their own."""
+    """What to ask about for ``key`` in a bucket, or for the bucket's contents as a whole. The
+    bucket's tags count: objects have none of their own."""
     path = f"{bucket.name}/{key}" if key else bucket.name
-    return access.Target(bucket.account_id, path, bucket.region, tags=bucket.tags)
+    return access.Target(bucket.account_id, path, bucket.region, holder=bucket)
 
 
 def located(actor: Actor, name_or_id: str, key: str = "") -> tuple[access.Target, Bucket | None]:

@@ -28,8 +28,8 @@ class StoredObject(models.Model):
     bucket's tags count for it as well.
     """
 
-    #: whose tags conditions of policies ask about
-    TAGS_FROM: ClassVar[str] = "bucket"
+    #: whose tags and workspace conditions of policies ask about
+    HOLDER: ClassVar[str] = "bucket"
 
     id = models.BigAutoField(primary_key=True)
     bucket = models.ForeignKey(Bucket, on_delete=models.PROTECT, related_name="stored")
