@@ -54,7 +54,7 @@ def giving(
     """The refusal when the documents allow what ``actor`` does not hold; None when they do not."""
     if actor.is_root:
         return None
-    missing = holdings.given(documents) - holdings_of(actor).held
+    missing = holdings_of(actor).not_held(holdings.given(documents))
     return _refusal(
         action,
         missing,
@@ -105,7 +105,8 @@ def taking_over(actor: Actor, action: str, user: User) -> Decision | None:
     if user.is_root:
         return _no(action, STEP, "Only the main account may do this to itself.")
     own = holdings_of(actor)
-    missing = (holdings.may_of(user) - own.held) | (holdings.own_sign_in_of(user) - own.liftable)
+    missing = own.not_held(holdings.may_of(user))
+    missing |= own.not_liftable(holdings.own_sign_in_of(user))
     return _refusal(
         action,
         missing,
@@ -197,7 +198,7 @@ def _lifting(actor: Actor, action: str, names: Names) -> Decision | None:
         return None
     return _refusal(
         action,
-        names - holdings_of(actor).liftable,
+        holdings_of(actor).not_liftable(names),
         "This would lift a Deny of what you do not hold yourself: {rights}. "
         "Ask the main account to do this.",
     )

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 
 from accounts import engine, facts
 from accounts.actions import OPERATOR_ONLY, SELF_SERVICE
-from accounts.engine.matching import ANY_ACTION, resource_pattern
+from accounts.engine.matching import ANY_ACTION, action_matches, resource_pattern
 from accounts.engine.model import DENY, Statement
 from accounts.policy.models import PolicyAttachment
 from accounts.principal import documents_of, principal_of
@@ -39,6 +39,26 @@ class Holdings:
     held: Names
     liftable: Names
     default: Names
+    #: patterns of every plain Allow and of every Deny, for actions that the catalogue lacks
+    allowed: Names = NOTHING
+    barred: Names = NOTHING
+
+    def not_held(self, names: Names) -> Names:
+        """Which of ``names`` may not be given to others."""
+        return frozenset(n for n in names - self.held if not self._beyond(n))
+
+    def not_liftable(self, names: Names) -> Names:
+        """Which of ``names`` may not be freed of a Deny."""
+        return frozenset(n for n in names - self.liftable if not self._beyond(n))
+
+    def _beyond(self, name: str) -> bool:
+        """Whether an action that no catalogue lists, and that a later release may ask for, is
+        held: by patterns, because sets hold known names only."""
+        if engine.default_catalog().action(name) is not None:
+            return False
+        return any(action_matches(p, name) for p in self.allowed) and not any(
+            action_matches(p, name) for p in self.barred
+        )
 
 
 def holdings_of(actor: Actor) -> Holdings:
@@ -51,8 +71,15 @@ def holdings_of(actor: Actor) -> Holdings:
     if account is None or principal is None or actor.agency_id is not None:
         return Holdings(NOTHING, NOTHING, everything())
     documents = [p.document for p in principal.identity.policies]
+    statements = [s for d in documents for s in d.statements]
     default = by_default(strict=account.strict_mode)
-    return Holdings(surely(documents, default), surely(documents, default | own_sign_in()), default)
+    return Holdings(
+        surely(documents, default),
+        surely(documents, default | own_sign_in()),
+        default,
+        _patterns(s for s in statements if s.effect != DENY and not _narrowed(s)),
+        _patterns(s for s in statements if s.effect == DENY),
+    )
 
 
 def may_of(user: User) -> Names:
@@ -149,8 +176,9 @@ def _denied_for_good(documents: Iterable[engine.PolicyDocument]) -> Names:
 
 
 def _names(statements: Iterable[Statement]) -> Names | None:
-    """The known actions that statements speak of; None when there are too many patterns to
-    compare. A statement that could not be read may speak of anything."""
+    """The actions that statements speak of, those written out whether the catalogue knows them or
+    not; None when there are too many patterns to compare. A statement that could not be read may
+    speak of anything."""
     catalog = engine.default_catalog()
     patterns: set[str] = set()
     for statement in statements:
@@ -160,7 +188,19 @@ def _names(statements: Iterable[Statement]) -> Names | None:
             patterns.update(statement.actions)
     if sum("*" in p for p in patterns) > MOST_PATTERNS:
         return None
-    return NOTHING.union(*map(catalog.covered, patterns)) - _operators()
+    written = frozenset(p for p in patterns if "*" not in p and catalog.action(p) is None)
+    return written.union(*map(catalog.covered, patterns)) - _operators()
+
+
+def _patterns(statements: Iterable[Statement]) -> Names:
+    """The patterns of statements; of one that could not be read, that of every action."""
+    found: set[str] = set()
+    for statement in statements:
+        if statement.complement:
+            found.add(ANY_ACTION)
+        elif not statement.never:
+            found.update(statement.actions)
+    return frozenset(found)
 
 
 def _narrowed(statement: Statement) -> bool:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import facts
+from accounts import engine, facts
 from accounts.policy import holdings
 from accounts.policy.holdings import Names
 from accounts.policy.models import PolicyAttachment
@@ -28,7 +28,7 @@ MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one user gains and loses: names of actions."""
+    """What one user gains and loses: names of actions that something here asks for."""
 
     user: User
     gained: Names
@@ -56,9 +56,15 @@ def _change(user: User, ids: list[int]) -> Change:
     after = holdings.may(stays, default)
     return Change(
         user,
-        gained=holdings.denied(ends) & after,
-        lost=holdings.given(ends) & before - holdings.surely(stays, default),
+        gained=_asked(holdings.denied(ends) & after),
+        lost=_asked(holdings.given(ends) & before - holdings.surely(stays, default)),
     )
+
+
+def _asked(names: Names) -> Names:
+    catalog = engine.default_catalog()
+    known = {name: catalog.action(name) for name in names}
+    return frozenset(name for name, action in known.items() if action is not None and action.asked)
 
 
 def inventory(attached: QuerySet[PolicyAttachment]) -> list[InventoryGroup]:

@@ -154,6 +154,30 @@ class TestWhoLiftsADenyHoldsWhatItDenies:
         refused("delegation", policies.detach, make.actor(alice), row)
 
 
+class TestActionsThatTheCatalogueLacks:
+    """A later release may ask for them."""
+
+    LATER = "modelarts:tomorrow:do"
+
+    def test_who_gives_them_holds_them(self, owner: Account, alice: User):
+        bob = make.user(owner)
+        future = make.policy(owner, statement("Allow", self.LATER))
+        refused("delegation", policies.attach, make.actor(alice), future, bob)
+        row = make.attach(alice, statement("Allow", "modelarts:*:*"))
+        policies.attach(make.actor(alice), future, bob)
+        make.attach(alice, statement("Deny", "modelarts:tomorrow:*"))
+        carol = make.user(owner)
+        refused("delegation", policies.attach, make.actor(alice), future, carol)
+        refused("delegation", core_services.perform, make.actor(alice), bob, "reset-password", {})
+        assert row.policy is not None
+
+    def test_who_lifts_a_deny_of_them_holds_them(self, owner: Account, alice: User):
+        row = make.attach(make.user(owner), statement("Deny", self.LATER))
+        refused("delegation", policies.detach, make.actor(alice), row)
+        make.attach(alice, statement("Allow", self.LATER))
+        policies.detach(make.actor(alice), row)
+
+
 class TestWhoMakesOrTakesOverAUserHoldsWhatTheyMayDo:
     @pytest.fixture
     def loose(self) -> Account:
