@@ -64,6 +64,10 @@ def _filter_for(model: type[Any], name: str) -> django_filters.Filter:
         return YesNoFilter(
             choices=[("true", _("Yes")), ("false", _("No"))], label=label, empty_label=_("Any")
         )
+    if field.is_relation:  # by id: for programs and links
+        return django_filters.UUIDFilter(
+            field_name=field.attname, label=label, widget=forms.HiddenInput()
+        )
     widget = forms.TextInput(attrs={"placeholder": _("Any")})
     return django_filters.CharFilter(
         lookup_expr="iexact", label=label, max_length=200, widget=widget

@@ -67,5 +67,18 @@ def unregister(provider: GrantProvider) -> None:
     _providers.remove(provider)
 
 
+def any_in_force(account_id: str, target: Model) -> bool:
+    """Whether anything is granted on ``target`` to users of an account now."""
+    somebody = Actor(kind="user", account_id=account_id)
+    return any(provider.operations(somebody, target) for provider in providers())
+
+
+def granted(account_id: str, target: Model, action: str) -> bool:
+    """Whether ``action`` on ``target`` is granted to users of an account now."""
+    somebody = Actor(kind="user", account_id=account_id)
+    given = [name for one in providers() for name in one.operations(somebody, target)]
+    return action.lower() in (name.lower() for name in given)
+
+
 def providers() -> tuple[GrantProvider, ...]:
     return tuple(_providers)

@@ -18,7 +18,7 @@ from typing import Any
 from django.db.models import Count, Model, Q, QuerySet
 from django.utils.translation import ngettext
 
-from core import registry
+from core import grants, registry
 from core.actor import Actor
 from core.errors import Conflict
 from core.models import Reference
@@ -158,8 +158,9 @@ def uses(target: Any, actor: Actor) -> Uses:
     elsewhere: list[tuple[str, int, int]] = []
     if target.account_id == actor.account_id:
         others = rows.exclude(account_id=actor.account_id).values("from_type")
+        needed = Q(blocks=True) & ~Q(account_id__in=without_share(target))
         number = Count("from_id", distinct=True)
-        working = Count("from_id", distinct=True, filter=Q(blocks=True))
+        working = Count("from_id", distinct=True, filter=needed)
         elsewhere = list(
             others.annotate(n=number, working=working)
             .order_by("from_type")
@@ -209,11 +210,34 @@ def names(keys: Iterable[Key]) -> list[str]:
 
 
 def refuse_if_used(target: Any) -> None:
-    """Raise Conflict (IN_USE) while something at work needs ``target``."""
-    rows = blocking(target).order_by("id")
+    """Raise Conflict (IN_USE) while something at work needs ``target``: of its own account, or of
+    one that a share gives something on it now."""
+    rows = blocking(target).exclude(account_id__in=without_share(target)).order_by("id")
     first = rows.filter(account_id=target.account_id).first() or rows.first()
     if first is not None:
         raise in_use(target, first, f"“{target}”")
+
+
+def without_share(target: Any) -> list[str]:
+    """Accounts that still use ``target`` and have no right to it any more: what they run is stopped
+    by its reconciler, and stands in nothing's way."""
+    others = towards(target).exclude(account_id=target.account_id)
+    accounts = others.order_by().values_list("account_id", flat=True).distinct()
+    return [one for one in accounts if not grants.any_in_force(one, target)]
+
+
+def needed_elsewhere(target: Any) -> list[str]:
+    """ "1 service of another account needs", per kind; for the owner of ``target``."""
+    rows = blocking(target).exclude(account_id=target.account_id)
+    rows = rows.exclude(account_id__in=without_share(target)).values("from_type").order_by()
+    kinds = rows.annotate(n=Count("from_id", distinct=True)).values_list("from_type", "n")
+    return [_others(registry.spec_by_type(kind), number) for kind, number in sorted(kinds)]
+
+
+def _others(spec: registry.ResourceSpec, number: int) -> str:
+    label = english(spec.label if number == 1 else spec.label_plural).lower()
+    whose, verb = ("another account", "needs") if number == 1 else ("other accounts", "need")
+    return f"{number} {label} of {whose} {verb}"
 
 
 def in_use(target: Any, row: Reference, what: str) -> Conflict:
@@ -222,14 +246,12 @@ def in_use(target: Any, row: Reference, what: str) -> Conflict:
     spec = registry.spec_by_type(row.from_type)
     if row.account_id != target.account_id:
         others = blocking(target).filter(from_type=row.from_type)
+        others = others.exclude(account_id__in=without_share(target))
         number = others.exclude(account_id=target.account_id).aggregate(
             n=Count("from_id", distinct=True)
         )["n"]
-        label = english(spec.label if number == 1 else spec.label_plural).lower()
-        whose = "another account" if number == 1 else "other accounts"
-        verb = "needs" if number == 1 else "need"
         return Conflict(
-            f"{number} {label} of {whose} {verb} {what} right now.",
+            f"{_others(spec, number)} {what} right now.",
             code="IN_USE",
             hint="End its share first.",
             extra={"used_by": {"type": row.from_type, "count": number}},

@@ -186,6 +186,7 @@ class ResourceSpec:
     quota: tuple[str, int] | None = None  # (key, default limit per account)
     quota_label: Any = ""  # what a limit counts, where `label_plural` is no plural of the kind
     share_operations: tuple[str, ...] = ()  # operations a share may grant; () = not shareable
+    shared_with: str = ""  # type whose shares open rows of this one, too
     share_phases: frozenset[str] = frozenset()  # only in these is sharing offered; () = any
     grant: str = ""  # dotted path of the grant model where shareable
     live_token: Callable[[Any], str] | None = None  # changes when the page should refresh
@@ -208,6 +209,11 @@ class ResourceSpec:
     @property
     def shareable(self) -> bool:
         return bool(self.share_operations)
+
+    @property
+    def has_shared_rows(self) -> bool:
+        """Whether its lists may hold rows of other accounts."""
+        return self.shareable or bool(self.shared_with)
 
     def action(self, verb: str) -> str:
         """Full IAM action of a verb. Raises KeyError for a verb nobody declared."""

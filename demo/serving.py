@@ -111,7 +111,15 @@ def _keep_answers(story: Story, answers: dict[str, dict[str, Any]]) -> None:
         raise StoryFailed("The answers came back with other bytes.")
 
 
-def still_answers(story: Story) -> None:
-    """A service that was there before the share ended goes on serving."""
-    picture = next((story.work / "heldout").glob("*.png")).read_bytes()
-    predict(story.made["service"]["access_address"], story.consumer.token, picture)
+def stops(story: Story) -> str:
+    """A service whose share ended stops by itself; returns the reason that it tells."""
+    address = f"/services/{story.made['service']['id']}"
+    service = wait(
+        "the service to stop",
+        lambda: story.consumer.get(address),
+        lambda found: found["phase"] == "Stopped",
+        within=120,
+    )
+    if service["reason"] != "SHARE_ENDED":
+        raise StoryFailed(f"The service stopped with {service['reason']}: {service['message']}")
+    return str(service["reason"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from demo.client import Refused, StoryFailed
-from demo.serving import still_answers
+from demo.serving import stops
 from demo.story import Story
 
 REGISTRY_MODEL = "registry.model"
@@ -100,7 +100,7 @@ def expect_403(what: str, refused: Refused) -> None:
 
 
 def take_back(story: Story) -> None:
-    """The owner reads the impact, deletes the unit; new use ends, what the consumer has stays."""
+    """The owner reads the impact, deletes the unit; use ends, what is the consumer's stays."""
     with story.report.step("Take the share back") as step:
         unit, model = story.made["unit"], story.made["model"]
         service = story.made["service"]
@@ -129,8 +129,8 @@ def take_back(story: Story) -> None:
             raise StoryFailed("The consumer still sees the model or got its service.")
         if _belongings(story) != before:
             raise StoryFailed(f"The consumer's own data changed: {before} -> {_belongings(story)}")
-        still_answers(story)
-        story.say("the consumer's own bucket and object are untouched, its service still answers")
+        reason = stops(story)
+        story.say(f"the consumer's own data is untouched, its service stops: {reason}")
         story.see(f"/services/{service['id']}")
         step.result = f"next deploy {refused.status}, the consumer's own data untouched"
 
@@ -139,9 +139,8 @@ def _belongings(story: Story) -> dict[str, Any]:
     """What is the consumer's own: services, buckets, objects with their digests."""
     api = story.consumer
     services = {row["id"]: row["name"] for row in api.items("/services")}
-    phase = api.get(f"/services/{story.made['service']['id']}")["phase"]
     buckets = [row["name"] for row in api.items("/buckets")]
     objects = {
         f"{name}/{row['key']}": row["sha256"] for name in buckets for row in api.objects(name, "")
     }
-    return {"services": services, "phase": phase, "buckets": buckets, "objects": objects}
+    return {"services": services, "buckets": buckets, "objects": objects}

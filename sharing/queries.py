@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from core import registry
+from core import references, registry
 from core.errors import Conflict
 from core.models import Resource
 from core.registry import InventoryGroup
@@ -69,9 +69,10 @@ def require_unshared(obj: Resource) -> None:
     units = sorted({c.unit_name for c in consumers})
     accounts = sorted({c.account_id for c in consumers})
     label = english(registry.spec_of(obj).label)
+    used = "".join(f" {text} it." for text in references.needed_elsewhere(obj))
     raise Conflict(
         f"{label} “{obj}” is shared with {', '.join(accounts)} through share unit "
-        f"{', '.join(f'“{name}”' for name in units)}.",
+        f"{', '.join(f'“{name}”' for name in units)}.{used}",
         code="SHARED",
         hint="Remove it from the share unit, or delete the unit, and try again.",
         extra={"share_units": sorted({c.unit_id for c in consumers}), "accounts": accounts},

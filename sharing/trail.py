@@ -23,6 +23,13 @@ def someone_of(actor: Actor) -> Actor:
     )  # fmt: skip
 
 
+def share_ended(actor: Actor, obj: Any, message: str) -> None:
+    """Notice to the account of ``obj``, which ends because a share did."""
+    audit.record(
+        actor, event="shareEnded", action="platform:share:ended", target=obj, message=message
+    )
+
+
 def tell(
     actor: Actor,
     account_id: str,

@@ -24,7 +24,7 @@ def branches(spec: registry.ResourceSpec, actor: Any, which: str, *, region: str
     parts = []
     if which in ("own", "all"):
         parts.append(manager.own(actor, "list"))
-    if which in ("shared", "all") and spec.shareable:
+    if which in ("shared", "all") and spec.has_shared_rows:
         parts.append(manager.shared(actor, "list"))
     if spec.regional and region:
         parts = [rows.filter(region=region) for rows in parts]
@@ -41,7 +41,7 @@ class ListPage(ResourcePage):
     def get(self, request: HttpRequest) -> HttpResponse:
         spec, actor = self.spec, self.actor
         access.authorize(actor, spec.action("list"))
-        which = "shared" if spec.shareable and request.GET.get("scope") == "shared" else "own"
+        which = "shared" if spec.has_shared_rows and request.GET.get("scope") == "shared" else "own"
         rows = self.rows(which)
         filters = filterset_class(spec)
         form = filters(request.GET, queryset=rows.branches[0]).form
@@ -135,7 +135,7 @@ class ListPage(ResourcePage):
 
     def _scopes(self, which: str, known: int | None) -> list[dict[str, Any]]:
         """The tabs of own and shared rows; ``known``: the count of ``which``, where it is."""
-        if not self.spec.shareable:
+        if not self.spec.has_shared_rows:
             return []
         labels = {
             "own": _("My %(things)s") % {"things": str(self.spec.label_plural).lower()},

@@ -89,7 +89,11 @@ class SearchPage(Page):
                 row
                 for branch in (
                     spec.model.objects.own(self.actor, "list"),
-                    *((spec.model.objects.shared(self.actor, "list"),) if spec.shareable else ()),
+                    *(
+                        (spec.model.objects.shared(self.actor, "list"),)
+                        if spec.has_shared_rows
+                        else ()
+                    ),
                 )
                 for row in search.filter(branch, query).order_by("-created_at")[: self.PER_TYPE]
             ]

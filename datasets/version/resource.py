@@ -108,7 +108,7 @@ SPEC = registry.register(
             Column("size", _("Size"), render=lambda v: bytes_text(v.size), align="end"),
             Column("created_at", _("Created"), sort="created_at"),
         ),
-        filters=("phase",),
+        filters=("phase", "dataset"),
         search=("name", "dataset__name", "description"),
         verbs=(
             Verb(
@@ -161,6 +161,7 @@ SPEC = registry.register(
         services="datasets.version.services",
         inventory="console.pages.references.inventory",
         trail_type="dataset",
+        shared_with="datasets.dataset",
         events={
             "create": "publishDatasetVersion",
             "update": "updateDatasetVersion",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from core import access, shell
 from core.actor import Actor
+from serving.service import share
 from serving.service.models import Service
 
 
@@ -37,6 +39,25 @@ def tiles(actor: Actor) -> list[shell.Tile]:
             order=40,
         ),
     ]
+
+
+@shell.add_banners
+def banners(actor: Actor, slug: str) -> list[shell.Banner]:
+    """Services of the region that stopped because the share of their model ended; until they are
+    started again or deleted."""
+    if slug not in ("", "services") or not access.decide(actor, "modelarts:service:list").allowed:
+        return []
+    rows = Service.objects.own(actor, "list").filter(region=actor.region)
+    number = rows.filter(phase=Service.Phase.STOPPED, reason=share.ENDED).count()
+    if not number:
+        return []
+    text = ngettext(
+        "%(n)d service stopped because its model is no longer shared with this account.",
+        "%(n)d services stopped because their models are no longer shared with this account.",
+        number,
+    ) % {"n": number}
+    url = f"{reverse('services:list')}?phase={Service.Phase.STOPPED}"
+    return [shell.Banner(text, url, _("Show"), level="warning")]
 
 
 @shell.add_first_steps

@@ -17,7 +17,7 @@ from core import actor as actors
 from core import states
 from core.errors import AppError
 from core.reconcile import reconciler
-from serving.service import instances
+from serving.service import instances, share
 from serving.service.models import Instance, Service
 
 Phase = Service.Phase
@@ -43,6 +43,8 @@ BACKOFF = (1.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)  # seconds between restart
 @reconciler(Service, let_go=instances.let_go)
 def reconcile(service: Service) -> float | None:
     """One step. Returns seconds until the next look."""
+    if service.desired != "stopped" and not service.is_settled and share.has_ended(service):
+        share.stop(service, _system())
     if service.phase == Phase.STOPPING or service.desired == "stopped":
         return _stopping(service)
     if service.is_settled:
@@ -384,7 +386,7 @@ def _stopping(service: Service) -> float | None:
         if seen.final:
             instances.close(service, instance, seen)
     if not instances.living(service):
-        _move(service, Phase.STOPPED, "Stopped; start it again at any time.")
+        _move(service, Phase.STOPPED, **share.last_words(service))
         accounts.revoke_credentials(instances.bound_to(service))
         return None
     if service.deadline_at and timezone.now() > service.deadline_at:

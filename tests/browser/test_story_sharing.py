@@ -175,7 +175,8 @@ def test_the_owner_takes_the_share_back_and_sees_who_loses_what(cast: Cast) -> N
     consumer.open("/models?scope=shared")
     expect(stale.locator(".data-table")).to_have_count(0)
     consumer.open(cast.place("service"))
-    consumer.chip("Running")  # what it has goes on
+    consumer.chip("Stopped")  # with a reason; the service stays its own
+    expect(stale.locator("main")).to_contain_text("no longer shared with this account")
 
 
 def test_both_trails_tell_it(cast: Cast) -> None:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from core import lineage, references, states
+from core import lineage, references, registry, states
 from core.actor import system
 from core.errors import Conflict
 from core.models import Reference
@@ -18,6 +18,9 @@ from datasets.version import services as versions
 from datasets.version.models import DatasetVersion
 from registry.model import services as models
 from registry.model.models import Model
+from sharing import grants
+from sharing.permission import catalog
+from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource
 from tests.serving import make as serving
 from tests.storage import people
 from tests.storage.people import Person, statement
@@ -35,6 +38,20 @@ def alice() -> Person:
 def carol() -> Person:
     """The main account of another tenant."""
     return people.root("carol")
+
+
+def shared_with(person: Person, model: Model) -> None:
+    """Give the account of ``person`` the model by an accepted unit of its owner."""
+    kind, account = model._meta.label_lower, model.account_id
+    unit = ShareUnit(account_id=account, name="u", region=model.region, phase="ACTIVE")
+    unit.save(force_insert=True)
+    spec = registry.spec_by_type(kind)
+    actions = catalog.actions(catalog.default_of(kind))
+    grants.give(unit, spec, [model.pk], person.user.account_id, actions)
+    UnitResource.objects.create(
+        unit=unit, resource_type=kind, resource_id=model.pk, resource_name="m", state="ASSOCIATED"
+    )
+    UnitPrincipal.objects.create(unit=unit, account_id=person.user.account_id, state="ASSOCIATED")
 
 
 def version_of(person: Person) -> DatasetVersion:
@@ -111,6 +128,7 @@ def test_lineage_takes_no_query_per_row(alice: Person) -> None:
 def test_the_names_of_another_account_are_told_to_nobody(alice: Person, carol: Person) -> None:
     """Whoever reads, on whatever way: kind and number, never a name."""
     model = model_of(alice)
+    shared_with(carol, model)
     secret = serving.running(carol.actor.account_id, "carols-secret", model=model)
     serving.running(alice.actor.account_id, "own-service", model=model)
     found = references.uses(model, alice.actor)
@@ -126,7 +144,7 @@ def test_the_names_of_another_account_are_told_to_nobody(alice: Person, carol: P
     states.transition(own, "Failed", actor=system("test"))
     with pytest.raises(Conflict) as refused:
         models.delete(alice.actor, model)
-    assert refused.value.message.startswith("1 service of another account needs")
+    assert "1 service of another account needs it." in refused.value.message
     told = f"{refused.value.message} {refused.value.hint} {refused.value.extra}"
     assert "carols-secret" not in told and str(secret.pk) not in told
 

@@ -169,11 +169,10 @@ def test_a_consumer_who_may_only_use_reads_the_files_alone(
 
 
 def test_what_still_reads_a_shared_dataset_is_known_to_its_shares(
-    alice: Person, carol: Person
+    alice: Person, carol: Person, shared: Callable[..., DatasetVersion]
 ) -> None:
-    uploaded(alice)
-    dataset = made(alice)
-    version = checked(dataset)
+    version = shared("use")
+    dataset = version.dataset
     reading = jobs.job(carol, "reading", inputs=jobs.reads(version))
     jobs.job(carol, "has-read", phase="Completed", inputs=jobs.reads(version))
     assert [row.from_id for row in references.blocking(dataset)] == [reading.pk]

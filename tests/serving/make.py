@@ -26,7 +26,7 @@ def running(account_id: str, name: str = "digits", *, model: Model | None = None
         phase="Running",
         model_label="m",
         engine="e",
-        model_account_id=account_id,
+        model_account_id=model.account_id if model is not None else account_id,
         flavor="f",
         model=model,
     )

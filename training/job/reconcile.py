@@ -21,7 +21,8 @@ from core import states
 from core.models import Event
 from core.reconcile import NotBefore, reconciler
 from core.sealed import Unsealable
-from training.job import launch, queue, upload, watch
+from sharing import trail
+from training.job import launch, queue, share, upload, watch
 from training.job.ending import close, end, fence, let_go, system
 from training.job.models import Attempt, TrainingJob
 
@@ -51,6 +52,8 @@ def reconcile(job: TrainingJob) -> float | None:
 def _creating(job: TrainingJob) -> float | None:
     if job.desired == "stopped":
         return end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped before it started.")
+    if share.has_ended(job):
+        return _share_ended(job)
     states.transition(
         job, Phase.PENDING, actor=system(), secondary="Queuing", message="Waiting for a slot."
     )
@@ -60,6 +63,8 @@ def _creating(job: TrainingJob) -> float | None:
 def _pending(job: TrainingJob) -> float | None:
     if job.desired == "stopped":
         return end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped before it started.")
+    if share.has_ended(job):
+        return _share_ended(job)
     if job.deadline_at and timezone.now() > job.deadline_at:
         return end(
             job,
@@ -108,6 +113,12 @@ def _pending(job: TrainingJob) -> float | None:
         return 1.0
     queue.call_next(job.pool)
     return _launch(job, attempt)
+
+
+def _share_ended(job: TrainingJob) -> float | None:
+    with transaction.atomic():
+        trail.share_ended(system(), job, share.MESSAGE)
+        return end(job, Phase.FAILED, share.ENDED, share.MESSAGE)
 
 
 def _waiting(job: TrainingJob, reason: str, message: str) -> None:

@@ -51,6 +51,7 @@ NEXT = {
     "DISK_FULL": _("Write less, or choose a flavor with a larger disk."),
     "MAX_DURATION": _("Outputs so far were kept. Raise the time limit, or train for less."),
     "SANDBOX_FAILED": _("The operator finds what is missing with `./run --check`."),
+    "SHARE_ENDED": _("Ask the owner of the dataset to share it again, then rerun the job."),
     "AUTHORISATION_LOST": _("Check the agency and the rights of the user who submitted the job."),
 }
 
