@@ -15,7 +15,9 @@ from django.utils import timezone
 
 from benchmarks.load.installation import House
 from benchmarks.load.record import LASTING, Sample
+from console.supervisor.broker import key_prefix
 from core import reconcile, registry
+from core.identity import places
 from core.models import OutboxMessage
 
 PROC = Path("/proc")
@@ -44,6 +46,7 @@ class Watch:
         self.house = house
         self.before: dict[int, float] = {}
         self.busy_before = _busy()
+        self.queue = key_prefix((places.read(house.var) or {})["installation"]) + "celery"
         self.broker = redis.Redis.from_url((house.var / "broker" / "url").read_text().strip())
 
     def sample(self, at: float, jobs: int) -> Sample:
@@ -115,7 +118,7 @@ class Watch:
         return {
             "oldest unpublished message, s": (now - oldest).total_seconds() if oldest else 0.0,
             "longest overdue look, s": late,
-            "looks waiting in the broker": float(self.broker.llen("celery")),
+            "looks waiting in the broker": float(self.broker.llen(self.queue)),
         }
 
 

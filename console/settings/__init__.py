@@ -15,7 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from console.beat import Every
 from console.settings.database import database_config
 from console.settings.env import Env
+from console.supervisor.broker import key_prefix
 from console.supervisor.programs import Size
+from core.identity import places
 
 env = Env(os.environ)
 
@@ -48,6 +50,18 @@ def _broker_url() -> str:
         return (VAR_DIR / "broker" / "url").read_text().strip() or "redis://127.0.0.1:6379/15"
     except (FileNotFoundError, PermissionError):
         return "redis://127.0.0.1:6379/15"
+
+
+def _installation() -> str:
+    """The id of this installation: the supervisor's word, or the data folder's marker."""
+    given = env.text("MODELYARD_INSTALLATION")
+    if given:
+        return given
+    try:
+        marker = places.read(VAR_DIR) or {}
+    except OSError:
+        return ""
+    return str(marker.get("installation") or "")
 
 
 SECRET_KEY = env.text("MODELYARD_SECRET_KEY") or _secrets()["SECRET_KEY"]
@@ -272,6 +286,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # outbox keeps its message, and the sweep sends it.
     "max_retries": 0,
     "socket_connect_timeout": 2,
+    # Queues, unacknowledged messages and channels: all that this installation keeps in the broker.
+    "global_keyprefix": key_prefix(_installation()),
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -49,6 +49,13 @@ def find_server() -> Path:
     )
 
 
+def key_prefix(identity: str) -> str:
+    """What every key and channel of an installation begins with, so that several may use one server
+    and one database in it. ``identity``: its id; "" before the first start, when nothing is sent.
+    """
+    return f"modelyard.{identity}." if identity else "modelyard."
+
+
 def prepare(folder: Path) -> Broker:
     """Write the configuration below `folder` and return what to start.
 
