@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from console.choices import refusals
 from core import access, registry
 from core.actor import Actor
 from core.errors import AppError
@@ -40,6 +40,8 @@ class ResourceForm(forms.Form):
         self.actor = actor
         self.instance = instance
         self.setup()
+        #: field -> why what a link names there is not chosen
+        self.refused = refusals(self)
 
     def setup(self) -> None:
         """Hook: fill choices, drop fields that an edit must not offer."""
@@ -77,7 +79,9 @@ class ResourceForm(forms.Form):
             self.add_error(None, f"{error.message} {error.hint}".strip())
 
     def problems(self) -> list[dict[str, str]]:
-        """Every error with the field to jump to, for the summary."""
+        """Every error with the field to jump to, for the summary; of a form that was not sent yet,
+        what it was opened for and does not take."""
+        errors = self.errors if self.is_bound else {k: [v] for k, v in self.refused.items()}
         return [
             {
                 "field": "" if name == NON_FIELD_ERRORS else self[name].id_for_label,
@@ -85,8 +89,8 @@ class ResourceForm(forms.Form):
                 "text": str(text),
                 "next": "",
             }
-            for name, errors in self.errors.items()
-            for text in errors
+            for name, texts in errors.items()
+            for text in texts
         ]
 
 
@@ -134,21 +138,6 @@ def refuse_more(value: Any, most: int) -> None:
         raise forms.ValidationError(
             _("Choose at most %(most)s."), params={"most": most}, code="TOO_MANY"
         )
-
-
-class ResourceChoiceField(forms.ModelChoiceField):
-    """A choice among rows that the actor may use for ``verb``; another account's is no choice."""
-
-    def __init__(self, model: type[Any], *, verb: str = "list", **kwargs: Any) -> None:
-        self.model = model
-        self.verb = verb
-        super().__init__(queryset=model._base_manager.none(), **kwargs)
-
-    def for_actor(self, actor: Actor, **narrow: Any) -> QuerySet[Any]:
-        """Fill the choices for one actor, newest first."""
-        rows = self.model.objects.for_action(actor, self.verb).filter(**narrow)
-        self.queryset = rows.order_by("-created_at")
-        return self.queryset
 
 
 def may_create(actor: Actor, spec: registry.ResourceSpec) -> bool:

@@ -75,7 +75,9 @@ class Verb:
 
     ``handler`` is a dotted path to ``f(actor, obj, data) -> obj`` in the room's services.
     ``phases``: legal only in these phases (None = any). ``when`` narrows that by the object, and a
-    verb that fails it is not shown at all. ``form``: dotted path of an extra form.
+    verb that fails it is not shown at all. ``form``: dotted path of an extra form. ``typed``: the
+    page asks for the object's name, because what the verb ends cannot be had back. ``idle``: it
+    would change nothing; pages do not offer it then, the API answers as the first time.
     """
 
     name: str
@@ -86,7 +88,9 @@ class Verb:
     tone: str = "secondary"
     phases: frozenset[str] | None = None
     when: Callable[[Any], bool] | None = None
+    idle: Callable[[Any], bool] | None = None
     confirm: Any = ""
+    typed: bool = False
     form: str = ""
     event: str = ""
     own_only: bool = True
@@ -121,6 +125,18 @@ class InventoryGroup:
     label: Any
     items: tuple[tuple[str, str], ...]  # (text, url)
     severity: str = "warning"  # info | warning | danger (danger blocks)
+    count: int | None = None  # shown beside the label; None: the number of items
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteWords:
+    """Words for a type whose deletion is called otherwise: ``label`` of button and page, ``lead``
+    what follows, ``done`` with ``%(name)s`` for the message. No name has to be typed."""
+
+    label: Any
+    lead: Any
+    done: Any
+    icon: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +195,7 @@ class ResourceSpec:
     viewset: str = ""  # dotted path of the API view set
     services: str = ""  # dotted module with create(actor, data), update(...), delete(...)
     inventory: str = ""  # dotted f(actor, obj) -> list[InventoryGroup]: what a delete breaks
+    delete_words: DeleteWords | None = None
     #: obj -> why it cannot be deleted as it is, "" where it can
     why_not_delete: Callable[[Any], Any] | None = None
     events: Mapping[str, str] = field(default_factory=dict)  # verb -> audit event name

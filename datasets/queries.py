@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from django.db.models import QuerySet
+
 from core import access, services
 from core.actor import Actor
 from core.errors import Conflict, NotFound
@@ -29,23 +31,19 @@ class VersionFile:
     blob_id: uuid.UUID
 
 
-def usable_versions(actor: Actor, *, region: str, limit: int = 200) -> list[DatasetVersion]:
-    """Ready versions that ``actor`` may use in a job of ``region``, own and shared, newest
-    first."""
+def usable_versions(actor: Actor, *, region: str) -> list[QuerySet[DatasetVersion]]:
+    """Ready versions that ``actor`` may use in a job of ``region``: of own datasets, and of shared
+    ones."""
     rows = Dataset.objects.unscoped("filtered by the scope of modelarts:dataset:use")
     scope = access.scope(actor, USE, Dataset)
-    found: list[DatasetVersion] = []
-    for condition in (scope.own, scope.shared):
-        if condition is None:
-            continue
-        versions = DatasetVersion.objects.unscoped("versions of datasets the actor may use")
-        versions = versions.filter(
-            phase=DatasetVersion.Phase.READY,
-            region=region,
-            dataset__in=rows.filter(condition).values("pk"),
-        )
-        found += versions.select_related("dataset").order_by("-created_at")[:limit]
-    return sorted(found, key=lambda version: version.created_at, reverse=True)[:limit]
+    versions = DatasetVersion.objects.unscoped("versions of datasets the actor may use")
+    ready = versions.filter(phase=DatasetVersion.Phase.READY, region=region)
+    ready = ready.select_related("dataset")
+    return [
+        ready.filter(dataset__in=rows.filter(condition).values("pk"))
+        for condition in (scope.own, scope.shared)
+        if condition is not None
+    ]
 
 
 def usable_version(actor: Actor, version_id: uuid.UUID | str) -> DatasetVersion:

@@ -9,9 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.account import services
+from accounts.account import preview, services
+from accounts.account.models import Account
 from accounts.signin.forms import SecretForm
 from console import once
+from console.pages.act import inventory_context, type_it, typed
 from console.pages.base import Page
 from core.errors import AccessDenied, AppError, NotFound
 from core.shell import NavLink, add_link
@@ -80,12 +82,41 @@ class AccountsPage(Page):
 
 
 class AccountStatePage(Page):
-    """POST ``active`` = on or off."""
+    """GET asks before an account is suspended; POST ``active`` = on or off."""
 
     action = "iam:accounts:suspendAccount"
 
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        return self.show(services.account_of(self.actor, pk))
+
+    def show(self, account: Account, problem: str = "", status: int = 200) -> HttpResponse:
+        return self.render(
+            "generic/confirm.html",
+            {
+                "title": _("Suspend account %(name)s") % {"name": account.name},
+                "lead": _(
+                    "Its users can do nothing until you resume it. Nothing of it is deleted."
+                ),
+                "icon": "player-pause",
+                "inventory": [inventory_context(one) for one in preview.suspension(account)],
+                "typed": account.name,
+                "typed_so_far": self.request.POST.get("typed", ""),
+                "problem": problem,
+                "confirm_name": "active",
+                "confirm_value": "off",
+                "submit_label": _("Suspend"),
+                "cancel_url": reverse("accounts:accounts"),
+                "tone": "danger",
+            },
+            status=status,
+        )
+
     def post(self, request: HttpRequest, pk: str) -> HttpResponse:
         active = request.POST.get("active") == "on"
+        if not active:
+            account = services.account_of(self.actor, pk)
+            if not typed(request, account.name):
+                return self.show(account, type_it(), status=400)
         try:
             account = services.set_active(self.actor, pk, active)
         except (AccessDenied, NotFound):

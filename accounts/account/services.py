@@ -80,6 +80,15 @@ def all_accounts(actor: Actor) -> list[Account]:
     return list(Account.objects.order_by("created_at", "id"))
 
 
+def account_of(actor: Actor, account_id: str) -> Account:
+    """An account of the installation, for who may suspend it. Raises AccessDenied, NotFound."""
+    access.authorize(actor, "iam:accounts:suspendAccount")
+    found = Account.objects.filter(pk=account_id).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
 def set_active(actor: Actor, account_id: str, active: bool) -> Account:
     """Suspend or resume an account; holds on the next request of its users.
 

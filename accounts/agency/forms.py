@@ -11,7 +11,8 @@ from django.utils.translation import pgettext_lazy
 from accounts.agency.models import MAX_DAYS, Agency
 from accounts.policy.services import choices
 from accounts.user.models import User
-from console.forms import Choices, Fieldset, NamedForm, ResourceChoiceField
+from console.choices import Rows, SearchChoiceField
+from console.forms import Choices, Fieldset, NamedForm
 from core.models.resource import validate_name
 
 
@@ -21,11 +22,10 @@ class AgencyEditForm(NamedForm):
     name = forms.CharField(
         label=_("Name"), max_length=64, validators=[validate_name], required=False
     )
-    grantee = ResourceChoiceField(
-        User,
+    grantee = SearchChoiceField(
         label=_("User"),
         required=False,
-        empty_label=_("All users, including those made later"),
+        empty=_("All users, including those made later"),
     )
     duration = forms.ChoiceField(
         label=pgettext_lazy("agency", "Duration"), choices=Agency.Duration.choices
@@ -44,8 +44,12 @@ class AgencyEditForm(NamedForm):
     )
 
     def setup(self) -> None:
-        field: Any = self.fields["grantee"]
-        field.for_actor(self.actor)
+        field = self.fields["grantee"]
+        assert isinstance(field, SearchChoiceField)  # declared above
+        field.fill(Rows(User.objects.own(self.actor, "list"), order="name"))
+
+    def initial_from(self, instance: Agency) -> dict[str, Any]:
+        return {**super().initial_from(instance), "grantee": instance.grantee_id}
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -57,6 +61,7 @@ class AgencyEditForm(NamedForm):
 
     def data_for_service(self) -> dict[str, Any]:
         data = super().data_for_service()
+        data["grantee"] = data["grantee"] or None
         if self.instance is not None and all(
             data[k] == getattr(self.instance, k) for k in ("duration", "days")
         ):

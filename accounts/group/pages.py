@@ -9,21 +9,38 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from accounts.group import services
+from accounts.group.forms import MemberForm
 from accounts.user.models import User
 from console.pages.base import ResourcePage
+from console.pages.choices import NAME, search
+from core import access
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
 from core.services import visible
 
 
 class MembersPage(ResourcePage):
-    """POST ``add`` or ``remove`` with a user's id."""
+    """POST ``add`` with what names a user, or ``remove`` with an id; GET searches in the field."""
 
     verb = "get"
+
+    def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
+        group = self.object(pk)
+        if NAME not in request.GET:
+            return HttpResponseRedirect(self.url("tab", pk=group.pk, tab="members"))
+        access.authorize(self.actor, services.ADD, group)
+        return search(request, MemberForm(actor=self.actor, instance=group))
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
         group = self.object(pk)
         adding = "add" in request.POST
-        key = request.POST.get("add") or request.POST.get("remove") or ""
+        key = request.POST.get("remove", "")
+        if adding:
+            access.authorize(self.actor, services.ADD, group)
+            form = MemberForm(request.POST, actor=self.actor, instance=group)
+            if not form.is_valid():
+                messages.error(request, form.problems()[0]["text"])
+                return HttpResponseRedirect(self.url("tab", pk=group.pk, tab="members"))
+            key = form.cleaned_data["add"]
         user = visible(User, self.actor, pk=key)
         try:
             (services.add_member if adding else services.remove_member)(self.actor, group, user)

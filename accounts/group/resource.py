@@ -10,11 +10,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.group import services
+from accounts.group.forms import MemberForm
 from accounts.group.models import Group, Membership
 from accounts.policy import impact
 from accounts.policy.models import PolicyAttachment
 from accounts.policy.pages import policies_tab
-from accounts.user.models import User
 from console.pages.base import off, why_held_back
 from core import access
 from core.actor import Actor
@@ -24,17 +24,11 @@ from core.registry import Column, InventoryGroup, ResourceSpec, Tab, register
 def _members(request: HttpRequest, group: Group) -> dict[str, Any]:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     there = services.members(group)
-    others = (
-        User.objects.for_action(actor, "list")
-        .exclude(pk__in=[u.pk for u in there])
-        .filter(is_root=False)
-        .order_by("name")[:500]
-    )
     add = access.decide(actor, services.ADD, group)
     remove = access.decide(actor, services.REMOVE, group)
     return {
         "members": there,
-        "others": others,
+        "form": MemberForm(actor=actor, instance=group) if add.allowed else None,
         "can_add": add.allowed,
         "can_remove": remove.allowed,
         "add_why_not": why_held_back(add),

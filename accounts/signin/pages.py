@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.account import preview
 from accounts.account.models import Account
 from accounts.account.services import set_strict_mode
 from accounts.actors import actor_of, circumstances, is_loopback
@@ -22,6 +23,7 @@ from accounts.signin.forms import NewPasswordForm, SetUpForm, SignInForm, TokenF
 from accounts.token import services as tokens
 from accounts.user.models import User
 from console import once
+from console.pages.act import inventory_context, type_it, typed
 from console.pages.base import Page, safe_next
 from core import access
 from core.errors import (
@@ -283,11 +285,40 @@ class EndSessionPage(Page):
 
 
 class StrictModePage(Page):
-    """POST ``strict`` = on or off: strict mode of one's own account."""
+    """Strict mode of one's own account: GET asks, POST ``strict`` = on or off does it."""
 
     action = "iam:accounts:updateAccount"
 
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show(Account.objects.get(pk=self.actor.account_id))
+
+    def show(self, account: Account, problem: str = "", status: int = 200) -> HttpResponse:
+        off = account.strict_mode
+        groups = preview.opening(account) if off else preview.closing(account)
+        label = _("Turn strict mode off") if off else _("Turn strict mode on")
+        return self.render(
+            "generic/confirm.html",
+            {
+                "title": label,
+                "lead": _("It holds from the next request on, for users of the account alone."),
+                "icon": "lock-open" if off else "lock",
+                "inventory": [inventory_context(group) for group in groups],
+                "typed": account.name if off else "",
+                "typed_so_far": self.request.POST.get("typed", ""),
+                "problem": problem,
+                "confirm_name": "strict",
+                "confirm_value": "off" if off else "on",
+                "submit_label": label,
+                "cancel_url": reverse("accounts:security"),
+                "tone": "danger" if off else "",
+            },
+            status=status,
+        )
+
     def post(self, request: HttpRequest) -> HttpResponse:
+        account = Account.objects.get(pk=self.actor.account_id)
+        if request.POST.get("strict") != "on" and not typed(request, account.name):
+            return self.show(account, type_it(), status=400)
         account = set_strict_mode(self.actor, request.POST.get("strict") == "on")
         text = _("Strict mode is on.") if account.strict_mode else _("Strict mode is off.")
         messages.success(request, text)

@@ -115,6 +115,7 @@ SPEC = register(
                 "accounts.user.services.disable",
                 icon="user-off",
                 tone="danger",
+                idle=lambda user: not user.is_active,
                 confirm=_(
                     "The user can do nothing any more, from the next request on. All sessions and "
                     "API tokens of the user end for good."
@@ -127,6 +128,8 @@ SPEC = register(
                 _("Enable"),
                 "accounts.user.services.enable",
                 icon="user-check",
+                idle=lambda user: user.is_active,
+                confirm=_("The user may do again what policies allow."),
                 event="enableUser",
             ),
             Verb(

@@ -75,6 +75,8 @@ class Fetcher:
         target.mkdir(parents=True, exist_ok=True)
         count = 0
         for entry in self._client.listing(item.bucket, folder):
+            if item.skip and entry.key.startswith(item.skip):
+                continue
             count += 1
             self._entry(item, entry, entry.key[len(folder) :], target)
         if count:

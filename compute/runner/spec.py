@@ -50,6 +50,7 @@ class Fetch:
     `dest` starts with one of FETCH_ROOTS: code/ -> /home/ma-user/modelarts/user-job-dir/,
     inputs/ -> /home/ma-user/modelarts/inputs/, model/ -> /home/mind/model/,
     files/ -> /home/ma-user/. `sha256` (hex) is checked for kinds "object" and "url" when given.
+    `skip`: prefixes of keys that kind "prefix" leaves out.
     """
 
     kind: str
@@ -59,6 +60,10 @@ class Fetch:
     url: str = ""
     sha256: str = ""
     required: bool = True
+    skip: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "skip", tuple(self.skip))  # a list after JSON
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from compute.runner.state import UPLOADING, StateFile, is_full
 from compute.runner.storage import Client
 from compute.sandbox.spec import MIB
 
+PACKAGE = "model/"  # the directory of a model package, below an output path
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -86,17 +87,23 @@ class Uploads:
         state = self._file.state
         for key in ("uploaded", "uploaded_count"):
             state.detail.pop(key, None)
+        entries = []
         for sync in self._syncs:
             if not sync.records:
                 self._log.note(f"output {sync.output.name} is empty: nothing was written to it")
                 state.add("warnings", f"OUTPUT_EMPTY: {sync.output.name}")
             for relative, record in sync.records.items():
-                entry = {
-                    "output": sync.output.name,
-                    "path": relative,
-                    "bucket": sync.output.bucket,
-                    "key": sync.prefix + relative,
-                    "size": record.fingerprint[1],
-                    "sha256": record.sha256,
-                }
-                state.add("uploaded", entry)
+                entries.append(
+                    {
+                        "output": sync.output.name,
+                        "path": relative,
+                        "bucket": sync.output.bucket,
+                        "key": sync.prefix + relative,
+                        "size": record.fingerprint[1],
+                        "sha256": record.sha256,
+                    }
+                )
+        # A model is registered from this list, and the list is bounded: its files come first.
+        entries.sort(key=lambda entry: not str(entry["path"]).startswith(PACKAGE))
+        for entry in entries:
+            state.add("uploaded", entry)

@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from console.pages.base import ResourcePage, version_of
+from console.pages.choices import NAME, search
 from core import access, services
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
 
@@ -27,39 +28,44 @@ class DeletePage(ResourcePage):
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
         obj = self.object(pk)
         access.authorize(self.actor, self.spec.action("delete"), obj)
-        if request.POST.get("typed", "").strip() != str(obj):
-            return self.show(obj, _("Type the name exactly as shown to confirm."), status=400)
+        if self.spec.delete_words is None and not typed(request, str(obj)):
+            return self.show(obj, type_it(), status=400)
         try:
             self.spec.load("services").delete(self.actor, obj, expected_version=version_of(request))
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:
             return self.show(obj, f"{error.message} {error.hint}".strip(), status=error.status)
-        messages.success(request, _("“%(name)s” was deleted.") % {"name": obj})
+        words = self.spec.delete_words
+        done = str(words.done) if words else _("“%(name)s” was deleted.")
+        messages.success(request, done % {"name": obj})
         return HttpResponseRedirect(self.url("list"))
 
     def show(self, obj: Any, problem: str = "", status: int = 200) -> HttpResponse:
         inventory = self.spec.load("inventory")
         groups = inventory(self.actor, obj) if inventory else []
         why_not = self._why_not(obj)
+        words = self.spec.delete_words
+        label = words.label if words else _("Delete")
         return self.render(
             self.templates("delete"),
             {
                 "spec": self.spec,
                 "object": obj,
-                "title": _("Delete %(name)s") % {"name": obj},
-                "lead": _("This cannot be undone."),
+                "title": f"{label} {obj}" if words else _("Delete %(name)s") % {"name": obj},
+                "lead": words.lead if words else _("This cannot be undone."),
+                "icon": words.icon if words else "trash",
                 "inventory": [inventory_context(group) for group in groups],
                 "blocked": any(group.severity == "danger" for group in groups),
-                "typed": "" if why_not else str(obj),
+                "typed": "" if why_not or words else str(obj),
                 "typed_so_far": self.request.POST.get("typed", ""),
                 "why_not": why_not,
                 "version": obj.version,
                 "problem": problem,
                 "cancel_url": self.url("detail", pk=obj.pk),
                 "post_url": self.url("delete", pk=obj.pk),
-                "submit_label": _("Delete"),
-                "tone": "danger",
+                "submit_label": label,
+                "tone": "primary" if words else "danger",
             },
             status=status,
         )
@@ -81,12 +87,17 @@ class VerbPage(ResourcePage):
     def get(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         obj, declared = self.found(pk, verb)
         self.ask(obj, declared)
-        return self.show(obj, declared, self.form(declared, obj))
+        form = self.form(declared, obj)
+        if NAME in request.GET and form is not None:
+            return search(request, form)
+        return self.show(obj, declared, form)
 
     def post(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         obj, declared = self.found(pk, verb)
         self.ask(obj, declared)
         form = self.form(declared, obj, data=request.POST)
+        if declared.typed and not typed(request, str(obj)):
+            return self.show(obj, declared, form, status=400, problem=type_it())
         if form is not None and not form.is_valid():
             return self.show(obj, declared, form, status=400)
         data = form.data_for_service() if form is not None else {}
@@ -124,7 +135,9 @@ class VerbPage(ResourcePage):
             return None
         return import_string(declared.form)(actor=self.actor, instance=obj, **kwargs)
 
-    def show(self, obj: Any, declared: Any, form: Any, status: int = 200) -> HttpResponse:
+    def show(
+        self, obj: Any, declared: Any, form: Any, status: int = 200, problem: str = ""
+    ) -> HttpResponse:
         groups = import_string(declared.inventory)(self.actor, obj) if declared.inventory else []
         return self.render(
             self.templates("confirm"),
@@ -134,10 +147,12 @@ class VerbPage(ResourcePage):
                 "title": f"{declared.label}: {obj}",
                 "lead": declared.confirm,
                 "inventory": [inventory_context(group) for group in groups],
-                "typed": "",
+                "typed": str(obj) if declared.typed else "",
+                "typed_so_far": self.request.POST.get("typed", ""),
+                "problem": problem,
                 "form": form,
                 "fieldsets": form.fieldsets() if form is not None else [],
-                "problems": form.problems() if form is not None and form.is_bound else [],
+                "problems": form.problems() if form is not None else [],
                 "cancel_url": self.url("detail", pk=obj.pk),
                 "post_url": self.url("verb", pk=obj.pk, verb=declared.name),
                 "submit_label": declared.label,
@@ -147,10 +162,21 @@ class VerbPage(ResourcePage):
         )
 
 
+def typed(request: HttpRequest, name: str) -> bool:
+    """Whether the name was typed as it is shown."""
+    return request.POST.get("typed", "").strip() == name
+
+
+def type_it() -> str:
+    """What a page says when it was not."""
+    return _("Type the name exactly as shown to confirm.")
+
+
 def inventory_context(group: Any) -> dict[str, Any]:
     """An inventory group as templates draw it."""
     return {
         "label": group.label,
         "items": [{"text": text, "url": url} for text, url in group.items],
         "severity": group.severity,
+        "count": len(group.items) if group.count is None else group.count,
     }

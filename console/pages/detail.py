@@ -113,7 +113,7 @@ class DetailPage(ResourcePage):
             )
         for verb in spec.verbs:
             target = access.about(actor, obj, own_only=verb.own_only, verb=verb.name)
-            if not verb.concerns(obj):
+            if not verb.concerns(obj) or (verb.idle is not None and verb.idle(obj)):
                 continue
             decision = access.decide(actor, verb.action, target)
             held_back = why_held_back(decision)
@@ -138,8 +138,10 @@ class DetailPage(ResourcePage):
             buttons += self._plain(obj, "update", "edit", _("Edit"), "pencil", "secondary")
         if own:
             why_not = str(self.spec.why_not_delete(obj)) if self.spec.why_not_delete else ""
-            word = _("Delete")
-            buttons += self._plain(obj, "delete", "delete", word, "trash", "danger", why_not)
+            words = self.spec.delete_words
+            label, icon = (words.label, words.icon) if words else (_("Delete"), "trash")
+            tone = "secondary" if words else "danger"
+            buttons += self._plain(obj, "delete", "delete", label, icon, tone, why_not)
         return sorted(buttons, key=lambda button: not button["enabled"])
 
     def _may(self, obj: Any, verb: str) -> bool:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from console import once
 from console.forms import OWN_FIELDS, form_context, may_create
 from console.pages.base import ResourcePage, version_of
+from console.pages.choices import NAME, search
 from core import access
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
 
@@ -29,6 +30,8 @@ class CreatePage(ResourcePage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         self.ask()
+        if NAME in request.GET:
+            return search(request, self.form())
         return self.show(self.form(initial=self.initial(request)))
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -74,7 +77,7 @@ class CreatePage(ResourcePage):
                 "title": self.create_label(),
                 "form": form,
                 "fieldsets": form.fieldsets(),
-                "problems": form.problems() if form.is_bound else [],
+                "problems": form.problems(),
                 "submit_label": self.spec.create_label or _("Create"),
                 "cancel_url": self.url("list"),
             },
@@ -91,6 +94,8 @@ class EditPage(ResourcePage):
     def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
         obj = self.object(pk)
         access.authorize(self.actor, self.spec.action("update"), obj)
+        if NAME in request.GET:
+            return search(request, self.form(obj))
         return self.show(obj, self.form(obj))
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
@@ -129,7 +134,7 @@ class EditPage(ResourcePage):
                 "title": _("Edit %(name)s") % {"name": obj},
                 "form": form,
                 "fieldsets": form.fieldsets(),
-                "problems": form.problems() if form.is_bound else [],
+                "problems": form.problems(),
                 "submit_label": _("Save"),
                 "cancel_url": self.url("detail", pk=obj.pk),
             },

@@ -7,9 +7,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from console.choices import SearchChoiceField
 from console.forms import NamedForm
 from datasets.dataset.models import Dataset
-from datasets.version.forms import FolderClean, bucket_choices, folder_field
+from datasets.version.forms import FolderClean, folder_field
+from storage.bucket.queries import bucket_rows
 
 
 class DatasetForm(FolderClean, NamedForm):
@@ -26,7 +28,7 @@ class DatasetForm(FolderClean, NamedForm):
         required=False,
         help_text=_("Labels of IDX files lie in 0 to this number less one."),
     )
-    bucket = forms.ChoiceField(label=_("Bucket"), required=False)
+    bucket = SearchChoiceField(label=_("Bucket"), required=False, empty=_("No version yet"))
     prefix = folder_field()
 
     FIELDSETS = (
@@ -45,7 +47,9 @@ class DatasetForm(FolderClean, NamedForm):
 
     def setup(self) -> None:
         self.initial.setdefault("format", Dataset.Format.IDX)
-        bucket_choices(self, empty=_("No version yet"))
+        field = self.fields["bucket"]
+        assert isinstance(field, SearchChoiceField)  # declared above
+        field.fill(bucket_rows(self.actor))
 
     def data_for_service(self) -> dict[str, Any]:
         data = super().data_for_service()

@@ -7,23 +7,13 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from console.forms import ResourceChoiceField, ResourceForm
+from console.choices import Rows, SearchChoiceField
+from console.forms import ResourceForm
 from core.errors import ValidationFailed
 from datasets.dataset.models import Dataset
 from datasets.version.models import DatasetVersion
-from storage.bucket.models import Bucket
+from storage.bucket.queries import bucket_rows
 from storage.keys import normalise_folder
-
-
-def bucket_choices(form: ResourceForm, *, empty: Any) -> None:
-    """Fill the ``bucket`` field with the names of the buckets of the dataset's region, which for a
-    new dataset is the one chosen at the top."""
-    region = form.instance.region if form.instance is not None else form.actor.region
-    rows = Bucket.objects.own(form.actor, "list").filter(region=region)
-    names = list(rows.order_by("name").values_list("name", flat=True)[:1000])
-    field = form.fields["bucket"]
-    assert isinstance(field, forms.ChoiceField)  # declared below
-    field.choices = [("", empty), *((name, name) for name in names)]
 
 
 def folder_field() -> forms.CharField:
@@ -50,12 +40,15 @@ class FolderClean:
 class AddVersionForm(FolderClean, ResourceForm):
     """Where the next version of a dataset is taken from."""
 
-    bucket = forms.ChoiceField(label=_("Bucket"))
+    bucket = SearchChoiceField(label=_("Bucket"), empty=_("Choose a bucket"))
     prefix = folder_field()
     description = forms.CharField(label=_("Description"), max_length=255, required=False)
 
     def setup(self) -> None:
-        bucket_choices(self, empty=_("Choose a bucket"))
+        field = self.fields["bucket"]
+        assert isinstance(field, SearchChoiceField)  # declared above
+        region = self.instance.region if self.instance is not None else self.actor.region
+        field.fill(bucket_rows(self.actor, region))
 
     def initial_from(self, instance: Any) -> dict[str, Any]:
         rows = DatasetVersion.objects.unscoped("source of the last version of a visible dataset")
@@ -66,7 +59,7 @@ class AddVersionForm(FolderClean, ResourceForm):
 class VersionForm(AddVersionForm):
     """The same with the dataset to choose."""
 
-    dataset = ResourceChoiceField(Dataset, label=_("Dataset"))
+    dataset = SearchChoiceField(label=_("Dataset"))
 
     FIELDSETS = (
         (_("Version"), _("A snapshot that never changes."), ("dataset", "description")),
@@ -76,12 +69,8 @@ class VersionForm(AddVersionForm):
     def setup(self) -> None:
         super().setup()
         field = self.fields["dataset"]
-        assert isinstance(field, ResourceChoiceField)  # declared above
-        field.for_actor(self.actor, account_id=self.actor.account_id, region=self.actor.region)
-
-    def data_for_service(self) -> dict[str, Any]:
-        data = super().data_for_service()
-        return {**data, "dataset": data["dataset"].pk}
+        assert isinstance(field, SearchChoiceField)  # declared above
+        field.fill(Rows(Dataset.objects.own(self.actor, "list").filter(region=self.actor.region)))
 
 
 class VersionEditForm(ResourceForm):

@@ -75,6 +75,12 @@ class DatasetVersion(Resource, Stateful):
     def __str__(self) -> str:
         return f"{self.dataset.name} {self.name}"
 
+    @classmethod
+    def called(cls, text: str) -> models.Q:
+        """Rows whose dataset and name read like ``text``."""
+        dataset, _space, name = text.rpartition(" ")
+        return models.Q(dataset__name=dataset, name=name)
+
     @property
     def phase_label(self) -> str:
         """The status in words."""

@@ -7,10 +7,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from console.choices import SearchChoiceField
 from console.forms import NamedForm, ResourceForm
 from registry.model import sources
 from registry.model.models import validate_version
-from storage.bucket.models import Bucket
+from storage.bucket.queries import bucket_rows
 
 
 class ModelForm(NamedForm):
@@ -35,8 +36,12 @@ class ModelForm(NamedForm):
         max_length=20,
         help_text=_("Three numbers, e.g. 0.0.1; left empty, the next one is taken."),
     )
-    training_job = forms.ChoiceField(label=_("Training job"), required=False)
-    bucket = forms.ChoiceField(label=_("Bucket"), required=False)
+    training_job = SearchChoiceField(
+        label=_("Training job"), required=False, empty=_("none: from a bucket")
+    )
+    bucket = SearchChoiceField(
+        label=_("Bucket"), required=False, empty=_("none: from a training job")
+    )
     prefix = forms.CharField(
         label=_("Directory"),
         required=False,
@@ -45,14 +50,10 @@ class ModelForm(NamedForm):
     )
 
     def setup(self) -> None:
-        jobs = sources.choices("training_job", self.actor)
-        self.fields["training_job"].choices = [("", _("none: from a bucket")), *jobs]  # type: ignore[attr-defined]
-        rows = Bucket.objects.for_action(self.actor, "list").filter(region=self.actor.region)
-        buckets = rows.order_by("name")
-        self.fields["bucket"].choices = [  # type: ignore[attr-defined]
-            ("", _("none: from a training job")),
-            *[(b.name, b.name) for b in buckets],
-        ]
+        job, bucket = self.fields["training_job"], self.fields["bucket"]
+        assert isinstance(job, SearchChoiceField) and isinstance(bucket, SearchChoiceField)
+        job.fill(*sources.rows("training_job", self.actor))
+        bucket.fill(bucket_rows(self.actor))
 
     def clean_model_version(self) -> str:
         value = str(self.cleaned_data["model_version"]).strip()

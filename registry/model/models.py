@@ -79,6 +79,12 @@ class Model(Resource, Stateful):
     def __str__(self) -> str:
         return f"{self.name} {self.model_version}"
 
+    @classmethod
+    def called(cls, text: str) -> models.Q:
+        """Rows whose name and version read like ``text``."""
+        name, _space, version = text.rpartition(" ")
+        return models.Q(name=name, model_version=version)
+
 
 class ModelFile(models.Model):
     """One file of a model's package; ``path`` starts with ``model/``."""

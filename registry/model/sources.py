@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from console.choices import Rows
 from core import regions
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
@@ -24,12 +25,17 @@ TRAINING_JOB = "training.trainingjob"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A directory that holds ``model/``; ``prefix`` ends in "/" or is empty."""
+    """A directory that holds ``model/``; ``prefix`` ends in "/" or is empty.
+
+    ``files`` (key -> SHA-256): exactly these are the package, as they were then; None: all that lie
+    there now.
+    """
 
     bucket: str
     prefix: str
     field: str = "prefix"
     training_job: str = ""
+    files: Mapping[str, str] | None = None
 
     def __str__(self) -> str:
         return f"obs://{self.bucket}/{self.prefix}"
@@ -39,12 +45,28 @@ class Source:
         return made | ({"training_job": self.training_job} if self.training_job else {})
 
     def rows(self, actor: Actor) -> list[StoredObject]:
-        """Objects of the package that the actor may read, by key."""
+        """Objects of the package that the actor may read, by key. Raises ValidationFailed for named
+        files that are gone or another's by now."""
         bucket = buckets.bucket_named(actor, self.bucket)
         rows = listing.in_prefix(
             listing.visible_rows(actor).filter(bucket=bucket), f"{self.prefix}model/"
         )
-        return list(rows.order_by("key"))
+        if self.files is None:
+            return list(rows.order_by("key"))
+        found = list(rows.filter(key__in=list(self.files)).order_by("key"))
+        same = {row.key for row in found if row.sha256 == self.files[row.key]}
+        changed = [key for key in sorted(self.files) if key not in same]
+        if changed:
+            names = ", ".join(changed[:3]) + (", …" if len(changed) > 3 else "")
+            raise ValidationFailed.of(
+                self.field,
+                f"{len(changed)} of the {len(self.files)} files that the job wrote to {self}model/ "
+                f"were overwritten or deleted since ({names}).",
+                code="OUTPUT_CHANGED",
+                next="Run the job again with an output path of its own, or register the directory "
+                "as it is now by bucket and directory.",
+            )
+        return found
 
 
 #: training job id -> directory that holds ``model/``, for one actor; raises what he may not see
@@ -85,16 +107,16 @@ def resolve(actor: Actor, data: Mapping[str, Any]) -> Source:
     return Source(bucket, prefix)
 
 
-#: (id, label) pairs of things that a form may offer as a source
-Choices = Callable[[Actor], list[tuple[str, str]]]
-_choices: dict[str, Choices] = {}
+#: what a form may offer as a source, for one actor
+Offerer = Callable[[Actor], Rows]
+_offerers: dict[str, Offerer] = {}
 
 
-def register_choices(kind: str, provider: Choices) -> None:
+def register_rows(kind: str, offerer: Offerer) -> None:
     """Let a room above say what a form may offer as a source of ``kind``."""
-    _choices[kind] = provider
+    _offerers[kind] = offerer
 
 
-def choices(kind: str, actor: Actor) -> list[tuple[str, str]]:
-    """What the actor may choose, newest first."""
-    return _choices[kind](actor) if kind in _choices else []
+def rows(kind: str, actor: Actor) -> list[Rows]:
+    """What the actor may choose as a source of ``kind``; nothing where no room offers it."""
+    return [_offerers[kind](actor)] if kind in _offerers else []

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import uuid
+from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from compute.catalog.flavors import DEFAULT_FLAVOR, fitting, pools
+from console.choices import Rows, SearchChoiceField, chosen_in
 from console.forms import NamedForm, ResourceForm
 from registry.model.models import Model
 from serving.service.models import MAX_REPLICAS
 
 
-class ModelField(forms.ChoiceField):
-    """The models one may deploy. Any other id is let through to the service, whose refusal says
-    why (a share that has ended, another account's model), and is written to the trail."""
-
-    def valid_value(self, value: str) -> bool:
-        if super().valid_value(value):
-            return True
-        try:
-            uuid.UUID(str(value))
-        except ValueError:
-            return False
-        return True
+def model_rows(rows: QuerySet[Any], title: Any) -> Rows:
+    """Models to choose from, found by name, version and engine."""
+    return Rows(
+        rows,
+        title,
+        search=("name", "model_version", "engine"),
+        text=lambda model: f"{model} · {model.engine}",
+        exact=Model.called,
+    )
 
 
 class ServiceForm(NamedForm):
@@ -41,7 +40,7 @@ class ServiceForm(NamedForm):
         (_("Resources"), "", ("pool", "flavor", "replicas")),
     )
 
-    model = ModelField(label=_("Model"))
+    model = SearchChoiceField(label=_("Model"), passed_on=True)
     pool = forms.ChoiceField(label=_("Resource pool"))
     flavor = forms.ChoiceField(label=_("Flavor"), initial=DEFAULT_FLAVOR)
     replicas = forms.IntegerField(
@@ -55,12 +54,14 @@ class ServiceForm(NamedForm):
     def setup(self) -> None:
         own = Model.objects.own(self.actor, "deploy").filter(region=self.actor.region)
         shared = Model.objects.shared(self.actor, "deploy").filter(region=self.actor.region)
-        groups = []
-        for title, rows in ((_("My models"), own), (_("Shared models"), shared)):
-            found = rows.filter(phase=Model.Phase.PUBLISHED).order_by("-created_at")[:200]
-            if found:
-                groups.append((title, [(str(m.pk), f"{m} · {m.engine}") for m in found]))
-        self.fields["model"].choices = groups  # type: ignore[attr-defined]
+        published = {"phase": Model.Phase.PUBLISHED}
+        field = self.fields["model"]
+        assert isinstance(field, SearchChoiceField)  # declared above
+        field.fill(
+            model_rows(own.filter(**published), _("My models")),
+            model_rows(shared.filter(**published), _("Shared models")),
+            chosen="".join(chosen_in(self, "model")),
+        )
         self.fields["pool"].choices = [(p.id, gettext(p.label)) for p in pools().values()]  # type: ignore[attr-defined]
         self.fields["flavor"].choices = [  # type: ignore[attr-defined]
             (f.id, f.label) for f in fitting(pools()["public"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from core import registry
-from core.registry import Column, ResourceSpec
+from core.registry import Column, DeleteWords, ResourceSpec
 from sharing.block.models import BlockedAccount
 
 SPEC = registry.register(
@@ -43,6 +43,12 @@ SPEC = registry.register(
         viewset="sharing.block.api.BlockViewSet",
         services="sharing.block.services",
         changes_rights=True,
+        delete_words=DeleteWords(
+            _("Unblock"),
+            _("The account may invite yours again. Invitations that were rejected stay rejected."),
+            _("Account %(name)s was unblocked."),
+            "circle-check",
+        ),
         quota=("blocked_accounts", 200),
         events={
             "create": "blockAccount",

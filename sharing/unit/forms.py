@@ -10,17 +10,17 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core import signing
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.forms import Choices, Fieldset, ResourceForm
+from console.choices import Rows, SearchChoicesField, by_name, chosen_in
+from console.forms import Fieldset, ResourceForm
 from core import registry
 from sharing import grants, words
 from sharing.permission import catalog
 from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource, validate_unit_name
 from sharing.unit.plan import GONE, MAX_RESOURCES
 
-CHOICES = 200  # rows of one type that the form offers, newest first
 _SEPARATORS = re.compile(r"[\s,;，；、]+")
 
 
@@ -42,12 +42,7 @@ class UnitForm(ResourceForm):
         help_text=_("1 to 50 letters, digits, Chinese characters, “.”, “_” or “-”."),
     )
     description = forms.CharField(label=_("Description"), max_length=255, required=False)
-    resources = Choices(
-        max_length=MAX_RESOURCES,
-        label=_("Resources"),
-        widget=forms.CheckboxSelectMultiple,
-        required=False,
-    )
+    resources = SearchChoicesField(max_length=MAX_RESOURCES, label=_("Resources"), required=False)
     principals = forms.CharField(
         label=_("Account ids"),
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -66,26 +61,24 @@ class UnitForm(ResourceForm):
 
     def setup(self) -> None:
         field = self.fields["resources"]
-        assert isinstance(field, forms.MultipleChoiceField)
-        choices: list[tuple[str, str]] = []
+        assert isinstance(field, SearchChoicesField)  # declared above
+        kinds = []
         for spec in grants.shareable_specs():
-            rows = self._rows(spec)
-            choices += rows
-            if rows or self._bound(spec.type_label):
+            kind = self._rows(spec)
+            kinds.append(kind)
+            if self._bound(spec.type_label) or kind.rows.exists():
                 self._add_permission(spec)
-        have = {value for value, _text in choices}
-        for row in self._inside():  # beyond the newest, or no longer the caller's to read
-            value = f"{row.resource_type}:{row.resource_id}"
-            if value not in have:
-                choices.append((value, row.resource_name))
-        field.choices = choices
+        inside = {
+            f"{row.resource_type}:{row.resource_id}": row.resource_name for row in self._inside()
+        }
+        field.fill(*kinds, chosen=chosen_in(self, "resources"), kept=inside)
         field.required = self.instance is None
-        if not choices:
-            kinds = ", ".join(str(s.label_plural).lower() for s in grants.shareable_specs())
-            field.help_text = _now(
+        if not field.choices:
+            names = ", ".join(str(s.label_plural).lower() for s in grants.shareable_specs())
+            field.help_text = gettext(
                 "You have nothing to share in region %(region)s yet. "
                 "These can be shared: %(kinds)s."
-            ) % {"region": self.region, "kinds": kinds or "–"}
+            ) % {"region": self.region, "kinds": names or "–"}
 
     @property
     def region(self) -> str:
@@ -137,17 +130,21 @@ class UnitForm(ResourceForm):
         digest = hashlib.sha256(text.encode()).hexdigest()
         return signing.Signer(salt="sharing.unit.confirm").sign(f"{self.actor.user_id}.{digest}")
 
-    def _rows(self, spec: registry.ResourceSpec) -> list[tuple[str, str]]:
+    def _rows(self, spec: registry.ResourceSpec) -> Rows:
         rows = spec.model.objects.own(self.actor, spec.model.READ_VERB)
         if spec.regional:
             rows = rows.filter(region=self.region)
         if spec.share_phases:
             rows = rows.filter(phase__in=spec.share_phases)
-        return [
-            (f"{spec.type_label}:{obj.pk}", f"{spec.label} · {obj}")
-            for obj in rows.order_by("-created_at")[:CHOICES]
-            if getattr(obj, "phase", "") not in GONE
-        ]
+        elif hasattr(spec.model, "Phase"):
+            rows = rows.exclude(phase__in=GONE)
+        return Rows(
+            rows,
+            search=spec.search,
+            text=lambda obj: f"{spec.label} · {obj}",
+            exact=getattr(spec.model, "called", by_name),
+            prefix=f"{spec.type_label}:",
+        )
 
     def _inside(self) -> list[UnitResource]:
         if self.instance is None:
@@ -166,7 +163,7 @@ class UnitForm(ResourceForm):
             return
         name = f"permission-{spec.type_label}"
         self.fields[name] = forms.ChoiceField(
-            label=_now("Permission on %(things)s") % {"things": str(spec.label_plural).lower()},
+            label=gettext("Permission on %(things)s") % {"things": str(spec.label_plural).lower()},
             choices=[
                 (p.name, f"{p.title}. {words.may_sentence(words.permission_words(p))}")
                 for p in offered

@@ -1,5 +1,6 @@
 // Entry of every page. Charts, logs, uploads and predictions load only where a page has them.
 import { startBulk } from "./bulk.js";
+import { startChoose } from "./choose.js";
 import { startCopy } from "./copy.js";
 import { each } from "./dom.js";
 import { startForms } from "./forms.js";
@@ -20,6 +21,7 @@ startJson();
 startKeyboard();
 startLive();
 
+each("[data-choose]", startChoose);
 each("[data-chart]", (element) => import("./charts.js").then((module) => module.startChart(element)));
 each("[data-log]", (element) => import("./logs.js").then((module) => module.startLog(element)));
 each("[data-upload]", (element) => import("./upload.js").then((module) => module.startUpload(element)));

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Sum
 
+from console.choices import Rows
 from core import access, services
 from core.actor import Actor
 from core.errors import NotFound
@@ -57,6 +58,12 @@ def located(actor: Actor, name_or_id: str, key: str = "") -> tuple[access.Target
         return inside(found, key), found
     path = f"{name_or_id}/{key}" if key else name_or_id
     return access.Target(actor.account_id, path, actor.region), None
+
+
+def bucket_rows(actor: Actor, region: str = "") -> Rows:
+    """Buckets of the actor's account in a region (the actor's) to choose from, by name."""
+    found = Bucket.objects.own(actor, "list").filter(region=region or actor.region)
+    return Rows(found, value="name", order="name")
 
 
 def target(actor: Actor, name_or_id: str, key: str = "") -> access.Target:

@@ -87,6 +87,7 @@ SPEC = registry.register(
                 confirm=_(
                     "Every object in it is deleted. Dataset versions made of them keep their bytes."
                 ),
+                typed=True,
                 event="purgeBucket",
                 inventory="storage.bucket.tabs.inventory",
             ),

@@ -11,6 +11,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from console.pages import references
+from console.ui.format import bytes_text
 from core import access
 from core.actor import Actor
 from core.errors import ValidationFailed
@@ -91,6 +92,6 @@ def inventory(actor: Actor, bucket: Bucket) -> list[InventoryGroup]:
     held = queries.contents(bucket)
     if held.count:
         url = reverse("buckets:tab", kwargs={"pk": bucket.pk, "tab": "objects"})
-        text = _("%(count)d objects") % {"count": held.count}
-        groups.append(InventoryGroup(_("Objects in it"), ((text, url),), "warning"))
+        text = _("All objects, %(size)s") % {"size": bytes_text(held.bytes)}
+        groups.append(InventoryGroup(_("Objects in it"), ((text, url),), "warning", held.count))
     return [*groups, *references.inventory(actor, bucket)]

@@ -111,10 +111,12 @@ def test_the_bound_is_counted_before_any_item_is_read(
 
 
 def test_choices_are_counted_before_any_is_looked_up() -> None:
+    from console.choices import SearchChoicesField
     from console.forms import Choices, ModelChoices
 
     rows = registry.spec_by_slug("groups").model._base_manager.none()
-    for field in (Choices(max_length=2), ModelChoices(queryset=rows, max_length=2)):
+    some = Choices(max_length=2), ModelChoices(queryset=rows, max_length=2)
+    for field in (*some, SearchChoicesField(max_length=2)):
         with pytest.raises(forms.ValidationError) as refused:
             field.clean(["1", "2", "3"])
         assert refused.value.code == "TOO_MANY"

@@ -292,6 +292,7 @@ class TestPages:
                         "label": "Jobs",
                         "items": [{"text": "job-1", "url": "/j"}],
                         "severity": "danger",
+                        "count": 1,
                     }
                 ],
             },

@@ -73,6 +73,15 @@ def only_version(dataset: Dataset) -> DatasetVersion:
     return DatasetVersion.objects.unscoped("test").select_related("dataset").get(dataset=dataset)
 
 
+def usable(person: Person) -> list[DatasetVersion]:
+    """Every version that the person may use in a job."""
+    return [
+        row
+        for rows in queries.usable_versions(person.actor, region=person.actor.region)
+        for row in rows
+    ]
+
+
 def checked(dataset: Dataset) -> DatasetVersion:
     version = only_version(dataset)
     assert reconcile.look("datasets.datasetversion", str(version.pk)) == "done"
@@ -96,7 +105,7 @@ def test_a_good_version_becomes_ready_and_says_what_it_holds(alice: Person) -> N
         "histogram": {str(k): 10 for k in range(10)},
     }
     assert version.size == sum(map(len, FILES.values()))
-    assert queries.usable_versions(alice.actor, region=alice.actor.region) == [version]
+    assert usable(alice) == [version]
     assert queries.usable_version(alice.actor, version.pk) == version
 
 
@@ -113,7 +122,7 @@ def test_a_bad_version_lists_every_problem_and_cannot_be_used(alice: Person) -> 
     assert found[("TRUNCATED", names[0])] == len(images(100)) - 5
     assert found[("LABEL_RANGE", names[1])] == 8 + 10
     assert ("COUNT_MISMATCH", names[3]) in found
-    assert queries.usable_versions(alice.actor, region=alice.actor.region) == []
+    assert usable(alice) == []
     with pytest.raises(Conflict):
         queries.usable_version(alice.actor, version.pk)
 

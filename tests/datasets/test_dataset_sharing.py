@@ -16,7 +16,7 @@ from datasets import queries
 from datasets.dataset.models import Dataset
 from datasets.version import services as versions
 from datasets.version.models import DatasetVersion
-from tests.datasets.test_dataset import FILES, checked, client_of, made, uploaded
+from tests.datasets.test_dataset import FILES, checked, client_of, made, uploaded, usable
 from tests.storage import people
 from tests.storage.people import Person
 from tests.training import jobs
@@ -68,7 +68,7 @@ def test_strangers_see_nothing_and_learn_nothing(alice: Person, carol: Person) -
         assert theirs[0] == 404
     for path in (f"/datasets/{dataset.pk}", f"/dataset-versions/{version.pk}/x/picture?index=0"):
         assert pages.get(path).status_code == 404
-    assert queries.usable_versions(carol.actor, region=carol.actor.region) == []
+    assert usable(carol) == []
     with pytest.raises(NotFound):
         queries.usable_version(carol.actor, version.pk)
     taken = client.post(
@@ -122,7 +122,7 @@ def test_a_consumer_reads_and_uses_what_is_shared(
     carol: Person, shared: Callable[..., DatasetVersion]
 ) -> None:
     version = shared("getDataset", "listDatasets", "getDatasetVersion", "use")
-    assert queries.usable_versions(carol.actor, region=carol.actor.region) == [version]
+    assert usable(carol) == [version]
     assert queries.usable_version(carol.actor, version.pk) == version
     client = client_of(carol)
     assert client.get(f"/api/v1/datasets/{version.dataset_id}").status_code == 200
@@ -153,7 +153,7 @@ def test_a_consumer_who_may_only_look_cannot_use(
     carol: Person, shared: Callable[..., DatasetVersion]
 ) -> None:
     version = shared("getDataset", "getDatasetVersion")
-    assert queries.usable_versions(carol.actor, region=carol.actor.region) == []
+    assert usable(carol) == []
     with pytest.raises(AccessDenied):
         queries.usable_version(carol.actor, version.pk)
 

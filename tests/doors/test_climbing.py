@@ -115,7 +115,9 @@ def strict_off(world: World, client: Client) -> Any:
 
 
 def strict_off_by_page(world: World, client: Client) -> Any:
-    return world.client("iam_admin", api=False).post("/security/strict-mode", {"strict": "off"})
+    return world.client("iam_admin", api=False).post(
+        "/security/strict-mode", {"strict": "off", "typed": world.people["root"].user.account.name}
+    )
 
 
 def new_account(world: World, client: Client) -> Any:

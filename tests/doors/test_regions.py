@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.accounts import make
 from tests.contract.base import bearer
 from tests.storage import people
 from tests.storage.people import Person
-from training.job.models import TrainingJob
+from training.job.models import Attempt, TrainingJob
 
 HERE, THERE = "cn-north-1", "cn-east-1"
 
@@ -42,7 +43,7 @@ class World:
             "boot_file": "train.py",
             "engine": "python_3.11-sklearn-cpu",
             "inputs": [{"name": "data_url", "bucket": name, "prefix": "in"}],
-            "outputs": [{"name": "train_url", "bucket": name, "prefix": "out"}],
+            "outputs": [{"name": "train_url", "bucket": name, "prefix": "new"}],
         } | changes
 
 
@@ -77,6 +78,11 @@ def _things(owner: Person, region: str) -> dict[str, Any]:
         outputs=[{"name": "train_url", "bucket": bucket.name, "prefix": "out/"}],
         **own,
     )
+    key = "out/model/config.json"
+    wrote = {"output": "train_url", "path": "model/config.json", "key": key}
+    sha256 = hashlib.sha256(b"{}\n").hexdigest()
+    report = {"uploaded": [{**wrote, "sha256": sha256}], "uploaded_count": 1}
+    Attempt.objects.create(job=job, number=1, report=report)
     return {"bucket": bucket, "dataset": dataset, "version": version, "model": model, "job": job}
 
 
@@ -190,7 +196,11 @@ def test_a_rerun_stays_where_the_job_ran(world: World) -> None:
         code_prefix="code/", boot_file="train.py", engine="python_3.11-sklearn-cpu",
         flavor="modelyard.cpu.1u", created_by_id=world.owner.user.pk,
     )  # fmt: skip
-    answer = world.api.post(f"/api/v1/training-jobs/{job.pk}/rerun", {}, "application/json")
+    answer = world.api.post(
+        f"/api/v1/training-jobs/{job.pk}/rerun",
+        {"allow_nonempty_outputs": True},
+        "application/json",
+    )
     assert answer.status_code in (200, 201), answer.content
     again = TrainingJob.objects.unscoped("test").get(parent_id=job.pk)
     assert again.region == THERE

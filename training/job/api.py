@@ -87,6 +87,8 @@ class WarningSerializer(serializers.Serializer[Any]):
     next = serializers.CharField()
 
 
+OUTPUTS = "Without one: train_url at output/<job name>/ of the code bucket."
+NONEMPTY = "Write to an output path that holds objects already; without it the answer is 409."
 SHOWN = serializers.DictField(child=serializers.CharField(allow_null=True))
 SECRETS = SecretSerializer(many=True)
 
@@ -152,7 +154,8 @@ class JobInput(ResourceInput):
     flavor = serializers.CharField(max_length=64, required=False, default=DEFAULT_FLAVOR)
     pool = serializers.CharField(max_length=64, required=False, default="public")
     inputs = PlaceSerializer(many=True, required=False, max_length=MAX_INPUTS)
-    outputs = OutputSerializer(many=True, max_length=MAX_OUTPUTS)
+    outputs = OutputSerializer(many=True, required=False, max_length=MAX_OUTPUTS, help_text=OUTPUTS)
+    allow_nonempty_outputs = serializers.BooleanField(required=False, help_text=NONEMPTY)
     hyperparameters = flags_and_pairs()
     environment = pairs()
     secret_hyperparameters = pairs(write_only=True)
@@ -173,6 +176,8 @@ class RerunInput(serializers.Serializer[Any]):
     """Body of rerun. A value given here takes the place of the job's own."""
 
     name = serializers.CharField(max_length=64, required=False, allow_blank=True)
+    outputs = OutputSerializer(many=True, required=False, max_length=MAX_OUTPUTS)
+    allow_nonempty_outputs = serializers.BooleanField(required=False, help_text=NONEMPTY)
     hyperparameters = flags_and_pairs()
     environment = pairs()
     secret_hyperparameters = pairs(write_only=True)

@@ -30,9 +30,10 @@ MAX_VALUE = 4096  # characters of a hyperparameter or variable
 
 
 def directory(prefix: str) -> str:
-    """A prefix as a directory: no leading slash, one trailing slash ("" = the whole bucket)."""
+    """A prefix as a directory: no leading slash, one trailing slash. "", "/" and "." are the root
+    of the bucket, which is ""."""
     cleaned = prefix.strip().strip("/")
-    return f"{cleaned}/" if cleaned else ""
+    return f"{cleaned}/" if cleaned not in ("", ".") else ""
 
 
 def check(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[Problem]:
@@ -178,15 +179,6 @@ def _names(data: Mapping[str, Any]) -> list[Problem]:
         found.append(Problem("inputs", f"At most {MAX_INPUTS} inputs per job.", "TOO_MANY"))
     if len(data["outputs"]) > MAX_OUTPUTS:
         found.append(Problem("outputs", f"At most {MAX_OUTPUTS} outputs per job.", "TOO_MANY"))
-    if not data["outputs"]:
-        found.append(
-            Problem(
-                "outputs",
-                "A job needs an output path, or its results are lost.",
-                "OUTPUT_MISSING",
-                "Name a bucket and a directory in it.",
-            )
-        )
     return found
 
 

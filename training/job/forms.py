@@ -12,12 +12,16 @@ from django.utils.translation import gettext_lazy as _
 
 from compute.catalog.flavors import DEFAULT_FLAVOR, fitting, pools
 from compute.engines import catalogue
+from console.choices import Rows, SearchChoiceField, chosen_in
 from console.forms import NamedForm, ResourceForm
-from core.actor import Actor
+from core.errors import AppError
 from datasets import queries as datasets
-from storage.bucket.models import Bucket
-from training.job import values
+from datasets.version.models import DatasetVersion
+from storage.bucket.queries import bucket_rows
+from training.job import output_paths, services, values
+from training.job.checks import MAX_OUTPUTS
 from training.job.models import TrainingJob
+from training.job.output_paths import ACCEPT
 
 OBS = re.compile(r"^(?:obs://)?(?P<bucket>[^/\s]+)/?(?P<prefix>.*)$")
 
@@ -118,7 +122,50 @@ class EngineField(forms.ChoiceField):
         return engine.name if engine else value
 
 
-class JobForm(NamedForm):
+class OutputsForm(ResourceForm):
+    """Where a job writes; a path that holds objects is asked about, each by itself."""
+
+    outputs = PlacesField(
+        label=_("Outputs"),
+        required=False,
+        help_text=_(
+            "One per line: train_url=obs://bucket/directory/. Empty: train_url in the code bucket, "
+            "at output/ and the name of the job."
+        ),
+    )
+
+    def setup(self) -> None:
+        given = self.data.getlist(ACCEPT) if hasattr(self.data, "getlist") else []
+        if 0 < len(given) <= 2 * MAX_OUTPUTS:  # more were never asked about
+            self._ask(given)
+
+    def add_app_error(self, error: AppError) -> None:
+        super().add_app_error(error)
+        if error.code == "OUTPUT_NOT_EMPTY":
+            paths = [seen["path"] for seen in error.extra["outputs"]]
+            self._ask([*self.cleaned_data.get(ACCEPT, ()), *paths])
+
+    def _ask(self, paths: list[str]) -> None:
+        self.fields[ACCEPT] = AcceptedField(paths)
+
+
+class AcceptedField(forms.MultipleChoiceField):
+    """Paths that hold objects and are written to all the same."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def __init__(self, paths: list[str]) -> None:
+        super().__init__(
+            label=_("Write there all the same"),
+            required=False,
+            choices=[(path, path) for path in dict.fromkeys(paths)],
+            help_text=_(
+                "Files of the same name are overwritten; the others stay beside those of this job."
+            ),
+        )
+
+
+class JobForm(OutputsForm, NamedForm):
     """Everything a job needs; what can be known to be wrong is said before it is accepted."""
 
     FIELDSETS = (
@@ -135,7 +182,7 @@ class JobForm(NamedForm):
                 "as $name it is passed as an environment variable instead. Outputs are uploaded "
                 "while the job runs and once more at its end."
             ),
-            ("dataset_version", "dataset_parameter", "inputs", "outputs", "predownload"),
+            ("dataset_version", "dataset_parameter", "inputs", "outputs", ACCEPT, "predownload"),
         ),
         (
             _("Parameters"),
@@ -145,12 +192,15 @@ class JobForm(NamedForm):
         (_("Resources"), "", ("pool", "flavor", "max_duration", "priority")),
     )
 
-    code_bucket = forms.ChoiceField(label=_("Code bucket"))
+    code_bucket = SearchChoiceField(label=_("Code bucket"))
     code_prefix = forms.CharField(
         label=_("Code directory"),
         required=False,
         max_length=1024,
-        help_text=_("Directory in the bucket that holds the boot file, e.g. code/sklearn/."),
+        help_text=_(
+            "Directory in the bucket that holds the boot file, e.g. code/sklearn/. Empty: the root "
+            "of the bucket; all of it is copied but what lies in output/."
+        ),
     )
     boot_file = forms.CharField(
         label=_("Boot file"),
@@ -159,9 +209,10 @@ class JobForm(NamedForm):
         help_text=_("Python file to run, relative to the code directory."),
     )
     engine = EngineField(label=_("Engine"))
-    dataset_version = forms.ChoiceField(
+    dataset_version = SearchChoiceField(
         label=_("Dataset version"),
         required=False,
+        empty=_("none"),
         help_text=_("Optional: train on a checked, unchanging version."),
     )
     dataset_parameter = forms.CharField(
@@ -175,9 +226,6 @@ class JobForm(NamedForm):
         label=_("Inputs"),
         required=False,
         help_text=_("One per line: data_url=obs://bucket/directory/"),
-    )
-    outputs = PlacesField(
-        label=_("Outputs"), help_text=_("One per line: train_url=obs://bucket/directory/")
     )
     predownload = forms.BooleanField(
         label=_("Pre-download to the local directory"),
@@ -217,20 +265,22 @@ class JobForm(NamedForm):
     )
 
     def setup(self) -> None:
-        rows = Bucket.objects.for_action(self.actor, "list").filter(region=self.actor.region)
-        buckets = rows.order_by("name")
-        self.choose("code_bucket", [(b.name, b.name) for b in buckets])
+        super().setup()
+        bucket, version = self.fields["code_bucket"], self.fields["dataset_version"]
+        assert isinstance(bucket, SearchChoiceField) and isinstance(version, SearchChoiceField)
+        bucket.fill(bucket_rows(self.actor), chosen="".join(chosen_in(self, "code_bucket")))
+        version.fill(
+            *(
+                Rows(rows, search=("dataset__name", "name"), exact=DatasetVersion.called)
+                for rows in datasets.usable_versions(self.actor, region=self.actor.region)
+            )
+        )
         self.choose(
             "engine",
             [(e.name, f"{e.name}: {gettext(e.description)}") for e in catalogue.ENGINES.values()],
         )
         self.choose("pool", [(p.id, gettext(p.label)) for p in pools().values()])
         self.choose("flavor", [(f.id, f.label) for f in fitting(pools()["public"])])
-        versions = datasets.usable_versions(self.actor, region=self.actor.region)
-        self.choose(
-            "dataset_version",
-            [("", _("none")), *[(str(v.pk), f"{v.dataset.name} {v.name}") for v in versions[:200]]],
-        )
 
     def choose(self, name: str, choices: list[tuple[Any, Any]]) -> None:
         field = self.fields[name]
@@ -256,9 +306,9 @@ class JobEditForm(ResourceForm):
     description = forms.CharField(label=_("Description"), max_length=255, required=False)
 
 
-class RerunForm(ResourceForm):
-    """Values of a rerun: who submitted the job may give new secrets, another user has to give
-    values of their own for every name. A name without a value is a name without an answer."""
+class RerunForm(OutputsForm):
+    """Outputs and values of a rerun: who submitted the job may give new secrets, another user has
+    to give values of their own for every name. A name without a value has no answer."""
 
     hyperparameters = PairsField(label=_("Hyperparameters"), flags=True)
     environment = PairsField(label=_("Environment variables"))
@@ -266,6 +316,7 @@ class RerunForm(ResourceForm):
     secret_environment = PairsField(label=_("Secret variables"))
 
     def setup(self) -> None:
+        super().setup()
         own = values.submitted_by(self.instance, self.actor)
         asked = values.names(self.instance)
         for name in values.FIELDS:
@@ -287,16 +338,20 @@ class RerunForm(ResourceForm):
                 )
 
     def initial_from(self, instance: TrainingJob) -> dict[str, Any]:
-        """Nothing of the job: its values are for the user who submitted it."""
-        return {}
+        """Where it would write; nothing else of the job: its values are for the user who submitted
+        it."""
+        name = services.next_name(instance)
+        return {"outputs": output_paths.of_rerun(instance.outputs, instance.name, name)}
 
     def data_for_service(self) -> dict[str, Any]:
         """What was given, without the names that have no value."""
         data = super().data_for_service()
-        return {kind: {k: v for k, v in pairs.items() if v != ""} for kind, pairs in data.items()}
-
-
-def rerun_form(*, actor: Actor, instance: TrainingJob, **given: Any) -> RerunForm | None:
-    """The form of the verb ``rerun``; None where nothing is to be asked."""
-    form = RerunForm(actor=actor, instance=instance, **given)
-    return form if form.visible_fields() else None
+        given = {name: data.pop(name) for name in ("outputs", ACCEPT) if name in data}
+        copied = {place["name"] for place in self.instance.outputs if place.get("predownload")}
+        given["outputs"] = [
+            place | ({"predownload": True} if place["name"] in copied else {})
+            for place in given["outputs"]
+        ]
+        return given | {
+            kind: {k: v for k, v in pairs.items() if v != ""} for kind, pairs in data.items()
+        }

@@ -17,6 +17,7 @@ from compute.runner.spec import Fetch, Input, Output, RunSpec
 from compute.slot import services as slots
 from core.errors import AppError
 from datasets import queries as datasets
+from training.job import output_paths
 from training.job.models import Attempt, TrainingJob
 from training.job.values import secrets_of
 
@@ -66,7 +67,15 @@ def renew(job: TrainingJob, attempt: Attempt) -> None:
 def run_spec(job: TrainingJob, attempt: Attempt, engine: Path, credential_file: Path) -> RunSpec:
     """What the runner needs to do this attempt. Paths inside follow the vendor's layout."""
     code_name = PurePosixPath(job.code_prefix.rstrip("/")).name or job.code_bucket
-    fetch = [Fetch("prefix", f"code/{code_name}", bucket=job.code_bucket, prefix=job.code_prefix)]
+    fetch = [
+        Fetch(
+            "prefix",
+            f"code/{code_name}",
+            bucket=job.code_bucket,
+            prefix=job.code_prefix,
+            skip=_no_code(job),
+        )
+    ]
     inputs: list[Input] = []
     parameters: dict[str, str | None] = {}
     variables: dict[str, str] = {}
@@ -122,6 +131,14 @@ def method_of(item: Mapping[str, Any]) -> str:
 def local_path(item: Mapping[str, Any], kind: str) -> str:
     """Where an input or output ("inputs", "outputs") lies, as the program sees it."""
     return f"{DATA}/{kind}/{item['name']}_0"
+
+
+def _no_code(job: TrainingJob) -> tuple[str, ...]:
+    """What lies below the code directory and is no code: what jobs write."""
+    own = {i["prefix"] for i in job.outputs if i["bucket"] == job.code_bucket}
+    if not job.code_prefix and not job.boot_file.startswith(output_paths.DEFAULT_FOLDER):
+        own.add(output_paths.DEFAULT_FOLDER)
+    return tuple(sorted(prefix for prefix in own if prefix))
 
 
 def _dataset(item: dict[str, Any]) -> list[Fetch]:

@@ -77,7 +77,8 @@ class TrainingJob(Resource, Stateful):
     AUDIT_SKIP: ClassVar = frozenset({"sealed"})
 
     code_bucket = models.CharField(_("code bucket"), max_length=63)
-    code_prefix = models.CharField(_("code directory"), max_length=1024)
+    #: directory of the boot file, ends with "/"; "" is the bucket's root
+    code_prefix = models.CharField(_("code directory"), max_length=1024, blank=True)
     boot_file = models.CharField(_("boot file"), max_length=255)
     engine = models.CharField(_("engine"), max_length=64)
     flavor = models.CharField(_("flavor"), max_length=64)

@@ -18,7 +18,7 @@ from core import access, registry, sealed, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, Problem, ValidationFailed
 from core.models import Event
-from training.job import checks, launch, upload, values
+from training.job import checks, launch, output_paths, upload, values
 from training.job.models import Attempt, MetricPoint, OutputClaim, TrainingJob
 
 DOWNLOADED = 256 * 1024  # bytes of log per piece of a download
@@ -43,7 +43,9 @@ def create(
     job of which it is a rerun.
 
     Raises:
-        ValidationFailed: with every problem at once. Conflict: an output path is in use.
+        ValidationFailed: with every problem at once. Conflict: an output path is in use, or holds
+        objects and ``allow_nonempty_outputs`` (True, or paths as ``output_paths.path`` writes them)
+        does not take it.
         AccessDenied, QuotaExceeded.
     """
     spec = _normalised(data)
@@ -80,11 +82,17 @@ def _create(
     )
     values.keep(job, spec["secrets"])
     states.start(job, TrainingJob.Phase.CREATING)
+
+    def beside(job: TrainingJob) -> None:
+        _write_beside(job)
+        # After the claim: no other job writes there from here on.
+        output_paths.refuse_filled(actor, job.outputs, spec.get(output_paths.ACCEPT) or ())
+
     return services.create(
         actor,
         job,
         context=decision_context(spec),
-        after_save=_write_beside,
+        after_save=beside,
         verb="rerun" if again else "create",
     )
 
@@ -127,11 +135,15 @@ def stop(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJob
 
 
 def rerun(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJob:
-    """A new job with the same specification in the same region; the output path must be free. Verb
-    ``rerun``."""
+    """A new job with the same specification, its outputs beside the first one's where their path
+    has the job's name, or at ``outputs``. Verb ``rerun``."""
     actor = actor.with_request(region=obj.region)
-    name = str(data.get("name") or "")
-    copy = {c: getattr(obj, c) for c in _COLUMNS} | {"name": name or _next_name(obj)}
+    name = str(data.get("name") or "") or next_name(obj)
+    copy = {c: getattr(obj, c) for c in _COLUMNS} | {
+        "name": name,
+        "outputs": data.get("outputs") or output_paths.of_rerun(obj.outputs, obj.name, name),
+        output_paths.ACCEPT: data.get(output_paths.ACCEPT) or (),
+    }
     return create(actor, copy | _values_again(actor, obj, data), again=obj)
 
 
@@ -211,7 +223,8 @@ def retry_upload(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> Tra
     return opened
 
 
-def _next_name(obj: TrainingJob) -> str:
+def next_name(obj: TrainingJob) -> str:
+    """The first free name of a rerun."""
     stem, _dash, last = obj.name.rpartition("-rerun")
     stem = stem if stem and last.isdigit() else obj.name
     taken = set(
@@ -266,7 +279,8 @@ def _normalised(data: Mapping[str, Any]) -> dict[str, Any]:
     spec["code_prefix"] = checks.directory(spec["code_prefix"])
     spec["boot_file"] = spec["boot_file"].strip()
     spec["inputs"] = [_place(i) for i in data.get("inputs") or []]
-    spec["outputs"] = [_place(i) for i in data.get("outputs") or []]
+    outputs = data.get("outputs") or output_paths.default(spec["code_bucket"], str(spec["name"]))
+    spec["outputs"] = [_place(i) for i in outputs]
     return spec
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from console.choices import Rows
 from core import regions, services
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
 from registry.model import sources
-from storage.bucket import queries as buckets
-from storage.object import listing
 from training.job.models import TrainingJob
+
+OVER = ("Completed", "Terminated")
 
 
 def resolve(actor: Actor, job_id: str) -> sources.Source:
-    """The output of a finished job that holds ``model/``. Raises ValidationFailed."""
+    """The files below ``model/`` that the last attempt of a finished job uploaded and verified, of
+    the first output that has some. Raises ValidationFailed."""
     try:
         job: TrainingJob = services.visible(TrainingJob, actor, pk=job_id)
     except NotFound:
@@ -20,23 +22,37 @@ def resolve(actor: Actor, job_id: str) -> sources.Source:
             "training_job", "No such training job.", code="JOB_MISSING"
         ) from None
     regions.require(job, actor.region, "model", field="training_job")
-    if job.phase not in ("Completed", "Terminated"):
+    if job.phase not in OVER:
         raise ValidationFailed.of(
             "training_job",
             f"Training job “{job}” is {job.phase}; its outputs are not complete.",
             code="JOB_NOT_OVER",
             next="Wait until it is Completed.",
         )
+    report = job.attempt.report if job.attempt is not None else {}
+    wrote = report.get("uploaded") or []
     for item in job.outputs:
-        try:
-            bucket = buckets.bucket_named(actor, item["bucket"])
-        except NotFound:
+        files = {
+            entry["key"]: entry["sha256"]
+            for entry in wrote
+            if entry["output"] == item["name"] and entry["path"].startswith("model/")
+        }
+        if not files:
             continue
-        rows = listing.visible_rows(actor).filter(bucket=bucket)
-        if listing.in_prefix(rows, f"{item['prefix']}model/").exists():
-            return sources.Source(
-                item["bucket"], item["prefix"], "training_job", training_job=str(job.pk)
+        if report.get("uploaded_count", 0) > len(wrote) and wrote[-1]["path"].startswith("model/"):
+            raise ValidationFailed.of(
+                "training_job",
+                f"Training job “{job}” wrote more files to “model” than its record lists.",
+                code="TOO_MANY_FILES",
+                next="Register the directory by bucket and directory.",
             )
+        return sources.Source(
+            item["bucket"],
+            item["prefix"],
+            "training_job",
+            training_job=str(job.pk),
+            files=files,
+        )
     raise ValidationFailed.of(
         "training_job",
         f"Training job “{job}” wrote no directory “model” to its outputs.",
@@ -46,16 +62,11 @@ def resolve(actor: Actor, job_id: str) -> sources.Source:
     )
 
 
-def choices(actor: Actor) -> list[tuple[str, str]]:
+def rows(actor: Actor) -> Rows:
     """Finished jobs, newest first."""
-    rows = TrainingJob.objects.own(actor, "list").filter(
-        region=actor.region, phase__in=("Completed", "Terminated")
-    )
-    return [
-        (str(job.pk), f"{job.name} ({job.Phase(job.phase).label})")
-        for job in rows.order_by("-created_at")[:200]
-    ]
+    jobs = TrainingJob.objects.own(actor, "list").filter(region=actor.region, phase__in=OVER)
+    return Rows(jobs, text=lambda job: f"{job.name} ({job.Phase(job.phase).label})")
 
 
 sources.register("training_job", resolve)
-sources.register_choices("training_job", choices)
+sources.register_rows("training_job", rows)

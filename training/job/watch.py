@@ -120,6 +120,7 @@ def kept(report: dict[str, Any]) -> dict[str, Any]:
     return {name: report.get(name) for name in names} | {
         "fetched": detail.get("fetched") or [],
         "uploaded": detail.get("uploaded") or [],
+        "uploaded_count": detail.get("uploaded_count", 0),
     }
 
 

@@ -54,7 +54,6 @@ class FilledDisk(Attack):
                 "engine": ENGINE,
                 "flavor": FLAVOR,
                 "pool": POOL,
-                "outputs": [{"name": "train_url", "bucket": PREFIX, "prefix": "greedy-out/"}],
             },
         )
         self._id = row["id"]

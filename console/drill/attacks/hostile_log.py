@@ -80,7 +80,6 @@ class HostileLog(Attack):
                 "engine": ENGINE,
                 "flavor": FLAVOR,
                 "pool": POOL,
-                "outputs": [{"name": "train_url", "bucket": PREFIX, "prefix": f"out-{boot}/"}],
             },
         )
         return str(row["id"])
