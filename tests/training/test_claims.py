@@ -10,8 +10,9 @@ from core import states
 from core.errors import Conflict, ValidationFailed
 from tests.storage import people
 from training.job.checks import MAX_OUTPUTS
+from training.job.claims import claim
 from training.job.models import OutputClaim, TrainingJob
-from training.job.services import _claim_outputs, create
+from training.job.services import create
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
@@ -35,14 +36,14 @@ def job(owner: people.Person, name: str, prefix: str, bucket: str = "data") -> T
 @pytest.fixture
 def owner() -> people.Person:
     owner = people.root("claimowner")
-    _claim_outputs(job(owner, "first", "runs/a_b/"))
+    claim(job(owner, "first", "runs/a_b/"))
     return owner
 
 
 @pytest.mark.parametrize("prefix", ["runs/a_b/", "runs/a_b/deeper/", "runs/", ""])
 def test_paths_that_touch_a_held_one_are_busy(owner: people.Person, prefix: str) -> None:
     with pytest.raises(Conflict) as refused:
-        _claim_outputs(job(owner, "second", prefix))
+        claim(job(owner, "second", prefix))
     assert refused.value.code == "OUTPUT_BUSY" and "first" in refused.value.message
     assert OutputClaim.objects.count() == 1
 
@@ -51,19 +52,19 @@ def test_paths_that_touch_a_held_one_are_busy(owner: people.Person, prefix: str)
     "prefix", ["runs/a_bc/", "runs/a/", "runs/aXb/", "Runs/A_B/", "RUNS/a_b/x/", "run/", "other/"]
 )
 def test_other_paths_are_free(owner: people.Person, prefix: str) -> None:
-    _claim_outputs(job(owner, "second", prefix))
+    claim(job(owner, "second", prefix))
     assert OutputClaim.objects.count() == 2
 
 
 def test_another_bucket_and_another_account_are_free(owner: people.Person) -> None:
-    _claim_outputs(job(owner, "second", "runs/a_b/", bucket="other"))
-    _claim_outputs(job(people.root("claimother"), "third", "runs/a_b/"))
+    claim(job(owner, "second", "runs/a_b/", bucket="other"))
+    claim(job(people.root("claimother"), "third", "runs/a_b/"))
     assert OutputClaim.objects.count() == 3
 
 
 def test_a_path_is_looked_for_by_the_database(owner: people.Person) -> None:
     for number in range(30):
-        _claim_outputs(job(owner, f"more{number}", f"many/{number}/"))
+        claim(job(owner, f"more{number}", f"many/{number}/"))
     last = job(owner, "last", "many/30/")
     near = OutputClaim.objects.count()
     loaded: list[OutputClaim] = []
@@ -75,7 +76,7 @@ def test_a_path_is_looked_for_by_the_database(owner: people.Person) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(OutputClaim, "from_db", classmethod(counted))
-        _claim_outputs(last)
+        claim(last)
     assert near == 31 and loaded == []
 
 
@@ -90,7 +91,7 @@ def test_one_path_costs_as_many_statements_as_the_most(owner: people.Person) -> 
     for number in (1, MAX_OUTPUTS):
         many = with_outputs(owner, f"many{number}", [f"{number}/o/{i}/" for i in range(number)])
         with CaptureQueriesContext(connection) as asked:
-            _claim_outputs(many)
+            claim(many)
         counts.append(len(asked))
     assert counts[0] == counts[1] <= 4
 
@@ -98,7 +99,7 @@ def test_one_path_costs_as_many_statements_as_the_most(owner: people.Person) -> 
 @pytest.mark.parametrize("prefixes", [["a/", "a/"], ["a/b/", "c/", "a/"], ["x/", "", "y/"]])
 def test_outputs_of_one_job_do_not_overlap(owner: people.Person, prefixes: list[str]) -> None:
     with pytest.raises(Conflict, match="Two outputs"):
-        _claim_outputs(with_outputs(owner, "second", prefixes))
+        claim(with_outputs(owner, "second", prefixes))
     assert OutputClaim.objects.count() == 1
 
 

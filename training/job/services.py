@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import Any
-
-from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from accounts import services as accounts
 from accounts.agency.models import Agency
@@ -18,8 +14,8 @@ from core import access, registry, sealed, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, Problem, ValidationFailed
 from core.models import Event
-from training.job import checks, launch, output_paths, upload, values
-from training.job.models import Attempt, MetricPoint, OutputClaim, TrainingJob
+from training.job import checks, claims, launch, output_paths, upload, values
+from training.job.models import Attempt, MetricPoint, TrainingJob
 
 DOWNLOADED = 256 * 1024  # bytes of log per piece of a download
 TEXTS = ("name", "code_bucket", "code_prefix", "boot_file", "engine")
@@ -217,7 +213,7 @@ def retry_upload(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> Tra
         message="The upload of the kept files is tried again.",
         ended_at=None,
     )
-    _claim_outputs(opened)
+    claims.claim(opened)
     launch.credential(opened, attempt)
     upload.ask(attempt, backend.observe(str(attempt.pk)))
     return opened
@@ -301,67 +297,10 @@ def _place(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _write_beside(job: TrainingJob) -> None:
     """What goes with a new job, in its transaction."""
-    _claim_outputs(job)
+    claims.claim(job)
     for problem in job.problems:
         text = f"{problem['text']} {problem['next']}".strip()
         states.note(job, problem["code"], text, level=Event.Level.WARNING)
-
-
-def _claim_outputs(job: TrainingJob) -> None:
-    """Hold the output paths; a path inside another path is as taken as the same path. One query
-    and one insert, however many they are: on SQLite nobody else writes meanwhile."""
-    wanted = [
-        OutputClaim(job=job, account_id=job.account_id, bucket=i["bucket"], prefix=i["prefix"])
-        for i in job.outputs
-    ]
-    _refuse_own_overlap(wanted)
-    # Asked of the database: an account may hold thousands. SQLite's LIKE ignores case, so what
-    # comes back is looked at once more.
-    near = Q()
-    for claim in wanted:
-        inside = Q(prefix__in=_above(claim.prefix)) | Q(prefix__startswith=claim.prefix)
-        near |= Q(bucket=claim.bucket) & inside
-    held = OutputClaim.objects.filter(near, account_id=job.account_id) if wanted else ()
-    for other in held:
-        if any(_overlap(claim, other) for claim in wanted):
-            raise Conflict(
-                f"Job “{other.job.name}” writes to {other} now.",
-                code="OUTPUT_BUSY",
-                hint="Choose another output path, or wait for that job to end.",
-            )
-    try:
-        with transaction.atomic():
-            OutputClaim.objects.bulk_create(wanted)
-    except IntegrityError:
-        raise Conflict(
-            f"An output path of job “{job.name}” was claimed by another job just now.",
-            code="OUTPUT_BUSY",
-            hint="Choose another output path.",
-        ) from None
-
-
-def _refuse_own_overlap(wanted: list[OutputClaim]) -> None:
-    """Two outputs of one job, one inside the other: in the order of their paths whatever lies in a
-    directory follows it. Raises Conflict."""
-    ordered = sorted(wanted, key=lambda claim: (claim.bucket, claim.prefix))
-    for one, following in pairwise(ordered):
-        if _overlap(one, following):
-            raise Conflict(
-                f"Two outputs of this job write to {one}.",
-                code="OUTPUT_BUSY",
-                hint="Choose a path of its own for each output.",
-            )
-
-
-def _overlap(one: OutputClaim, other: OutputClaim) -> bool:
-    return one.bucket == other.bucket and (
-        one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
-    )
-
-
-def _above(prefix: str) -> list[str]:
-    """A directory and every directory it lies in: ``a/b/`` -> ``["", "a/", "a/b/"]``."""
-    return [prefix[:end] for end in range(len(prefix) + 1) if not end or prefix[end - 1] == "/"]
 
 
 def log_chunk(

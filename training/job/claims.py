@@ -1,0 +1,71 @@
+"""Output paths that unfinished jobs hold: one job writes to a path at a time."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from core.errors import Conflict
+from training.job.models import OutputClaim, TrainingJob
+
+
+def claim(job: TrainingJob) -> None:
+    """Hold the output paths of a job; a path inside another path is as taken as the same path. One
+    query and one insert, however many they are: on SQLite nobody else writes meanwhile.
+
+    Raises: Conflict (OUTPUT_BUSY).
+    """
+    wanted = [
+        OutputClaim(job=job, account_id=job.account_id, bucket=i["bucket"], prefix=i["prefix"])
+        for i in job.outputs
+    ]
+    _refuse_own_overlap(wanted)
+    # Asked of the database: an account may hold thousands. SQLite's LIKE ignores case, so what
+    # comes back is looked at once more.
+    near = Q()
+    for claim in wanted:
+        inside = Q(prefix__in=_above(claim.prefix)) | Q(prefix__startswith=claim.prefix)
+        near |= Q(bucket=claim.bucket) & inside
+    held = OutputClaim.objects.filter(near, account_id=job.account_id) if wanted else ()
+    for other in held:
+        if any(_overlap(claim, other) for claim in wanted):
+            raise Conflict(
+                f"Job “{other.job.name}” writes to {other} now.",
+                code="OUTPUT_BUSY",
+                hint="Choose another output path, or wait for that job to end.",
+            )
+    try:
+        with transaction.atomic():
+            OutputClaim.objects.bulk_create(wanted)
+    except IntegrityError:
+        raise Conflict(
+            f"An output path of job “{job.name}” was claimed by another job just now.",
+            code="OUTPUT_BUSY",
+            hint="Choose another output path.",
+        ) from None
+
+
+def _refuse_own_overlap(wanted: list[OutputClaim]) -> None:
+    """Two outputs of one job, one inside the other: in the order of their paths whatever lies in a
+    directory follows it. Raises Conflict."""
+    ordered = sorted(wanted, key=lambda claim: (claim.bucket, claim.prefix))
+    for one, following in pairwise(ordered):
+        if _overlap(one, following):
+            raise Conflict(
+                f"Two outputs of this job write to {one}.",
+                code="OUTPUT_BUSY",
+                hint="Choose a path of its own for each output.",
+            )
+
+
+def _overlap(one: OutputClaim, other: OutputClaim) -> bool:
+    return one.bucket == other.bucket and (
+        one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
+    )
+
+
+def _above(prefix: str) -> list[str]:
+    """A directory and every directory it lies in: ``a/b/`` -> ``["", "a/", "a/b/"]``."""
+    return [prefix[:end] for end in range(len(prefix) + 1) if not end or prefix[end - 1] == "/"]
