@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -94,3 +95,11 @@ class Agency(Resource):
         if self.expires_at is not None and self.expires_at <= timezone.now():
             return "expired"
         return "active"
+
+
+def granted_to(user_id: Any) -> list[Agency]:
+    """Agencies in force that name this user alone, by name. An agency is the account's own, and
+    users point to it (best practices, 2.1): it does not go with one of them."""
+    rows = Agency.objects.unscoped("agencies that name a user")
+    found = rows.filter(grantee_id=user_id, revoked_at=None).order_by("name")
+    return [agency for agency in found if agency.state == "active"]

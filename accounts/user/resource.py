@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.agency.models import granted_to
 from accounts.group.services import groups_of
 from accounts.policy.pages import policies_tab
 from accounts.policy.services import attachments
@@ -47,8 +49,11 @@ def panels(user: User, _actor: Actor) -> list[Panel]:
 
 
 def inventory(_actor: Actor, user: User) -> list[InventoryGroup]:
-    """What ends with a user."""
+    """What ends with a user, and the agencies that have to be given to another one first."""
     found = []
+    if agencies := granted_to(user.pk):
+        items = tuple((a.name, reverse("agencies:detail", kwargs={"pk": a.pk})) for a in agencies)
+        found.append(InventoryGroup(_("Agencies granted to this user alone"), items, "danger"))
     tokens = user.api_tokens.filter(kind="user", revoked_at=None)
     if tokens:
         found.append(

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts import facts
 from accounts.account.services import TEMPORARY_FOR
+from accounts.agency.models import granted_to
 from accounts.group import services as groups
 from accounts.group.models import Group
 from accounts.policy import delegation
@@ -82,13 +83,20 @@ def delete(actor: Actor, user: User, *, expected_version: int | None = None) -> 
     """Delete a user with sessions, tokens, memberships and attachments.
 
     Raises:
-        Conflict: the root user, oneself, or a user whose things others still need.
+        Conflict: the root user, oneself, a user to whom an agency in force is granted (IN_USE), or
+            whose things others still need. Agencies that are over go with the user.
     """
     _not_root(user, "deleted")
     if user.pk == actor.user_id:
         raise Conflict("You cannot delete yourself.", hint="Ask another administrator.")
 
     def clear(row: User) -> None:
+        for agency in granted_to(row.pk):
+            raise Conflict(
+                f"Agency “{agency.name}” is granted to user “{row.name}”.",
+                code="IN_USE",
+                hint="The main account gives it to another user, revokes or deletes it first.",
+            )
         sessions.end_all(row)
         facts.bump(row.account_id)
 
