@@ -187,11 +187,19 @@ def copyable(text: Any, label: str = "", *, shown: Any = None) -> SafeString:
     if text in (None, ""):
         return format_html('<span class="text-secondary">{}</span>', fmt.DASH)
     return format_html(
-        '<span class="copyable"><code title="{0}">{1}</code>'
-        '<button type="button" class="btn-ghost" data-copy="{0}" aria-label="{2}" title="{2}">{3}'
-        "</button></span>",
+        '<span class="copyable"><code title="{0}">{1}</code>{2}</span>',
         text,
         text if shown is None else shown,
+        copy_button(text, label),
+    )
+
+
+def copy_button(text: Any, label: str = "") -> SafeString:
+    """A button that copies `text`."""
+    return format_html(
+        '<button type="button" class="btn-ghost" data-copy="{0}" aria-label="{1}" title="{1}">{2}'
+        "</button>",
+        text,
         label or _("Copy"),
         icon("copy"),
     )

@@ -147,12 +147,21 @@ class Shop:
             serving.stop(self.house.owner.actor, service, {})
         return self.until(service, "Stopped")
 
-    def call(self, service: Service, body: Any = None, path: str = "/") -> Said:
-        """One prediction through the gateway's own application, as the owner."""
+    def call(
+        self,
+        service: Service,
+        body: Any = None,
+        path: str = "/",
+        content_type: str = "application/json",
+    ) -> Said:
+        """One prediction through the gateway's own application, as the owner. ``body``: bytes as
+        they are, anything else as JSON."""
         with TURN:
             bearer = f"Bearer {people.token(self.house.owner, dt.timedelta(hours=1))}"
             decision = resolve(str(service.pk), bearer, "a-request-of-a-test")
-        return asyncio.run(asyncio.wait_for(_call(service, decision, body or {}, path), PATIENCE))
+        raw = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
+        asked = _call(service, decision, raw, path, content_type)
+        return asyncio.run(asyncio.wait_for(asked, PATIENCE))
 
 
 class _Resolver:
@@ -169,10 +178,11 @@ async def _sink(batch: Batch) -> None:
     assert batch.counts is not None
 
 
-async def _call(service: Service, decision: Target | Refusal, body: Any, tail: str) -> Said:
+async def _call(
+    service: Service, decision: Target | Refusal, raw: bytes, tail: str, kind: str
+) -> Said:
     said, asked = Said(), asyncio.Event()
     app = create_app(_Resolver(decision), _sink, Settings(report_every=3600))
-    raw = json.dumps(body).encode()
 
     async def receive() -> dict[str, Any]:
         if asked.is_set():
@@ -193,7 +203,7 @@ async def _call(service: Service, decision: Target | Refusal, body: Any, tail: s
 
     path = f"/v1/infers/{service.pk}{tail}"
     headers = {
-        "content-type": "application/json",
+        "content-type": kind,
         "content-length": str(len(raw)),
     }
     scope = {

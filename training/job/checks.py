@@ -74,6 +74,7 @@ def settle_engine(data: dict[str, Any]) -> list[dict[str, str]]:
             "level": "warning",
             "code": "ENGINE_REPLACED",
             "field": "engine",
+            "asked": asked,
             "text": f"“{asked}” is not installed here; the job runs in “{engine.name}”.",
             "next": "Check that the script runs with these versions, or name that engine.",
         }

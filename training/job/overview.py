@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from console.ui.html import copyable
+from console.ui.html import copy_button
 from core.actor import Actor
 from core.registry import Panel
 from datasets.version.models import DatasetVersion
@@ -75,7 +75,7 @@ def _row(item: Mapping[str, Any], kind: str, urls: Mapping[str, Any]) -> dict[st
 
 def _linked(copied: str, shown: str, url: str) -> SafeString:
     link = format_html('<a href="{}">{}</a>', url, shown) if url else shown
-    return copyable(copied, shown=link)
+    return format_html('<span class="text-break">{}</span> {}', link, copy_button(copied))
 
 
 def _has_model(job: TrainingJob) -> bool:

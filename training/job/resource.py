@@ -31,7 +31,7 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
                 Item(_("Code directory"), f"obs://{job.code_bucket}/{job.code_prefix}"),
                 Item(_("Boot file"), job.boot_file),
                 Item(_("Engine"), job.engine),
-                *(Item(_("Warning"), f"{p['text']} {p['next']}") for p in job.problems),
+                *(Item(_("Warning"), _warning(job, problem)) for problem in job.problems),
                 Item(_("Flavor"), job.flavor),
                 Item(_("Resource pool"), job.pool),
                 Item(_("Time limit"), duration(job.max_duration)),
@@ -54,6 +54,16 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
             span=12,
         ),
     ]
+
+
+def _warning(job: TrainingJob, problem: dict[str, Any]) -> Any:
+    """A warning of the acceptance in the reader's language."""
+    if problem["code"] != "ENGINE_REPLACED" or "asked" not in problem:
+        return f"{problem['text']} {problem['next']}"
+    return _(
+        "“%(asked)s” is not installed here; the job runs in “%(engine)s”. Check that the script "
+        "runs with these versions, or name that engine."
+    ) % {"asked": problem["asked"], "engine": job.engine}
 
 
 def _shown(job: TrainingJob, kind: str, actor: Any, sign: str) -> tuple[Item, ...]:

@@ -1,0 +1,1 @@
+"""Samples: cards that put files into a user's bucket and open a prefilled form."""
