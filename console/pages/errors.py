@@ -22,7 +22,7 @@ from core.errors import AccessDenied, AppError, NotFound, Unavailable
 
 log = logging.getLogger("modelyard.errors")
 
-TEMPLATES = {400, 403, 404, 409, 412, 413, 429, 500}
+TEMPLATES = {400, 403, 404, 409, 412, 413, 415, 429, 500}
 
 
 def page(request: HttpRequest, error: AppError) -> HttpResponse:

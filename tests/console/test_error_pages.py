@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import re
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from console.pages import errors
+from core import outage
 from tests.storage import people
 
 MENU = 'id="sidebar"'
@@ -64,6 +68,40 @@ class TestErrorPages:
         chinese = {"accept-language": "zh-hans"}
         page = Client().post("/sign-in", body, content_type=kind, headers=chinese)
         assert "未作任何更改" in text(page)
+
+    def test_415_says_what_the_page_does_not_read(self) -> None:
+        client = Client()
+        people.sign_in(client, people.root("sender"))
+        part = io.BytesIO(b"1")
+        part.name = "a.txt"
+        for language, words in (("en", "takes none"), ("zh-hans", "不接收文件")):
+            headers = {"accept-language": language}
+            page = client.post("/groups/new", {"name": "g", "f": part}, headers=headers)
+            part.seek(0)
+            assert page.status_code == 415
+            assert words in text(page) and MENU in text(page)
+            assert "/api/" not in text(page)
+
+    @pytest.mark.parametrize(
+        ("problem", "words"),
+        [
+            (OperationalError("connection refused"), "数据库"),
+            (OSError(errno.ENOSPC, "no space"), "磁盘已满"),
+            (OperationalError("interrupted"), "超过"),
+        ],
+    )
+    def test_503_speaks_the_language_of_the_reader(self, problem: Exception, words: str) -> None:
+        away = outage.of(problem)
+        assert away is not None
+        request = RequestFactory().get("/models")
+        with translation.override("zh-hans"):
+            page = errors.unavailable(request, away)
+        shown = text(page).split("error-card")[1].split("</section>")[0]
+        assert words in shown
+        assert page.headers["Retry-After"]
+        visible = re.sub(r"<[^>]*>", " ", shown)
+        assert not re.search(r"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}", visible), visible
+        assert 'href="/"' in shown and 'href=""' in shown
 
     def test_405_speaks_to_people(self) -> None:
         client = Client()

@@ -317,6 +317,9 @@ class RerunForm(OutputsForm):
 
     def setup(self) -> None:
         super().setup()
+        self.fields["outputs"].help_text = _(
+            "One per line: train_url=obs://bucket/directory/. Empty: as listed above."
+        )
         own = values.submitted_by(self.instance, self.actor)
         asked = values.names(self.instance)
         for name in values.FIELDS:
