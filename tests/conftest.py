@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -25,12 +26,25 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if databases.on_postgresql(collection_path) else True
 
 
+class LongestFirst:
+    """After pytest-django's order, which holds inside a file. No file needs that between files:
+    a table that a transactional test has emptied is as empty as migrations leave it."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        order.longest_first(items)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(LongestFirst())
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what is for PostgreSQL."""
     for item in items:
         if databases.on_postgresql(item.path):
             item.add_marker(databases.MARK)
-    order.longest_first(items)
 
 
 @pytest.hookimpl(optionalhook=True)  # of xdist
@@ -48,6 +62,19 @@ def django_db_setup(django_db_setup: Any, django_db_blocker: Any) -> None:
             cursor.execute("DROP TRIGGER IF EXISTS audit_no_delete")
         else:
             cursor.execute("DROP TRIGGER IF EXISTS audit_no_truncate ON core_auditrecord")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_minute_ends() -> Iterator[None]:
+    """Sessions and tokens note their use once a minute. In a test that counts queries the minute
+    would end between two requests of a busy machine."""
+    from accounts.session import services as sessions
+    from accounts.token import uses
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessions, "SEEN_EVERY", 1500)
+        patch.setattr(uses, "EVERY", dt.timedelta(seconds=1500))
+        yield
 
 
 @pytest.fixture

@@ -124,7 +124,9 @@ class TestMatrix:
 
 
 class TestThrottle:
-    def test_guessing_gets_slow_and_never_locks_for_good(self):
+    def test_guessing_gets_slow_and_never_locks_for_good(self, monkeypatch):
+        now = timezone.now()
+        monkeypatch.setattr(timezone, "now", lambda: now)  # no delay ends between two guesses
         owner = make.account()
         make.user(owner, "li")
         codes = [
@@ -136,7 +138,7 @@ class TestThrottle:
         refused = sign_in(Client(), owner.name, "li")
         assert refused.status_code == 429
         assert 0 < int(refused["Retry-After"]) <= throttle.LONGEST["user"] + 1
-        SignInThrottle.objects.update(blocked_until=timezone.now() - dt.timedelta(seconds=1))
+        SignInThrottle.objects.update(blocked_until=now - dt.timedelta(seconds=1))
         assert sign_in(Client(), owner.name, "li").status_code == 302
 
     def test_the_delay_grows_to_a_bound(self):
@@ -288,7 +290,7 @@ class TestSessions:
         session[sessions.SEEN_AT] = int(time.time()) - 1800
         session.save()
         assert signed_in(client)
-        assert time.time() - client.session[sessions.SEEN_AT] < 60
+        assert time.time() - client.session[sessions.SEEN_AT] < 900
 
     def test_disabling_ends_every_session_at_once(self):
         owner = make.account()

@@ -19,7 +19,7 @@ from accounts.services import (
     preflight,
     revoke_credentials,
 )
-from accounts.token import services
+from accounts.token import services, uses
 from accounts.token.models import ApiToken
 from accounts.user.models import User
 from core.access import decide
@@ -82,7 +82,7 @@ class TestApiTokens:
         bearer(text, source_ip="192.0.2.2")
         token.refresh_from_db()
         assert token.last_used_at == first
-        ApiToken.objects.update(last_used_at=timezone.now() - dt.timedelta(seconds=61))
+        ApiToken.objects.update(last_used_at=timezone.now() - uses.EVERY - dt.timedelta(seconds=1))
         bearer(text, source_ip="192.0.2.2")
         token.refresh_from_db()
         assert token.last_used_ip == "192.0.2.2"

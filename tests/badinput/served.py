@@ -84,7 +84,7 @@ class Wire:
     """One connection, spoken to in bytes."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=300)
         self.rest = b""
 
     def send(self, data: bytes) -> None:

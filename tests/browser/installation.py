@@ -37,7 +37,7 @@ class Installation:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=300,
         ).stdout.strip()
 
 

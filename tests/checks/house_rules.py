@@ -86,6 +86,13 @@ RULES = (
         r"\bobjects\.(raw|extra)\(|\)\.extra\(",
         "use the ORM; raw SQL goes through a cursor in queries.py",
     ),
+    Rule(
+        r"(?:\.(?:wait|join|result)\((?:timeout=)?|communicate\(timeout=)"
+        r"(?:[1-9]|[1-5]\d)(?:\.\d+)?\)",
+        "a busy machine stops a process for tens of seconds: 60 s at least (tests/waiting.py)",
+        everywhere=True,
+        only=("tests/",),
+    ),
     Rule(r"fields\s*=\s*[\"']__all__[\"']", "the API is a contract: name the fields"),
     Rule(r"^\s*from \S+ import \*", "import names"),
     Rule(r"\sstyle=\"[^\"{]*\"", "the content security policy drops inline styles", (".html",)),

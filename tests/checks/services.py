@@ -222,7 +222,7 @@ def own_cluster(programs: Path, folder: Path) -> Iterator[str]:
     finally:
         server.send_signal(signal.SIGINT)  # "fast shutdown"
         try:
-            server.wait(timeout=20)
+            server.wait(timeout=20)  # house-rule: it is killed then
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()

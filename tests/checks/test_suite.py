@@ -92,6 +92,16 @@ def test_the_longest_come_first_and_a_story_stays_whole(monkeypatch: pytest.Monk
     assert len({order.unit(item.nodeid) for item in items}) == 3
 
 
+def test_the_longest_of_this_run_come_first(request: pytest.FixtureRequest) -> None:
+    """Whatever other plugins have sorted."""
+    known: dict[str, float] = {}
+    for file, took in order.recorded().items():
+        known[order.unit(file)] = known.get(order.unit(file), 0) + took
+    units = dict.fromkeys(order.unit(item.nodeid) for item in request.session.items)
+    took_each = [known.get(unit, 0) for unit in units]
+    assert took_each == sorted(took_each, reverse=True)
+
+
 def test_recorded_files_are_there() -> None:
     assert order.recorded(), "./test --record"
     for file, took in order.recorded().items():

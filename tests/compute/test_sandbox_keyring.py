@@ -85,7 +85,7 @@ def tried(lab: Lab, place: Path, *without: str) -> dict[str, object]:
     login = LOGIN.format(keyctl=KEYCTL, add=ADD_KEY)
     done = subprocess.run(
         [sys.executable, "-c", login, str(directory / "spec.json"), *without],
-        cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False,
         env={"PATH": "/usr/bin:/bin", "MODELYARD_ALLOW_WEAK_SANDBOX": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -134,6 +134,6 @@ def test_an_engine_is_built_without_the_operators_keys() -> None:
     with tempfile.TemporaryDirectory() as directory:
         done = subprocess.run(
             [sys.executable, "-c", ask, name, f"{directory}/{name}"],
-            cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False,
+            cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "-1\n"), done.stderr

@@ -64,7 +64,7 @@ def run_without_bubblewrap(lab: Lab, allowed: str) -> tuple[dict[str, object], P
     (directory / "token").write_text("1")
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_BUBBLEWRAP, str(directory / "spec.json")],
-        cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False,
         env={"PATH": "/usr/bin:/bin", "MODELYARD_ALLOW_WEAK_SANDBOX": allowed},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -70,7 +70,7 @@ def start(var: Path, *arguments: str, **variables: str) -> subprocess.CompletedP
         env={**bare, **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 

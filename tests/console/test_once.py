@@ -89,6 +89,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         "DATABASE_URL": shared_database(tmp_path),
         "MODELYARD_VAR": str(tmp_path),
         "DJANGO_SETTINGS_MODULE": "console.settings",
+        "MODELYARD_REQUEST_SECONDS": "10m",
     }
     started: list[subprocess.Popen[str]] = []
 
@@ -116,7 +117,7 @@ def said(process: subprocess.Popen[str], line: str) -> None:
 
 
 def answer(process: subprocess.Popen[str]) -> dict[str, Any]:
-    output, _errors = process.communicate(timeout=60)
+    output, _errors = process.communicate(timeout=300)
     told: dict[str, Any] = json.loads(output.splitlines()[-1])
     return told
 

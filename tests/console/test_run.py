@@ -21,7 +21,7 @@ def run(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.Compl
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 

@@ -77,7 +77,7 @@ class Running:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=300)
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_two_supervisors_on_one_folder_the_second_refuses(supervise):
     first = supervise({"name": "web", "argv": PATIENT})
     first.says("all ready")
     second = supervise({"name": "web", "argv": PATIENT})
-    assert second.process.wait(timeout=60) == 1
+    assert second.process.wait(timeout=300) == 1
     assert f"already runs on {first.var} (process {first.process.pid})" in second.text()
     assert "--var DIR" in second.text()
     assert not gone(first.pids()["web"])
@@ -199,7 +199,7 @@ def test_a_program_that_never_comes_up_fails_the_start_with_its_last_words(super
         {"name": "good", "argv": PATIENT},
         {"name": "bad", "argv": bad, "ready_file": "never"},
     )
-    assert running.process.wait(timeout=60) == 1
+    assert running.process.wait(timeout=300) == 1
     assert "bad died 3 times while starting" in running.text()
     assert "no module named nonsense" in running.text()
     assert "log/bad.log" in running.text()
@@ -209,13 +209,13 @@ def test_a_program_that_is_not_ready_in_time_fails_the_start(supervise):
     running = supervise(
         {"name": "slow", "argv": PATIENT, "ready_file": "never", "ready_within": 0.5}
     )
-    assert running.process.wait(timeout=60) == 1
+    assert running.process.wait(timeout=300) == 1
     assert "slow is not ready after 0 s" in running.text() or "after 1 s" in running.text()
 
 
 def test_a_missing_program_is_named(supervise):
     running = supervise({"name": "web", "argv": ["/nowhere/gunicorn"], "ready_file": "never"})
-    assert running.process.wait(timeout=60) == 1
+    assert running.process.wait(timeout=300) == 1
     assert "/nowhere/gunicorn cannot be started: No such file or directory" in running.text()
 
 

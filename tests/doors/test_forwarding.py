@@ -62,7 +62,7 @@ def answers(port: int) -> bool:
 
 def told(port: int, headers: dict[str, str]) -> dict[str, Any]:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as line:
         line.sendall(f"GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lines}\r\n".encode())
         answer = b"".join(iter(lambda: line.recv(65536), b""))
     return json.loads(answer.partition(b"\r\n\r\n")[2])  # type: ignore[no-any-return]

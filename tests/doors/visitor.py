@@ -35,7 +35,7 @@ class Visitor:
         return self.planted[kind]
 
     def get(self, path: str) -> requests.Response:
-        return self.web.get(urljoin(self.base, path), timeout=60)
+        return self.web.get(urljoin(self.base, path), timeout=300)
 
     def post(self, path: str, **data: str) -> requests.Response:
         """Submit the form of the page at ``path`` that has these fields, with its hidden ones."""
@@ -46,7 +46,7 @@ class Visitor:
             urljoin(self.base, path),
             data={**dict(_HIDDEN.findall(mine[0])), **data},
             headers={"Referer": urljoin(self.base, path)},
-            timeout=60,
+            timeout=300,
         )
 
     def mistypes(self, account: str) -> None:
@@ -62,7 +62,7 @@ class Visitor:
         refused = requests.get(
             urljoin(self.base, "/api/v1/models"),
             headers={"Authorization": f"Bearer {bearer}"},
-            timeout=60,
+            timeout=300,
         )
         assert refused.status_code == 401
 
@@ -87,7 +87,7 @@ class Visitor:
         used = requests.get(
             urljoin(self.base, "/api/v1/models"),
             headers={"Authorization": f"Bearer {token[0]}"},
-            timeout=60,
+            timeout=300,
         )
         assert used.status_code == 200, used.text
         self.planted["API token"] = token[0][16:]

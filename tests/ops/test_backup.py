@@ -29,7 +29,7 @@ def test_what_is_written_while_it_works_comes_back_whole(
         assert all(process.poll() is None for process in busy)
     finally:
         stop.touch()
-        done = [process.communicate(timeout=60) for process in busy]
+        done = [process.communicate(timeout=300) for process in busy]
     assert all(process.returncode == 0 for process in busy), done
     assert sum(int(out) for out, _errors in done) > 10
     assert len(ids(place)) == 2

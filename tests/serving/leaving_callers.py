@@ -16,7 +16,7 @@ import threading
 def main(port: int, path: str, count: int, then: str) -> None:
     """Come, and stay or leave."""
     asked = f"GET /v1/infers/evil/{path} HTTP/1.1\r\nHost: x\r\nAuthorization: evil\r\n\r\n"
-    lines = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(count)]
+    lines = [socket.create_connection(("127.0.0.1", port), timeout=300) for _ in range(count)]
     for line in lines:
         line.sendall(asked.encode())
     if then == "leave":

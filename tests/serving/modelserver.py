@@ -86,7 +86,7 @@ class ModelServer:
         if self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(15)
+                self.process.wait(15)  # house-rule: it is killed then
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()

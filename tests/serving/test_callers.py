@@ -50,7 +50,7 @@ def address(tmp_path: Any) -> Iterator[tuple[str, int]]:
 
 @contextlib.contextmanager
 def calling(address: tuple[str, int], said: bytes = b"") -> Iterator[socket.socket]:
-    with socket.create_connection(address, timeout=60) as caller:
+    with socket.create_connection(address, timeout=300) as caller:
         caller.sendall(said)
         yield caller
 

@@ -77,7 +77,7 @@ def endless(house: House) -> Iterator[Callable[..., Endless]]:
 
 def caller(house: House, times: int = 1) -> socket.socket:
     one = b"GET /v1/infers/svc/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer my_good\r\n\r\n"
-    line = socket.create_connection(("127.0.0.1", house.port), timeout=60)
+    line = socket.create_connection(("127.0.0.1", house.port), timeout=300)
     line.sendall(one * times)
     return line
 

@@ -55,7 +55,7 @@ def served(port: int) -> bool:
 
 def call(port: int) -> int:
     """One call of the good tenant's model on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     try:
         connection.request("POST", "/v1/infers/good/", b"{}", {"Authorization": "good"})
         answer = connection.getresponse()

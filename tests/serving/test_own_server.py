@@ -63,7 +63,7 @@ def serve(c):
     elif path == "/stream":
         c.sendall(head("200 OK", "Content-Type: text/event-stream"))
         c.sendall(b"data: 1\\n\\n")
-        LATER.wait(30)
+        LATER.wait(30)  # house-rule: part of a model
         c.sendall(b"data: 2\\n\\n")
     elif path == "/later":
         LATER.set()

@@ -201,7 +201,7 @@ def test_the_same_key_at_once_is_one_of_them_whole(
         def read(self, size: int | None = -1, /) -> bytes:
             data = super().read(size)
             if data and self.tell() == len(self.getvalue()):
-                ready.wait(timeout=60)
+                ready.wait(timeout=300)
             return data
 
     def send(number: int) -> None:
@@ -217,7 +217,7 @@ def test_the_same_key_at_once_is_one_of_them_whole(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=300)
     assert failures == []
     row = StoredObject.objects.unscoped("test").select_related("blob").get()
     with blobs.read(row.blob) as stream:
