@@ -12,10 +12,12 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from core import registry
+from core.digests import DigestField
 
 
 class SearchFilter(django_filters.CharFilter):
-    """Substring search over the declared fields."""
+    """Substring search over the declared fields; a field with the digest of a sealed text is found
+    by the whole text."""
 
     def __init__(self, fields: tuple[str, ...], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -26,7 +28,11 @@ class SearchFilter(django_filters.CharFilter):
             return qs
         condition = Q()
         for name in self.fields:
-            condition |= Q(**{f"{name}__icontains": value})
+            sealed = None if "__" in name else qs.model._meta.get_field(name)
+            if isinstance(sealed, DigestField):
+                condition |= Q(**{f"{name}__in": sealed.digests(value)})
+            else:
+                condition |= Q(**{f"{name}__icontains": value})
         return qs.filter(condition)
 
 

@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from accounts.user import contact
+from core.digests import DigestField
 from core.models import Resource
 from core.models.resource import listing_index
 
@@ -26,11 +28,14 @@ class User(AbstractBaseUser, Resource):
     unique in its account only, so Django's user name is the id.
     """
 
+    AUDIT_SKIP: ClassVar = frozenset({"sealed_email"})
+
     USERNAME_FIELD = "id"
-    EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
-    email = models.EmailField(_("e-mail"), blank=True, default="")
+    #: the address sealed, and its keyed digest to find it by; read and set as ``email``
+    sealed_email = models.TextField(blank=True, default="", editable=False)
+    email_digest = DigestField(about=contact.ABOUT)
     is_root = models.BooleanField(_("main account user"), default=False, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
     must_change_password = models.BooleanField(
@@ -54,10 +59,23 @@ class User(AbstractBaseUser, Resource):
                 fields=["account"], condition=models.Q(is_root=True), name="user_one_root"
             ),
         ]
-        indexes = [listing_index("user")]
+        indexes = [
+            listing_index("user"),
+            models.Index(fields=["account", "email_digest"], name="user_by_email"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def email(self) -> str:
+        """The e-mail address; "" for none."""
+        return contact.opened(self.pk, self.sealed_email)
+
+    @email.setter
+    def email(self, address: str) -> None:
+        for name, value in contact.columns(self.pk, address).items():
+            setattr(self, name, value)
 
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(None if raw_password is None else normalise_password(raw_password))

@@ -99,7 +99,7 @@ SPEC = register(
             Column("created_at", _("Created"), sort="created_at"),
         ),
         filters=("is_active",),
-        search=("name", "email", "description"),
+        search=("name", "email_digest", "description"),
         verbs=(
             Verb(
                 "reset-password",

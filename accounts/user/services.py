@@ -18,6 +18,7 @@ from accounts.session import services as sessions
 from accounts.signin import passwords
 from accounts.signin.services import set_password
 from accounts.token import services as tokens
+from accounts.user import contact
 from accounts.user.models import User
 from core import access, services
 from core.actor import Actor
@@ -66,7 +67,9 @@ def update(
         AccessDenied: also when another name would change whom a policy means, or the user may do
             what the actor does not hold.
     """
-    changes = {k: data[k] for k in ("name", "description", "tags", "email") if k in data}
+    changes = {k: data[k] for k in ("name", "description", "tags") if k in data}
+    if "email" in data:
+        changes |= contact.columns(user.pk, data["email"])
     if user.is_root and changes.get("name", user.name) != user.name:
         raise Conflict("The root user carries the account's name.", hint="Leave the name as it is.")
     with services.holding(actor, user):

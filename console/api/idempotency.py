@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from console import once
+from core import sealed
 from core.errors import Conflict, ValidationFailed
 from core.models import IdempotencyRecord
 
@@ -48,7 +49,8 @@ def idempotent(handler: Handler) -> Handler:
         def first(row: IdempotencyRecord) -> Response:
             response = handler(self, request, *args, **kwargs)
             row.status = response.status_code
-            row.body = _kept(json.loads(json.dumps(response.data, cls=JSONEncoder)))
+            kept = _kept(json.loads(json.dumps(response.data, cls=JSONEncoder)))
+            row.body = sealed.seal(json.dumps(kept), _about(row))
             row.headers = {
                 name: response[name] for name in ("ETag", "Location") if response.has_header(name)
             }
@@ -59,7 +61,7 @@ def idempotent(handler: Handler) -> Handler:
             return response
         answer = _again(row, print_of)
         if may_repeat := getattr(self, "may_repeat", None):
-            may_repeat(row.body)  # rights are those of now, not those of the first request
+            may_repeat(answer.data)  # rights are those of now, not those of the first request
         return answer
 
     return wrapped
@@ -71,6 +73,11 @@ def _kept(body: Any) -> Any:
     return {name: value for name, value in body.items() if name not in SHOWN_ONCE}
 
 
+def _about(row: IdempotencyRecord) -> str:
+    """An answer may hold contact data, which are kept sealed."""
+    return f"core.idempotencyrecord:{row.user_id}:{row.key}"
+
+
 def _again(row: IdempotencyRecord, print_of: str) -> Response:
     if row.fingerprint != print_of:
         raise Conflict(
@@ -78,7 +85,15 @@ def _again(row: IdempotencyRecord, print_of: str) -> Response:
             code="IDEMPOTENCY_MISMATCH",
             hint="Use a new key for a new request.",
         )
-    response = Response(row.body, status=row.status)
+    try:
+        body = json.loads(sealed.unseal(str(row.body), _about(row)))
+    except sealed.Unsealable:
+        raise Conflict(
+            "The first answer to this Idempotency-Key cannot be read any more.",
+            code="IDEMPOTENCY_MISMATCH",
+            hint="Look what is there, and use a new key.",
+        ) from None
+    response = Response(body, status=row.status)
     for name, value in row.headers.items():
         response[name] = value
     response["Idempotency-Replayed"] = "true"

@@ -23,7 +23,8 @@ FIXED = frozenset(
         "phase", "secondary", "desired", "region", "engine", "flavor", "pool", "format", "state",
         "digest", "sha256", "password", "prefix", "kind", "bucket", "code_bucket", "model_account",
         "model_account_id", "session_key", "permission", "resource_type", "permission_version",
-        "system", "duration", "model_version", "lease_owner", "content_type", "email",
+        "system", "duration", "model_version", "lease_owner", "content_type",
+        "sealed_email", "email_digest",
     }
 )  # fmt: skip
 
