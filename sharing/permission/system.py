@@ -23,7 +23,7 @@ DATASET_NEVER = _("change, delete or share it on, or add versions")
 def load() -> None:
     """Publish all of them; called once, while the application starts."""
     deploy = Right("deploy", _("deploy it as a service of one's own account"))
-    infer = Right("infer", _("send it requests"))
+    infer = Right("infer", _("call the services that one's own account deploys from it"))
     tune = Right("finetune", _("train it further, which nothing in this version does yet"))
     for permission in (
         SharePermission(

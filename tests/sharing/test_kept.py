@@ -12,6 +12,7 @@ from core.errors import Conflict, ValidationFailed
 from core.models import AuditRecord
 from registry.model.models import Model
 from sharing import grants
+from sharing.permission import catalog
 from sharing.unit import services as units
 from tests.sharing.conftest import KIND, Tenant, accepted, item, share
 from tests.sharing.test_unit import problems, rights
@@ -98,3 +99,14 @@ def test_a_deletion_after_the_window_is_told_to_who_had_accepted(
     registry.spec_of(model).load("services").delete(owner.root, model)
     (row,) = AuditRecord.objects.filter(account_id=consumer.id, event="disassociateResourceShare")
     assert "was deleted by its owner" in row.message and row.actor_kind == "system"
+
+
+def test_what_a_permission_promises_is_what_its_rights_allow() -> None:
+    """A model answers through a service alone, so who may call it may deploy it."""
+    seen = 0
+    for permission in catalog.latest(KIND):
+        words = {right.operation: str(right.words) for right in permission.rights}
+        if "infer" in words:
+            seen += 1
+            assert "deploy" in words and "services" in words["infer"]
+    assert seen
