@@ -40,7 +40,9 @@ class DigestField(models.CharField):  # type: ignore[type-arg]
         """What rows about ``text`` may hold: written with the key of today, or with one of before
         (``SECRET_KEY_FALLBACKS``)."""
         secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-        return [_digest(secret, text, self.about) for secret in secrets] if text.strip() else []
+        return (
+            [_digest(str(secret), text, self.about) for secret in secrets] if text.strip() else []
+        )
 
 
 def digest(text: str, about: str) -> str:

@@ -229,8 +229,9 @@ def without_share(target: Any) -> list[str]:
 def needed_elsewhere(target: Any) -> list[str]:
     """ "1 service of another account needs", per kind; for the owner of ``target``."""
     rows = blocking(target).exclude(account_id=target.account_id)
-    rows = rows.exclude(account_id__in=without_share(target)).values("from_type").order_by()
-    kinds = rows.annotate(n=Count("from_id", distinct=True)).values_list("from_type", "n")
+    rows = rows.exclude(account_id__in=without_share(target))
+    by_kind = rows.values("from_type").order_by()
+    kinds = by_kind.annotate(n=Count("from_id", distinct=True)).values_list("from_type", "n")
     return [_others(registry.spec_by_type(kind), number) for kind, number in sorted(kinds)]
 
 

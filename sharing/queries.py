@@ -14,6 +14,8 @@ from core.registry import InventoryGroup
 from core.text import english
 from sharing.unit.models import ShareUnit, UnitPermission, UnitPrincipal, UnitResource
 
+ACCEPTED = UnitPrincipal.State.ASSOCIATED
+
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
@@ -79,10 +81,10 @@ def require_unshared(obj: Resource) -> None:
     )
 
 
-def inventory(obj: Resource) -> list[InventoryGroup]:
+def inventory(obj: Resource, severity: str = "danger") -> list[InventoryGroup]:
     """For the page that asks before a delete: who it is shared with, which stands in its way."""
     consumers = tuple((str(one), "") for one in consumers_of(obj))
-    return [InventoryGroup(_("Is shared with"), consumers, "danger")] if consumers else []
+    return [InventoryGroup(_("Is shared with"), consumers, severity)] if consumers else []
 
 
 def _live(obj: Resource) -> Any:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from core import audit
+from core import audit, registry
 from core.actor import Actor
+from sharing import queries
 
 
 def someone_of(actor: Actor) -> Actor:
@@ -21,6 +22,22 @@ def someone_of(actor: Actor) -> Actor:
         actor, user_id=None, username="someone", account_name="", source_ip="", user_agent="",
         request_id="", agency_id=None,
     )  # fmt: skip
+
+
+def gone(actor: Actor, obj: Any, *, of: Any) -> None:
+    """``obj``, a part of the shared ``of``, is about to be deleted: a row for each account that has
+    accepted a unit with it."""
+    spec = registry.spec_of(obj)
+    accounts = {c.account_id for c in queries.consumers_of(of) if c.state == queries.ACCEPTED}
+    for account_id in sorted(accounts):
+        tell(
+            actor,
+            account_id,
+            event=spec.event("delete"),
+            action=spec.action("delete"),
+            target=obj,
+            message=f"“{obj}” was deleted by its owner; it can no longer be used.",
+        )
 
 
 def share_ended(actor: Actor, obj: Any, message: str) -> None:

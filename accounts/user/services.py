@@ -42,8 +42,8 @@ def create(actor: Actor, data: Mapping[str, Any]) -> User:
         name=data["name"],
         description=data.get("description", ""),
         tags=data.get("tags", {}),
-        email=data.get("email", ""),
     )
+    user.email = data.get("email", "")
     password = passwords.temporary()
     user.set_unusable_password()
 

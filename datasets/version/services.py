@@ -13,6 +13,7 @@ from core.actor import Actor
 from core.errors import Problem, ValidationFailed
 from datasets.dataset.models import Dataset
 from datasets.version.models import DatasetFile, DatasetVersion
+from sharing import trail
 from storage.blob import services as blobs
 from storage.bucket import queries as buckets
 from storage.keys import normalise_folder
@@ -148,8 +149,14 @@ def update(
 
 
 def delete(actor: Actor, version: DatasetVersion, *, expected_version: int | None = None) -> None:
-    """Delete a version; the objects in the bucket stay. Raises Conflict while it is read."""
-    services.delete(actor, version, expected_version=expected_version, before_delete=_clear)
+    """Delete a version; the objects in the bucket stay. Who was given the dataset is told in the
+    trail. Raises Conflict while it is read."""
+
+    def clear(row: DatasetVersion) -> None:
+        _clear(row)
+        trail.gone(actor, row, of=row.dataset)
+
+    services.delete(actor, version, expected_version=expected_version, before_delete=clear)
 
 
 def _clear(version: DatasetVersion) -> None:

@@ -8,11 +8,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from console.pages import references
+from core.actor import Actor
 from core.budget import Exceeded
+from core.registry import InventoryGroup
 from datasets import idx
 from datasets.queries import file_url
 from datasets.version import samples
 from datasets.version.models import DatasetFile, DatasetVersion
+from sharing import queries as sharing
 
 FILES_SHOWN = 500
 
@@ -126,3 +130,9 @@ def files_context(request: HttpRequest, version: DatasetVersion | None) -> dict[
         ],
         "more": max(0, version.file_count - FILES_SHOWN),
     }
+
+
+def inventory(actor: Actor, version: DatasetVersion) -> list[InventoryGroup]:
+    """What deleting the version meets, and who loses it with the owner."""
+    given = sharing.inventory(version.dataset, "warning")
+    return [*references.inventory(actor, version), *given]

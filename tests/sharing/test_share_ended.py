@@ -23,7 +23,16 @@ from sharing.unit import services as units
 from sharing.unit.models import ShareUnit
 from tests.core.test_references import version_of
 from tests.serving import make as serving
-from tests.sharing.conftest import Tenant, accepted, bearer, browser, share
+from tests.sharing.conftest import (
+    Tenant,
+    accepted,
+    bearer,
+    browser,
+    invitation_of,
+    item,
+    model_of,
+    share,
+)
 from tests.storage.people import Person
 from tests.training import jobs
 from tests.training.jobs import reads
@@ -224,3 +233,39 @@ def test_versions_of_a_shared_dataset_are_in_the_lists(
     assert str(version.pk) in page
     units.delete(owner.root, unit)
     assert found(consumer, "?scope=shared") == []
+
+
+def test_a_version_that_goes_is_told_to_who_has_the_dataset(
+    owner: Tenant, consumer: Tenant, stranger: Tenant, settings: Any, tmp_path: Path
+) -> None:
+    settings.VAR_DIR = tmp_path
+    version = version_of(Person(owner.root_user))
+    kind = version.dataset._meta.label_lower
+    unit = units.create(
+        owner.root,
+        {
+            "name": "data",
+            "resources": [{"type": kind, "id": str(version.dataset_id)}],
+            "principals": [consumer.id, stranger.id],
+        },
+    )
+    accepted(unit, consumer)
+    (group,) = registry.spec_of(version).load("inventory")(owner.root, version)
+    assert group.severity == "warning" and consumer.id in str(group.items)
+    registry.spec_of(version).load("services").delete(owner.root, version)
+    rows = AuditRecord.objects.filter(event="deleteDatasetVersion")
+    told = {row.account_id: row.actor_label for row in rows}
+    assert set(told) == {owner.id, consumer.id}, "who has not answered has lost nothing"
+    assert told[consumer.id].startswith("someone@")
+
+
+def test_a_trail_links_what_its_reader_may_open(
+    owner: Tenant, consumer: Tenant, model: Model
+) -> None:
+    unit = share(owner, [model], [consumer])
+    accepted(unit, consumer)
+    units.update(owner.root, unit, {"add_resources": [item(model_of(owner, "second"))]})
+    page = browser(consumer).get("/audit").content.decode()
+    assert unit.name in page and f"/share-units/{unit.pk}" not in page
+    assert f"/share-invitations/{invitation_of(unit, consumer).pk}" in page
+    assert f"/share-units/{unit.pk}" in browser(owner).get("/audit").content.decode()
