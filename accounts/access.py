@@ -21,10 +21,12 @@ from accounts.hold import hold
 from accounts.principal import Principal, principal_of
 from accounts.question import Question, is_own_thing
 from accounts.rows import NO_ROW, any_of
+from accounts.workspace.models import Workspace
 from core import grants
 from core.access import Context, Decision, Scope, Step, Target, as_target, new_id
 from core.actor import Actor
 from core.models import Resource
+from core.models.resource import DEFAULT_PLACE
 
 #: keys whose value differs from row to row; a list has to ask row by row for them
 _REGION_KEYS = frozenset({"g:region", "g:requestedregion", "g:projectname", "g:projectid"})
@@ -68,20 +70,23 @@ class Engine:
         principal = principal_of(actor, account) if account is not None else None
         if principal is None:
             return Scope(None, None)
-        mine = Q(account_id=principal.account.id)
-        found = self._rows(principal, actor, action, model, mine, own=True)
-        own = None if found is None else mine & found
+        mine = reached = Q(account_id=principal.account.id)
+        workspaces = _workspaces(principal) if issubclass(model, Resource) else ()
+        if len(workspaces) == 1:  # an index in the order of the list begins with it
+            reached &= Q(workspace_id=workspaces[0])
+        found = self._rows(principal, actor, action, model, reached, own=True)
+        own = None if found is None else reached & found
         opened = [
             (provider, q)
             for provider in grants.providers()
             if (q := provider.shared_filter(actor, action, model)) is not None
         ]
         if not opened:
-            return Scope(own, None)
+            return Scope(own, None, workspaces)
         base = any_of(q for _provider, q in opened) & ~mine
         found = self._rows(principal, actor, action, model, base, own=False)
         if found is None:
-            return Scope(own, None)
+            return Scope(own, None, workspaces)
 
         def walk() -> grants.Walk | None:
             if len(opened) > 1:  # two may open the same row: only one alone has an order of its own
@@ -89,7 +94,7 @@ class Engine:
             given = opened[0][0].shared_walk(actor, action, model)
             return given and replace(given, condition=given.condition & ~mine & found)
 
-        return Scope(own, base & found, walk)
+        return Scope(own, base & found, workspaces, walk)
 
     def hold(self, actor: Actor, accounts: Mapping[str, bool]) -> None:
         """See core.access.Engine.hold."""
@@ -183,6 +188,16 @@ def _columns_of(row: Any) -> tuple[Any, ...]:
 def _of_tags(principal: Principal) -> bool:
     """Whether a policy asks for tags of rows."""
     return any(key.startswith(_TAG) for key in principal.keys)
+
+
+def _workspaces(principal: Principal) -> tuple[str, ...]:
+    """Codes of the account's workspaces; whoever adds or removes one changes the epoch."""
+    key = ("workspaces",)
+    if key not in principal.parts:
+        rows = Workspace.objects.filter(account=principal.account.id).order_by("code")
+        principal.parts[key] = tuple(rows.values_list("code", flat=True)) or (DEFAULT_PLACE,)
+    found: tuple[str, ...] = principal.parts[key]
+    return found
 
 
 def _with_own_id(d: Decision) -> Decision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from django.utils.module_loading import import_string
 from accounts import services as accounts
 from compute.backends.base import Backend
 from compute.backends.local import LocalBackend
+from compute.engines.catalogue import ENGINES
 from compute.runner.storage import ADDRESS
 from core import installation
 
@@ -29,6 +31,17 @@ def backend() -> Backend:
 def current() -> Backend:
     """The configured backend."""
     return import_string(settings.MODELYARD_BACKEND)()  # type: ignore[no-any-return]
+
+
+def place(pool: str, engine: str) -> dict[str, str]:
+    """Where something that is started now runs, as columns of its attempt: this host, the pool, and
+    the digest of the engine, "" for one that is not in the catalogue."""
+    known = ENGINES.get(engine)
+    return {
+        "node": socket.gethostname()[:64],
+        "pool_id": pool,
+        "environment_id": known.digest if known else "",
+    }
 
 
 def api_url() -> str:

@@ -120,12 +120,16 @@ class Target:
 class Scope:
     """Row filters of a list: own rows and rows shared by others. ``None`` = nothing.
 
+    A list takes one branch for each of ``workspaces``, so that each is read in the order of its
+    index.
+
     ``walk()`` is ``shared`` once more, in the order of an index, or None where there is no such
     index. It asks the database, so only who lists shared rows calls it.
     """
 
     own: Q | None
     shared: Q | None
+    workspaces: tuple[str, ...] = ()  # whose rows ``own`` reaches; () = not told apart
     walk: Callable[[], Walk | None] = lambda: None
 
 

@@ -70,6 +70,14 @@ class ScopedManager(models.Manager[M]):
         """Rows of the actor's account that ``verb`` may reach."""
         return self._narrow(self._scope(actor, verb).own)
 
+    def own_branches(self, actor: Actor, verb: str) -> list[models.QuerySet[M]]:
+        """``own`` as disjoint query sets, one for each workspace: an index has each in order."""
+        scope = self._scope(actor, verb)
+        rows = self._narrow(scope.own)
+        if len(scope.workspaces) < 2:
+            return [rows]
+        return [rows.filter(workspace_id=code) for code in scope.workspaces]
+
     def shared(self, actor: Actor, verb: str) -> models.QuerySet[M]:
         """Rows of other accounts that a share opens to ``verb``; ``Branches`` and
         ``sorted_by`` order them by the grants' index where there is one."""

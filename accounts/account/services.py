@@ -11,9 +11,11 @@ from django.db import IntegrityError, transaction
 
 from accounts import facts
 from accounts.account.models import Account, Project
+from accounts.enterprise_project.models import EnterpriseProject
 from accounts.signin import passwords
 from accounts.signin.services import set_password
 from accounts.user.models import User
+from accounts.workspace.models import Workspace
 from core import access, audit
 from core.actor import Actor
 from core.errors import Conflict, NotFound, ValidationFailed
@@ -50,7 +52,8 @@ def create_account(actor: Actor, name: str) -> tuple[Account, str]:
 
 
 def make(name: str, *, is_operator: bool = False) -> tuple[Account, User]:
-    """The rows of a new account: root user (without a password yet) and a project per region.
+    """The rows of a new account: root user (without a password yet), a project per region, and the
+    default enterprise project and workspace.
 
     Asks nobody; called by ``create_account`` and by the first set-up.
     """
@@ -71,6 +74,8 @@ def make(name: str, *, is_operator: bool = False) -> tuple[Account, User]:
     root.set_unusable_password()
     root.save(force_insert=True)
     Project.objects.bulk_create(Project(account=account, region=r) for r in settings.REGIONS)
+    project = EnterpriseProject.objects.create(account=account)
+    Workspace.objects.create(account=account, enterprise_project=project)
     return account, root
 
 

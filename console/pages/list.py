@@ -23,7 +23,7 @@ def branches(spec: registry.ResourceSpec, actor: Any, which: str, *, region: str
     manager = spec.model.objects
     parts = []
     if which in ("own", "all"):
-        parts.append(manager.own(actor, "list"))
+        parts += manager.own_branches(actor, "list")
     if which in ("shared", "all") and spec.has_shared_rows:
         parts.append(manager.shared(actor, "list"))
     if spec.regional and region:

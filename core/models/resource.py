@@ -15,6 +15,8 @@ from core.managers import ScopedManager, uniqueness_over_all_rows
 
 #: letters, digits, Chinese characters, dot, underscore, hyphen; starts with a letter or digit
 NAME_RULE = re.compile(r"^[0-9A-Za-z一-鿿][0-9A-Za-z一-鿿._-]{0,63}$")
+#: workspace and enterprise project of what was put into none; the vendor's id of the default ones
+DEFAULT_PLACE = "0"
 MAX_TAGS = 20  # vendor limit: 20 tags per job, notebook and service
 
 
@@ -63,6 +65,10 @@ class Resource(models.Model):
     region = models.CharField(
         _("region"), max_length=32, editable=False, blank=True, default=""
     )  # "" for what belongs to the whole account (users, policies, agencies)
+    #: codes of the account's workspace and enterprise project (``accounts.workspace``); what
+    #: belongs to the whole account is in the default ones
+    workspace_id = models.CharField(max_length=36, default=DEFAULT_PLACE, editable=False)
+    enterprise_project_id = models.CharField(max_length=36, default=DEFAULT_PLACE, editable=False)
     name = models.CharField(_("name"), max_length=64, validators=[validate_name])
     description = models.CharField(_("description"), max_length=255, blank=True, default="")
     tags = models.JSONField(_("tags"), default=dict, blank=True, validators=[validate_tags])
@@ -105,7 +111,9 @@ class Resource(models.Model):
 
 
 def listing_index(model_name: str) -> models.Index:
-    """The index every list page needs: own rows, newest first (see docs/mechanisms/lists.md)."""
+    """The index every list page needs: own rows of a workspace, newest first (see
+    docs/mechanisms/lists.md)."""
     return models.Index(
-        fields=["account", "-created_at", "-id"], name=f"{model_name}_own_newest"[:30]
+        fields=["account", "workspace_id", "-created_at", "-id"],
+        name=f"{model_name}_own_newest"[:30],
     )

@@ -49,7 +49,11 @@ def add(service: Service) -> Instance | None:
     Raises StaleState when another look added it meanwhile.
     """
     last = Instance.objects.filter(service=service).order_by("-number").first()
-    instance = Instance(service=service, number=(last.number if last else 0) + 1)
+    instance = Instance(
+        service=service,
+        number=(last.number if last else 0) + 1,
+        **local.place(service.pool, service.engine),
+    )
     with transaction.atomic():
         enough = enough_disk(service)
         if slots.take(service.pool, service.flavor, instance.pk, service, enough) is None:

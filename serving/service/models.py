@@ -114,6 +114,9 @@ class Instance(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="+")
     number = models.PositiveIntegerField()  # fencing token: grows within a service
+    node = models.CharField(max_length=64, blank=True, default="")  # host that it was started on
+    pool_id = models.CharField(max_length=64, blank=True, default="")
+    environment_id = models.CharField(max_length=64, blank=True, default="")  # digest of the engine
     state = models.CharField(max_length=16, choices=State.choices, default=State.STARTING)
     stage = models.CharField(max_length=32, blank=True)
     started_at = models.DateTimeField(auto_now_add=True)

@@ -13,7 +13,7 @@ from accounts.account.models import Account
 from accounts.group.models import Group
 from accounts.rows import anchored
 from core import deadline, grants
-from core.access import Target, decide, scope
+from core.access import as_target, decide, scope
 from tests.accounts import make
 from tests.accounts.make import statement
 
@@ -158,9 +158,7 @@ def one_by_one(actor, action, model, accounts):
     return {
         row.pk
         for row in model._base_manager.filter(account__in=accounts)
-        if engine.decide(
-            actor, action, Target(row.account_id, row.access_path, row.region, row), {}
-        ).allowed
+        if engine.decide(actor, action, as_target(actor, row), {}).allowed
     }
 
 

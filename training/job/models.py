@@ -152,6 +152,9 @@ class Attempt(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     job = models.ForeignKey(TrainingJob, on_delete=models.CASCADE, related_name="+")
     number = models.PositiveIntegerField()
+    node = models.CharField(max_length=64, blank=True, default="")  # host that it was started on
+    pool_id = models.CharField(max_length=64, blank=True, default="")
+    environment_id = models.CharField(max_length=64, blank=True, default="")  # digest of the engine
     started_at = models.DateTimeField(auto_now_add=True)
     running_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

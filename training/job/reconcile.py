@@ -90,7 +90,11 @@ def _pending(job: TrainingJob) -> float | None:
         return 0.5
     if seconds := queue.pause(job):
         return seconds
-    attempt = Attempt(job=job, number=Attempt.objects.filter(job=job).count() + 1)
+    attempt = Attempt(
+        job=job,
+        number=Attempt.objects.filter(job=job).count() + 1,
+        **local.place(job.pool, job.engine),
+    )
     with transaction.atomic():
         if slots.take(job.pool, job.flavor, attempt.pk, job) is None:
             slot = None

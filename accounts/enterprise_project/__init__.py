@@ -1,0 +1,1 @@
+"""Enterprise projects: groups of resources inside an account."""

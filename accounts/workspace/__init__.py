@@ -1,0 +1,1 @@
+"""Workspaces: logical spaces inside an account, each bound to one enterprise project."""
