@@ -1,7 +1,11 @@
 """Free and taken TCP ports."""
 
+import secrets
 import socket
 from pathlib import Path
+
+GIVEN_TO_CALLERS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+LOWEST = 10_000
 
 
 class PortTaken(Exception):
@@ -25,7 +29,16 @@ def is_free(host: str, port: int) -> bool:
 
 
 def choose(host: str = "127.0.0.1") -> int:
-    """A port that is free at this moment."""
+    """A port that is free at this moment, and stays free unless a server is put on it: the kernel
+    gives it to no caller, while the program that is to listen there is only being started."""
+    try:
+        below = int(GIVEN_TO_CALLERS.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        below = 0
+    for _try in range(50 if below > LOWEST else 0):
+        port = LOWEST + secrets.randbelow(below - LOWEST)
+        if is_free(host, port):
+            return port
     with socket.socket(_family(host)) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
@@ -33,6 +46,7 @@ def choose(host: str = "127.0.0.1") -> int:
 
 def claim(host: str, port: int, option: str) -> int:
     """The port, checked to be free; 0 becomes a free one. Raises PortTaken."""
+    port = port or choose(host)
     with socket.socket(_family(host)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

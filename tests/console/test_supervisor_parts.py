@@ -145,6 +145,17 @@ def test_port_zero_becomes_a_free_one():
     assert ports.is_free("127.0.0.1", ports.claim("127.0.0.1", 0, "--port"))
 
 
+def test_a_chosen_port_is_one_that_the_kernel_gives_to_no_caller(tmp_path, monkeypatch):
+    """A server that is started a minute later still finds it free."""
+    given = tmp_path / "range"
+    monkeypatch.setattr(ports, "GIVEN_TO_CALLERS", given)
+    given.write_text("10100\t60999\n")
+    assert {ports.choose() // 100 for _ in range(20)} == {100}
+    for text in ("1024\t65535\n", "", "none"):
+        given.write_text(text)
+        assert ports.is_free("127.0.0.1", ports.choose())
+
+
 def test_a_port_is_remembered_while_it_is_free(tmp_path):
     note = tmp_path / "port"
     port = ports.remembered(note)

@@ -20,6 +20,7 @@ from django.test import Client, RequestFactory
 
 from accounts.actors import client_ip, is_loopback
 from console.settings.env import BadVariable, Env
+from console.supervisor import ports
 from console.supervisor.programs import Size, web
 from tests.serving.gateway import GOOD, House, call
 from tests.waiting import until
@@ -40,8 +41,7 @@ WORDS = ("elsewhere", "203.0.113", "evil", "444", "admin", "for=")
 
 @contextlib.contextmanager
 def serving(proxies: str) -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = ports.choose()
     argv = list(web("127.0.0.1", port, Size(1, 1, 1)).argv)
     argv[argv.index("console.wsgi:application")] = "tests.doors.told:application"
     env = {**os.environ, "MODELYARD_TEST_PROXIES": proxies}

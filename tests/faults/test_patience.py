@@ -7,7 +7,6 @@ import hashlib
 import http.server
 import itertools
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from compute.runner import state as states
 from compute.runner.log import WAITING, LogWriter, end_offset, read_log
 from compute.runner.state import State, StateFile, read_state, write_atomic
 from compute.runner.storage import ADDRESS, Client, StorageError
+from console.supervisor import ports
 from tests.waiting import PATIENCE
 
 PAUSES = (0.05, 0.1)
@@ -61,9 +61,7 @@ class Place:
     """An address where a server may come up later."""
 
     def __init__(self) -> None:
-        with socket.socket() as chosen:
-            chosen.bind(("127.0.0.1", 0))
-            self.port = chosen.getsockname()[1]
+        self.port = ports.choose()
         self._server: http.server.ThreadingHTTPServer | None = None
         Handler.answers, Handler.stored = [], {}
 

@@ -6,7 +6,6 @@ import io
 import json
 import re
 import shutil
-import socket
 import struct
 import subprocess
 import zlib
@@ -16,6 +15,7 @@ import aiohttp
 import pytest
 from PIL import Image, ImageOps
 
+from console.supervisor import ports
 from datasets.idx import validate
 from registry.package import build_example, from_directory, inspect, judge_answer
 from serving.gateway.app import create_app
@@ -164,9 +164,7 @@ async def ignore(batch):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_heldout_scans_are_recognised_through_the_gateway(digits, served, kind):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.choose()
     app = create_app(OneService(served(kind).socket), ignore)
     gateway = Server(app, host="127.0.0.1", port=port, lifespan="on")
 

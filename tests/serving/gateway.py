@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import json
-import socket
 import threading
 
 import aiohttp
 import uvicorn
 from yarl import URL
 
+from console.supervisor import ports
 from serving.gateway.app import create_app
 from serving.gateway.callers import Callers
 from serving.gateway.protocol import Instance, Refusal, Settings, Target
@@ -159,9 +159,7 @@ class House:
         self.fail_sink = False
         self.settings = Settings(report_every=0.05, cooldown=0.2, **settings)
         self.app = create_app(self.resolver, self.sink, self.settings)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = ports.choose()
         self.gateway = Server(
             self.app, host="127.0.0.1", port=self.port, lifespan="on", http=Callers
         )

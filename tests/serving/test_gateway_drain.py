@@ -2,11 +2,11 @@
 
 import asyncio
 import signal
-import socket
 
 import aiohttp
 import pytest
 
+from console.supervisor import ports
 from serving.gateway.app import create_app
 from serving.gateway.protocol import Instance, Settings, Target
 from tests.serving.gateway import Server
@@ -36,9 +36,7 @@ def house(tmp_path):
     old = ModelServer(package, "--model-name", "old", "--linger", 0.5)
     new = ModelServer(package, "--model-name", "new")
     router = Router()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.choose()
     app = create_app(router, ignore, Settings(cooldown=0.5))
     gateway = Server(app, host="127.0.0.1", port=port, lifespan="on")
     old.wait_ready()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import socket
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from console.supervisor import ports
 from tests.serving import hostile_model
 from tests.waiting import until
 
@@ -30,8 +30,7 @@ RATIO = 2.0
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder = tmp_path_factory.mktemp("gw")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = ports.choose()
     commands = [
         ("-m", "tests.serving.hostile_model", f"{folder}/evil.sock"),
         ("-m", "tests.serving.hostile_model", f"{folder}/good.sock"),
