@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from tests import databases, order
 
@@ -75,6 +76,14 @@ def no_minute_ends() -> Iterator[None]:
         patch.setattr(sessions, "SEEN_EVERY", 1500)
         patch.setattr(uses, "EVERY", dt.timedelta(seconds=1500))
         yield
+
+
+@pytest.fixture
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> dt.datetime:
+    """The moment at which Django's clock stands: no delay of seconds ends between two requests."""
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    return now
 
 
 @pytest.fixture

@@ -10,7 +10,11 @@ from accounts.signin.models import SignInThrottle
 from core.errors import TooManyRequests
 from tests.accounts import make
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("no_time_passes"),
+]
 FREE = throttle.FREE["user"]
 
 
