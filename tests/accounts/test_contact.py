@@ -17,7 +17,7 @@ from tests.contract.base import bearer
 from tests.storage import people
 from tests.storage.people import Person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 MAIL = "Ada.Lovelace@Example.org"
 
 

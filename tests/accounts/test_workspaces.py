@@ -20,7 +20,7 @@ from registry.model.models import Model
 from tests.storage import people
 from tests.storage.people import Person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 READ = "modelarts:model:get"
 
 
