@@ -80,16 +80,9 @@ def watch(sender: Any, connection: Any, **_more: Any) -> None:
 def _before(
     execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
-    seconds, database = left(), context["connection"]
-    if sql.startswith("ROLLBACK"):  # what is given up is undone at any time
-        return execute(sql, params, many, context)
-    if seconds is not None and seconds <= 0:
-        raise too_long()
-    if database.vendor == "postgresql":
-        _limit_statement(database, seconds)
-    elif seconds is not None and sql.startswith("BEGIN") and seconds < BUSY_SECONDS:
-        database.connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000) + 1}")
-        database.deadline_moved = True
+    database = context["connection"]
+    if _until.get() is not None or database.deadline_limit is not None:
+        _keep_to_it(database, sql)
     try:
         return execute(sql, params, many, context)
     except DatabaseError:
@@ -98,6 +91,20 @@ def _before(
         # connection, which waits for that lock, until the busy timeout.
         context["cursor"].close()
         raise
+
+
+def _keep_to_it(database: Any, sql: str) -> None:
+    """Nothing begins after the deadline, and nothing goes on after it. Raises TookTooLong."""
+    if sql.startswith("ROLLBACK"):  # what is given up is undone at any time
+        return
+    seconds = left()
+    if seconds is not None and seconds <= 0:
+        raise too_long()
+    if database.vendor == "postgresql":
+        _limit_statement(database, seconds)
+    elif seconds is not None and sql.startswith("BEGIN") and seconds < BUSY_SECONDS:
+        database.connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000) + 1}")
+        database.deadline_moved = True
 
 
 def _limit_statement(database: Any, seconds: float | None) -> None:

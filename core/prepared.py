@@ -8,6 +8,8 @@ so that columns, joins and both databases stay its business, and pays for it onc
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import secrets
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -150,4 +152,7 @@ def _mark(field: models.Field[Any, Any]) -> Any:
         return uuid.uuid4()
     if isinstance(field, models.CharField):
         return uuid.uuid4().hex[: field.max_length or 32]
+    if isinstance(field, models.DateTimeField):
+        spent = dt.timedelta(microseconds=secrets.randbelow(1 << 57))  # of 4,500 years
+        return dt.datetime(1, 1, 1, tzinfo=dt.UTC) + spent
     raise TypeError(f"no mark for a {type(field).__name__}")

@@ -9,7 +9,8 @@ import traceback
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -86,18 +87,38 @@ def declared() -> dict[str, Reconciler]:
 _unreleased: deque[tuple[str, str]] = deque()
 
 
+@dataclass(slots=True)
+class Held:
+    """The right to look at ``key``."""
+
+    key: str
+    holder: str
+    given_back: bool = False
+
+    def is_over(self) -> bool:
+        """Give it back, unless another look was asked for meanwhile; whether none was."""
+        rows = Lease.objects.filter(key=self.key, holder=self.holder)
+        idle = rows.filter(again=False)
+        try:
+            self.given_back = idle._raw_delete(idle.db) > 0
+        except DatabaseError:
+            return True  # ``lease`` gives it back when the database is there again
+        return self.given_back or not rows.filter(again=True).update(again=False)
+
+
 @contextmanager
-def lease(key: str, account: str = "") -> Iterator[str | None]:
+def lease(key: str, account: str = "") -> Iterator[Held | None]:
     """Hold the right to look at ``key``, or yield None where somebody else holds it."""
     release_left()
-    holder = f"{liveness.me()}.{uuid.uuid4().hex[:12]}"
-    if not _acquire(key, holder, account):
+    held = Held(key, f"{liveness.me()}.{uuid.uuid4().hex[:12]}")
+    if not _acquire(key, held.holder, account):
         yield None
         return
     try:
-        yield holder
+        yield held
     finally:
-        _unreleased.append((key, holder))
+        if not held.given_back:
+            _unreleased.append((key, held.holder))
         try:
             release_left()
         except DatabaseError as error:  # it is away: this process gives the lease back later
@@ -125,7 +146,8 @@ def _acquire(key: str, holder: str, account: str) -> bool:
     now = timezone.now()
     until = now + dt.timedelta(seconds=LEASE_SECONDS)
     try:
-        with transaction.atomic():
+        # Alone the insert is a transaction of its own; BEGIN and COMMIT would be two more queries.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
             Lease.objects.create(key=key, holder=holder, expires_at=until, account=account)
         return True
     except IntegrityError:
@@ -161,8 +183,8 @@ def look(
         return "unknown"
     model = registry.spec_by_type(resource_type).model
     key = f"{resource_type}:{resource_id}"
-    with actors.acting(actors.system("reconciler")), lease(key, account) as holder:
-        if holder is None:
+    with actors.acting(actors.system("reconciler")), lease(key, account) as held:
+        if held is None:
             return "busy"
         if admit is not None and not admit(account, resource_type, key):
             return "crowded"
@@ -171,8 +193,7 @@ def look(
         for _round in range(ROUNDS):
             with outbox.looking(resource_type, resource_id) as mine:
                 outcome = _bounded(model, function, resource_id, mine, end - time.monotonic())
-            asked = Lease.objects.filter(key=key, holder=holder, again=True).update(again=False)
-            if not asked and not mine.again:
+            if not mine.again and held.is_over():
                 break
         else:  # it still moves: others first
             _next_look(_rows(model, resource_id), 0.0, failures=None)

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from core import access, audit, outbox, quotas, references, registry
@@ -82,10 +82,13 @@ def create(
     obj: R,
     *,
     context: Mapping[str, Any] | None = None,
+    before_save: Callable[[R], None] | None = None,
     after_save: Callable[[R], None] | None = None,
     verb: str = "create",
 ) -> R:
     """Insert ``obj`` into the actor's account. ``verb``: whose event the row of the trail has.
+    ``before_save`` and ``after_save`` belong to the transaction: what they ask holds, and what they
+    raise undoes it.
 
     Raises:
         AccessDenied, ValidationFailed, QuotaExceeded, Conflict (name taken meanwhile).
@@ -106,11 +109,12 @@ def create(
         access.authorize(
             actor, action, access.Target(actor.account_id, obj.access_path, obj.region), context
         )
+        if before_save is not None:
+            before_save(obj)
         clean(obj)
         try:
-            with transaction.atomic():
-                obj.save(force_insert=True)
-        except IntegrityError as error:
+            obj.save(force_insert=True)
+        except IntegrityError as error:  # and with it this transaction
             raise Conflict(
                 f"{english(spec.label)} “{obj}” collides with one that was made meanwhile.",
                 hint="Reload the list, or choose another name.",
@@ -277,8 +281,7 @@ def _write(obj: Resource, values: dict[str, Any]) -> None:
     rows = type(obj).objects.unscoped("compare-and-set").filter(pk=obj.pk, version=obj.version)
     values |= {"version": obj.version + 1, "updated_at": timezone.now()}
     try:
-        with transaction.atomic():
-            changed = rows.update(**values)
+        changed = rows.update(**values)
     except IntegrityError as error:
         raise Conflict(f"Another “{obj}” exists already.", hint="Choose another name.") from error
     if changed == 0:

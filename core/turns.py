@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from celery import current_app
 from django.conf import settings
@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from core import liveness, reconcile
 from core.models import Lease, OutboxMessage, Turn
+from core.prepared import Prepared
 
 log = logging.getLogger("modelyard.turns")
 
@@ -58,14 +59,42 @@ class Shares:
         return cls(rest, rest, max(1, rest - 1))
 
 
+class Look(NamedTuple):
+    """A lease: a look under way, at an object of an account."""
+
+    key: str
+    holder: str
+    expires_at: dt.datetime
+    account: str
+
+
+_LEASES = Prepared(
+    lambda now: (
+        Lease.objects.filter(expires_at__gt=now)
+        .exclude(account="")
+        .values_list("key", "holder", "expires_at", "account")
+    ),
+    now=Lease._meta.get_field("expires_at"),
+)
+#: the oldest message per account and type
+_OLDEST = Prepared(
+    lambda: OutboxMessage.objects.filter(
+        pk__in=OutboxMessage.objects.order_by()
+        .values("account", "resource_type")
+        .annotate(first=Min("id"))
+        .values("first")
+    ).values_list("pk", "account", "resource_type", "resource_id")
+)
+
+
 class Held:
     """The looks under way on this host."""
 
     def __init__(self) -> None:
-        rows = Lease.objects.filter(expires_at__gt=timezone.now()).exclude(account="")
+        looks = (Look(*row) for row in _LEASES.rows(now=timezone.now()))
         self._leases = sorted(
-            (row for row in rows if liveness.is_here(row.holder)),
-            key=lambda row: (row.expires_at, row.key),
+            (look for look in looks if liveness.is_here(look.holder)),
+            key=lambda look: (look.expires_at, look.key),
         )
 
     def of(self, account: str) -> int:
@@ -84,7 +113,7 @@ class Held:
         return self._fits(account, resource_type, self._leases[: until + 1], more=0)
 
     @staticmethod
-    def _fits(account: str, resource_type: str, leases: list[Lease], *, more: int) -> bool:
+    def _fits(account: str, resource_type: str, leases: list[Look], *, more: int) -> bool:
         shares = Shares.here()
         own = [row for row in leases if row.account == account]
         if len(own) + more > shares.own:
@@ -97,7 +126,7 @@ class Held:
         )
 
 
-def _is_long(lease: Lease) -> bool:
+def _is_long(lease: Look) -> bool:
     return reconcile.is_long(lease.key.partition(":")[0])
 
 
@@ -126,44 +155,48 @@ def claim() -> Asked | None:
     """Take the next object to look at out of the outbox; None where nothing may be looked at."""
     for _try in range(TRIES):
         lost = False
-        for one in _candidates():
-            row = OutboxMessage.objects.filter(pk=one["first"]).first()
+        for row, shared in _candidates():
             # Whatever asked for this object until now is answered by the one look.
-            if row is not None and _delete(row):
-                return Asked(row.account, row.resource_type, row.resource_id, one["shared"])
+            if _delete(row):
+                return Asked(row.account, row.resource_type, row.resource_id, shared)
             lost = True
         if not lost:
             return None
     return None
 
 
-def _candidates() -> Iterator[dict[str, Any]]:
-    """The oldest message per account and type, whose turn it is first."""
-    waiting = list(
-        OutboxMessage.objects.order_by()
-        .values("account", "resource_type")
-        .annotate(first=Min("id"))
-    )
+class Waiting(NamedTuple):
+    """A message."""
+
+    pk: int
+    account: str
+    resource_type: str
+    resource_id: str
+
+
+def _candidates() -> Iterator[tuple[Waiting, bool]]:
+    """The oldest message per account and type, whose turn it is first, and whether other accounts
+    wait, too."""
+    waiting = [Waiting(*row) for row in _OLDEST.rows()]
     if not waiting:
         return
-    held, accounts = Held(), {one["account"] for one in waiting}
+    held, accounts = Held(), {row.account for row in waiting}
     turns: dict[str, dt.datetime] = {}
     if len(accounts) > 1:
         turns = dict(Turn.objects.filter(account__in=accounts).values_list("account", "at"))
     never = dt.datetime.min.replace(tzinfo=dt.UTC)
-    waiting.sort(
-        key=lambda one: (held.of(one["account"]), turns.get(one["account"], never), one["first"])
-    )
-    for one in waiting:
-        if held.lets(one["account"], one["resource_type"]):
-            yield {**one, "shared": len(accounts) > 1}
+    waiting.sort(key=lambda row: (held.of(row.account), turns.get(row.account, never), row.pk))
+    for row in waiting:
+        if held.lets(row.account, row.resource_type):
+            yield row, len(accounts) > 1
 
 
-def _delete(row: OutboxMessage) -> bool:
+def _delete(row: Waiting) -> bool:
     same = OutboxMessage.objects.filter(
         resource_type=row.resource_type, resource_id=row.resource_id
     )
-    return same.delete()[0] > 0
+    # Plain SQL: nothing refers to a message, so there is nothing to collect first.
+    return bool(same._raw_delete(same.db))
 
 
 def _put_back(asked: Asked) -> None:

@@ -25,28 +25,40 @@ ROOTS = {
 SOCKET_NAME = "server.sock"
 
 
+class Below:
+    """A path below the directory of an attempt, made when it is asked for: of its many paths most
+    are not, wherever a layout is made only to look at one file."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, layout: Layout, owner: type[Layout]) -> Path:
+        return layout.directory / self._name
+
+
 class Layout:
     """Paths of an attempt. `isolated` False: the program sees host paths (weak sandbox)."""
+
+    work = Below("work")
+    volume = Below("volume.img")  # mounted at work/, see compute.runner.volume
+    spec = Below("spec.json")
+    state = Below("state.json")
+    token = Below("token")
+    stop = Below("stop")
+    lock = Below("runner.lock")
+    log = Below("log")
+    numbers = Below("numbers")  # what was found in the log, see `numbers`
+    etc = Below("etc")
+    uploads = Below("uploads.json")
+    runner_log = Below("runner.err")
+    health = Below("health.json")  # what a server last answered; see `prober`
+    first = Below("first.json")
+    again = Below("again")
+    sockets = Below("run")  # the backend's short socket directory leads here
 
     def __init__(self, directory: Path, *, isolated: bool = True) -> None:
         self.directory = directory
         self.isolated = isolated
-        self.work = directory / "work"
-        self.volume = directory / "volume.img"  # mounted at work/, see compute.runner.volume
-        self.spec = directory / "spec.json"
-        self.state = directory / "state.json"
-        self.token = directory / "token"
-        self.stop = directory / "stop"
-        self.lock = directory / "runner.lock"
-        self.log = directory / "log"
-        self.numbers = directory / "numbers"  # what was found in the log, see `numbers`
-        self.etc = directory / "etc"
-        self.uploads = directory / "uploads.json"
-        self.runner_log = directory / "runner.err"
-        self.health = directory / "health.json"  # what a server last answered; see `prober`
-        self.first = directory / "first.json"
-        self.again = directory / "again"
-        self.sockets = directory / "run"  # the backend's short socket directory leads here
 
     def host(self, dest: str) -> Path:
         """Host path of a destination such as "code/digits/train.py"."""

@@ -11,13 +11,13 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
 from compute import local
 from compute.catalog.flavors import MIB, Flavor, Pool
 from compute.runner import volume
-from compute.slot.models import Slot
 from storage import room
 
 LEAST_MB = 256  # no attempt gets a smaller disk than this, unless its flavor says so
@@ -46,10 +46,13 @@ class Share:
     room: int
 
 
-def now(slots: Iterable[Slot] | None = None) -> Room:
-    """The room of this host. Asks the file system once, and once for every slot."""
+def now(slots: Iterable[Any]) -> Room:
+    """The room of this host. Asks the file system once, and once for every slot.
+
+    ``slots``: attempt and room_mb of all there are.
+    """
     backend, held, promised = local.current(), 0, 0
-    for slot in Slot.objects.all() if slots is None else slots:
+    for slot in slots:
         taken = backend.disk_held(str(slot.attempt)) // MIB
         held += taken
         promised += max(slot.room_mb, taken)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, F, Sum
+from django.db.models import F
 
 from compute.catalog.flavors import FLAVORS, MIB, Flavor, Pool, pools
 from compute.sandbox.spec import Limits
@@ -41,11 +41,19 @@ class PoolUse:
 
 def use(pool_id: str) -> PoolUse:
     """How full a pool is. Raises KeyError for an unknown pool."""
-    pool = pools()[pool_id]
-    taken = Slot.objects.filter(pool=pool_id).aggregate(
-        c=Sum("cpus"), m=Sum("memory_mb"), n=Count("pk")
-    )
-    return PoolUse(pool, taken["c"] or 0.0, taken["m"] or 0, taken["n"], room.now())
+    return _use(pools()[pool_id], _all())
+
+
+def _all() -> list[Any]:
+    """What every slot of the host holds: a disk is promised to each, whatever its pool."""
+    rows = Slot.objects.values_list("attempt", "pool", "cpus", "memory_mb", "room_mb", named=True)
+    return list(rows)
+
+
+def _use(pool: Pool, slots: list[Any]) -> PoolUse:
+    taken = [slot for slot in slots if slot.pool == pool.id]
+    cpus, memory = sum(one.cpus for one in taken), sum(one.memory_mb for one in taken)
+    return PoolUse(pool, cpus, memory, len(taken), room.now(slots))
 
 
 def take(
@@ -56,15 +64,15 @@ def take(
     ``enough_mb``: MiB of disk that are enough for it; 0: what the flavor has.
     """
     flavor = FLAVORS[flavor_id]
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         mine = PoolLock.objects.filter(pool=pool_id)
         if not mine.update(turn=F("turn") + 1):  # takes the row's lock
             PoolLock.objects.get_or_create(pool=pool_id)
             mine.update(turn=F("turn") + 1)
-        held = Slot.objects.filter(attempt=attempt).first()
-        if held is not None:
-            return held
-        now = use(pool_id)
+        slots = _all()
+        if any(slot.attempt == attempt for slot in slots):
+            return Slot.objects.get(attempt=attempt)
+        now = _use(pools()[pool_id], slots)
         share = room.share(now.pool, flavor, now.room, enough_mb)
         if (
             now.free_cpus < flavor.cpus
@@ -88,7 +96,8 @@ def take(
 
 def release(attempt: uuid.UUID) -> None:
     """Give the capacity back. Releasing twice is fine."""
-    Slot.objects.filter(attempt=attempt, dirty=False).delete()
+    rows = Slot.objects.filter(attempt=attempt, dirty=False)
+    rows._raw_delete(rows.db)  # nothing refers to a slot, so there is nothing to collect first
 
 
 def forget_all() -> None:

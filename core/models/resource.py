@@ -101,9 +101,14 @@ class Resource(models.Model):
     def etag(self) -> str:
         return f'W/"{self.version}"'
 
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Every field but those that the platform itself sets, and the database checks."""
+        super().clean_fields(exclude={*(exclude or ()), "account", "created_by"})
+
     def validate_unique(self, exclude: Any = None) -> None:
+        """Unique columns, but not the id: it was made at random just now."""
         with uniqueness_over_all_rows():
-            super().validate_unique(exclude=exclude)
+            super().validate_unique(exclude={*(exclude or ()), "id"})
 
     def validate_constraints(self, exclude: Any = None) -> None:
         with uniqueness_over_all_rows():

@@ -50,13 +50,16 @@ def inside(bucket: Bucket, key: str = "") -> access.Target:
     return access.Target(bucket.account_id, path, bucket.region, holder=bucket)
 
 
-def located(actor: Actor, name_or_id: str, key: str = "") -> tuple[access.Target, Bucket | None]:
+def located(
+    actor: Actor, bucket: str | Bucket, key: str = ""
+) -> tuple[access.Target, Bucket | None]:
     """What to ask about for ``key`` in a bucket, known or not, and the bucket: a denial must not
-    tell which buckets exist, so it is decided on the path alone. Ask before using the bucket."""
-    found = _own(actor, name_or_id)
+    tell which buckets exist, so it is decided on the path alone. Ask before using the bucket.
+    ``bucket``: name or id, or what ``own_bucket`` or ``bucket_named`` found for this actor."""
+    found = bucket if isinstance(bucket, Bucket) else _own(actor, bucket)
     if found is not None:
         return inside(found, key), found
-    path = f"{name_or_id}/{key}" if key else name_or_id
+    path = f"{bucket}/{key}" if key else str(bucket)
     return access.Target(actor.account_id, path, actor.region), None
 
 

@@ -121,8 +121,8 @@ def _start(prefix: str, marker: str) -> tuple[str, bool]:
     return marker, False
 
 
-def get_object(actor: Actor, bucket: str, key: str) -> StoredObject:
-    """One object with its blob, if the actor may read it.
+def get_object(actor: Actor, bucket: str | Bucket, key: str) -> StoredObject:
+    """One object with its blob, if the actor may read it. ``bucket``: see ``queries.located``.
 
     Raises: AccessDenied (obs:object:GetObject), NotFound, ValidationFailed.
     """
@@ -135,7 +135,7 @@ def get_object(actor: Actor, bucket: str, key: str) -> StoredObject:
     return row  # type: ignore[no-any-return]
 
 
-def may_read(actor: Actor, bucket: str, key: str) -> Bucket | None:
+def may_read(actor: Actor, bucket: str | Bucket, key: str) -> Bucket | None:
     """Raise AccessDenied unless the actor may read what lies or could lie at ``key``; the bucket,
     where there is one."""
     target, found = queries.located(actor, bucket, key)

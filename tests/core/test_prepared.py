@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import uuid
 from typing import Any
@@ -39,6 +40,16 @@ class TestPrepared:
         assert BY_ID.row(user_id=uuid.uuid4(), account_id=owner.pk) is None
         User.objects.unscoped("test").filter(pk=user.pk).update(is_active=False)
         assert BY_ID.rows(user_id=user.pk, account_id=owner.pk) == []
+
+    def test_a_moment_is_a_value(self) -> None:
+        since = Prepared(
+            lambda at: User.objects.unscoped("test").filter(created_at__gt=at).values_list("pk"),
+            at=User._meta.get_field("created_at"),
+        )
+        user = accounts.user(accounts.account())
+        second = dt.timedelta(seconds=1)
+        assert (user.pk,) in since.rows(at=user.created_at - second)
+        assert (user.pk,) not in since.rows(at=user.created_at + second)
 
     def test_hostile_values_are_values(self) -> None:
         owner = accounts.account()

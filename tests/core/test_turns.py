@@ -126,6 +126,16 @@ class TestTurns:
         waiting(obj.account)
         assert tasks.look() == 1
 
+    def test_what_surrounds_a_look_costs_few_queries(
+        self, looked: list[Any], sent: list[str], django_assert_num_queries: Any
+    ) -> None:
+        obj = waiting(accounts.account())[0]
+        with django_assert_num_queries(11):  # two of them: savepoint of the lease, in a test alone
+            # what waits; who looks; message and lease; who looks; the object; its next look; the
+            # lease is given back; nothing waits
+            assert turns.work() == 1
+        assert looked == [obj.account_id] and not Lease.objects.exists()
+
     def test_a_debt_is_forgiven(self) -> None:
         account = accounts.account()
         for _time in range(20):

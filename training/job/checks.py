@@ -271,10 +271,11 @@ def _regions(actor: Actor, data: Mapping[str, Any], there: Mapping[str, Bucket])
     return list(dict.fromkeys(problem for problem in found if problem is not None))
 
 
-def _code(actor: Actor, data: Mapping[str, Any], there: Collection[str]) -> list[Problem]:
+def _code(actor: Actor, data: Mapping[str, Any], there: Mapping[str, Bucket]) -> list[Problem]:
     prefix = directory(data["code_prefix"])
     key = f"{prefix}{data['boot_file']}"
-    if data["code_bucket"] not in there:
+    bucket = there.get(data["code_bucket"])
+    if bucket is None:
         return [
             Problem(
                 "code_bucket",
@@ -284,7 +285,7 @@ def _code(actor: Actor, data: Mapping[str, Any], there: Collection[str]) -> list
             )
         ]
     try:
-        found = listing.get_object(actor, data["code_bucket"], key)
+        found = listing.get_object(actor, bucket, key)
     except NotFound:
         return [
             Problem(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Q
 
 from core.errors import Conflict
@@ -37,8 +37,7 @@ def claim(job: TrainingJob) -> None:
                 hint="Choose another output path, or wait for that job to end.",
             )
     try:
-        with transaction.atomic():
-            OutputClaim.objects.bulk_create(wanted)
+        OutputClaim.objects.bulk_create(wanted)
     except IntegrityError:
         raise Conflict(
             f"An output path of job “{job.name}” was claimed by another job just now.",

@@ -58,7 +58,8 @@ def end(
 
 
 def _release(job: TrainingJob, reason: str) -> None:
-    OutputClaim.objects.filter(job=job).delete()
+    claims = OutputClaim.objects.filter(job=job)
+    claims._raw_delete(claims.db)  # nothing refers to a claim, so there is nothing to collect first
     for attempt in Attempt.objects.filter(job=job, ended_at__isnull=True):
         close(attempt, reason, None, {})
     accounts.revoke_credentials(launch.bound_to(job))

@@ -136,7 +136,10 @@ class TrainingJob(Resource, Stateful):
     @property
     def attempt(self) -> Attempt | None:
         """The latest attempt, or None before the first."""
-        return Attempt.objects.filter(job_id=self.pk).order_by("-number").first()
+        found = Attempt.objects.filter(job_id=self.pk).order_by("-number").first()
+        if found is not None:
+            found.job = self  # as it was read: it is not asked for again
+        return found
 
     @property
     def duration_seconds(self) -> float | None:

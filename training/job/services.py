@@ -54,30 +54,17 @@ def create(
         decision_context(spec),
     )
     _check(actor, spec)  # what is refused anyway waits for no lock
-    with access.writing(actor):
-        return _create(actor, spec, _check(actor, spec), again)
-
-
-def _check(actor: Actor, spec: Mapping[str, Any]) -> Agency | None:
-    """The agency that would carry the job. Raises ValidationFailed."""
-    agency = accounts.agency_for(actor)
-    problems = checks.check(actor, spec, agency)
-    if problems:
-        raise ValidationFailed(problems[0].text, problems=problems)
-    return agency
-
-
-def _create(
-    actor: Actor, spec: Mapping[str, Any], agency: Agency | None, again: TrainingJob | None
-) -> TrainingJob:
     job = TrainingJob(
         **{k: v for k, v in spec.items() if k in _COLUMNS},
         problems=spec["problems"],
-        agency_id=agency.pk if agency else None,
         parent_id=again.pk if again else None,
     )
     values.keep(job, spec["secrets"])
     states.start(job, TrainingJob.Phase.CREATING)
+
+    def under_the_lock(job: TrainingJob) -> None:
+        agency = _check(actor, spec)
+        job.agency_id = agency.pk if agency else None
 
     def beside(job: TrainingJob) -> None:
         _write_beside(job)
@@ -88,9 +75,19 @@ def _create(
         actor,
         job,
         context=decision_context(spec),
+        before_save=under_the_lock,
         after_save=beside,
         verb="rerun" if again else "create",
     )
+
+
+def _check(actor: Actor, spec: Mapping[str, Any]) -> Agency | None:
+    """The agency that would carry the job. Raises ValidationFailed."""
+    agency = accounts.agency_for(actor)
+    problems = checks.check(actor, spec, agency)
+    if problems:
+        raise ValidationFailed(problems[0].text, problems=problems)
+    return agency
 
 
 def update(
