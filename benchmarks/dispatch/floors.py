@@ -78,9 +78,9 @@ def runner_alone(place: Place, count: int) -> float:
 
 
 def forked_cpu(place: Place, count: int) -> float:
-    """The same where the modules are there already: what a fork of the starter costs."""
+    """The same where the starter has read modules and tables: what a fork of it costs."""
     command = [sys.executable, "-E", "-s", "-S", "-c"]
-    read = cpu_of_command([*command, "import compute.runner.__main__"], count)
+    read = cpu_of_command([*command, "from compute.runner import starter as s; s.know()"], count)
     return runner_alone(place, count) - read
 
 

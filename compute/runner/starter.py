@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from compute.runner import __main__ as runner
-from compute.sandbox import report
+from compute.sandbox import report, syscalls
 
 IDLE_SECONDS = 30.0
 LOOK_SECONDS = 1.0
@@ -145,10 +145,17 @@ def within(directory: Path) -> Any:
         os.close(descriptor)
 
 
+def know() -> None:
+    """What every runner asks for and what stays the same: known to all from here on."""
+    report.bubblewrap_version(report.find_bwrap() or "")
+    for isolated in (True, False):
+        syscalls.here(isolated=isolated)
+
+
 def main(path: Path) -> int:
     """Start the first runner, then serve; in a forked runner, run it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    report.bubblewrap_version(report.find_bwrap() or "")  # known to every runner from here on
+    know()
     gc.collect()
     gc.freeze()  # what all runners share stays shared
     arguments = fork(json.loads(sys.stdin.buffer.read()))

@@ -165,7 +165,8 @@ class StateFile:
         self.state.heartbeat_at = now()
         self.state.heartbeat_monotonic = time.monotonic()
         self._written = self.state.heartbeat_monotonic
-        write_atomic(self.path, json.dumps(asdict(self.state), ensure_ascii=False))
+        # Not asdict(state): copying what is only read takes more time than writing it.
+        write_atomic(self.path, json.dumps(vars(self.state), default=asdict, ensure_ascii=False))
 
     def _end_stage(self) -> None:
         if self.state.stages and self.state.stages[-1].seconds is None:

@@ -23,23 +23,20 @@ import fcntl
 import os
 import shutil
 import struct
-import subprocess
 import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from compute.runner import loop, trees
+from compute.runner import blank, loop, trees
 from compute.runner.failures import Failure
 from compute.runner.layout import Layout
 from compute.runner.spec import ATTEMPT
 from compute.sandbox.spec import MIB, Limits
 
-SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin"
 #: inode tables are zeroed when they are used: the image was made of new blocks
 OPTIONS = "noinit_itable"
 SOCKETS = "size=1m,nr_inodes=256,mode=0700"
-TOOL_SECONDS = 60.0
 ROOM_SECONDS = 300.0  # how long a host without room is waited for: it may be pruned meanwhile
 #: per file of Limits.files: its inode, and as much again for directories and bitmaps
 INODE_BYTES = 512
@@ -60,7 +57,7 @@ def available() -> bool:
     return (
         os.geteuid() == 0
         and os.access(loop.CONTROL, os.R_OK | os.W_OK)
-        and _tool("mkfs.ext4") is not None
+        and blank.tool() is not None
     )
 
 
@@ -84,28 +81,28 @@ def prepare(limits: Limits, layout: Layout, tick: Callable[[], None]) -> bool:
     if not (limits.disk_mb and available()):
         return False
     try:
-        _take(layout, size(limits), tick)
-        _run(
-            "mkfs.ext4",
-            "-q",
-            "-F",
-            "-O",
-            "^has_journal",
-            "-m",
-            "0",
-            "-N",
-            str(limits.files + limits.files // 16 + 1024),
-            "-E",
-            "nodiscard,lazy_itable_init=1",
-            str(layout.volume),
-        )
-        _mount(layout)
+        _make(limits, layout, tick)
         (layout.work / "lost+found").rmdir()
-    except Unmountable as problem:
+    except (Unmountable, blank.Unformattable) as problem:
         os.write(2, f"the disk of this attempt is measured only: {problem}\n".encode())
         discard(layout)
         return False
     return True
+
+
+def _make(limits: Limits, layout: Layout, tick: Callable[[], None]) -> None:
+    inodes, blanks = limits.files + limits.files // 16 + 1024, layout.directory.parent.parent
+    try:
+        _take(layout, size(limits), tick)
+        blank.fill(layout.volume, inodes, blanks / "volumes")
+        _mount(layout)
+    except Unmountable:
+        # It may be the one that was copied: a host that lost power keeps what it had on the disk.
+        blank.forget(blanks / "volumes")
+        layout.volume.unlink(missing_ok=True)
+        _take(layout, size(limits), tick)
+        blank.fill(layout.volume, inodes, blanks / "volumes")
+        _mount(layout)
 
 
 def bound_sockets(layout: Layout, short: Path) -> None:
@@ -230,24 +227,3 @@ def _mount(layout: Layout) -> None:
         loop.mount_image(layout.volume, layout.work, OPTIONS)
     except OSError as error:
         raise Unmountable(error.errno, f"{layout.volume} cannot be mounted: {error}") from error
-
-
-def _run(tool: str, *arguments: str) -> None:
-    try:
-        done = subprocess.run(
-            [_tool(tool) or tool, *arguments],
-            env={"PATH": SEARCHED, "LANG": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=TOOL_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unmountable(errno.EIO, str(error)) from error
-    if done.returncode:
-        said = done.stderr[-500:].decode(errors="replace").strip()
-        raise Unmountable(errno.EIO, f"{tool}: {said}")
-
-
-def _tool(name: str) -> str | None:
-    return shutil.which(name, path=SEARCHED)

@@ -74,10 +74,12 @@ def known(name: str) -> Machine:
     """The table of one processor. Raises KeyError for one that the table does not have."""
     audit, numbers, rules = AUDIT[name], {}, {}
     with Path(__file__).with_name("calls.csv").open(newline="", encoding="ascii") as table:
-        for row in csv.DictReader(table):
-            if row[name]:
-                numbers[row["name"]] = int(row[name])
-                rules[int(row[name])] = row["rule"]
+        heads, *rows = csv.reader(table)
+    column = heads.index(name)
+    for row in rows:
+        if row[column]:
+            number = int(row[column])
+            numbers[row[0]], rules[number] = number, row[1]
     return Machine(audit, numbers, rules)
 
 
