@@ -6,8 +6,6 @@ rights is cached by it and a change holds on the next request, in every process.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -41,14 +39,14 @@ _known: ContextVar[dict[str, AccountFacts | None] | None] = ContextVar(
 )
 
 
-@contextlib.contextmanager
-def remembered() -> Iterator[None]:
+class remembered:  # no generator: every request makes one
     """Ask once per account until the block ends: the length of a request or of a batch."""
-    token = _known.set({})
-    try:
-        yield
-    finally:
-        _known.reset(token)
+
+    def __enter__(self) -> None:
+        self._before = _known.set({})
+
+    def __exit__(self, *_error: object) -> None:
+        _known.reset(self._before)
 
 
 def facts_of(account_id: str) -> AccountFacts | None:

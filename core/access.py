@@ -248,9 +248,11 @@ def decide(
     """
     try:
         normal = as_target(actor, target)
-        _hold_owner(actor, normal)
-        known: Context = getattr(normal.instance, "access_context", {})
-        found = _engine().decide(actor, action, normal, {**known, **(context or {})})
+        if _held.get()[0]:
+            _hold_owner(actor, normal)
+        known: Context | None = getattr(normal.instance, "access_context", None)
+        asked = {**known, **(context or {})} if known else context or {}
+        found = _engine().decide(actor, action, normal, asked)
         return _guarded(found, actor, normal) if found.allowed and action in _guards else found
     except Exception:
         log.exception("access engine failed on %s for %s", action, actor.label)
@@ -329,7 +331,7 @@ def writing(
 def _hold_owner(actor: Actor, target: Target) -> None:
     """Inside ``writing`` an object of another account is asked about while its shares are still."""
     held, credential = _held.get()
-    if held and target.account_id and target.account_id not in held and actor.is_user:
+    if target.account_id and target.account_id not in held and actor.is_user:
         _engine().hold(actor, {target.account_id: False})
         _held.set(({**held, target.account_id: False}, credential))
 

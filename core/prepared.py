@@ -7,12 +7,11 @@ so that columns, joins and both databases stay its business, and pays for it onc
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import secrets
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -42,15 +41,18 @@ _answers: ContextVar[Mapping[Question, list[Row]] | None] = ContextVar(
 )
 
 
-@contextlib.contextmanager
-def answered(answers: Mapping[Question, list[Row]]) -> Iterator[None]:
+class answered:  # no generator: every request makes one
     """Until the block ends the database is not asked: these are its answers. Whatever else is asked
     raises NotAnswered."""
-    token = _answers.set(answers)
-    try:
-        yield
-    finally:
-        _answers.reset(token)
+
+    def __init__(self, answers: Mapping[Question, list[Row]]) -> None:
+        self._given = answers
+
+    def __enter__(self) -> None:
+        self._before = _answers.set(self._given)
+
+    def __exit__(self, *_error: object) -> None:
+        _answers.reset(self._before)
 
 
 @dataclass(frozen=True, slots=True)

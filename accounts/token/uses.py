@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.db import transaction
@@ -23,14 +22,17 @@ Uses = dict[UUID, tuple[dt.datetime, str]]
 _collected: contextvars.ContextVar[Uses | None] = contextvars.ContextVar("uses", default=None)
 
 
-@contextlib.contextmanager
-def collected(uses: Uses) -> Iterator[None]:
+class collected:  # no generator: every request makes one
     """Inside, uses are put into ``uses``, for ``write`` later, and nothing is written."""
-    before = _collected.set(uses)
-    try:
-        yield
-    finally:
-        _collected.reset(before)
+
+    def __init__(self, uses: Uses) -> None:
+        self._uses = uses
+
+    def __enter__(self) -> None:
+        self._before = _collected.set(self._uses)
+
+    def __exit__(self, *_error: object) -> None:
+        _collected.reset(self._before)
 
 
 def note(token: UUID, at: dt.datetime, ip: str) -> None:

@@ -102,6 +102,7 @@ class Callers(HttpToolsProtocol):
         self._planned = False
         self._counted: str | None = None
         self._answering: Any = None
+        self._in_head = self._timed = False
         self._leaving: list[Callable[[], None]] = []
 
     def connection_made(self, transport: Any) -> None:
@@ -165,6 +166,9 @@ class Callers(HttpToolsProtocol):
         """Count what is no body."""
         self._around += len(data)
         super().data_received(data)
+        if self._in_head and not self._timed:  # most heads come whole, and need no timer
+            self._timed = True
+            self._end_in(HEAD)
         if self._around > MOST and not self.transport.is_closing():
             if self.cycle is None or self.cycle.response_complete:
                 self.transport.write(TOO_LARGE)
@@ -213,12 +217,14 @@ class Callers(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        self._end_in(HEAD)
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
         """From here on the application bounds how long the body may take; who puts something into
         the scope's list is told when the caller leaves."""
-        self._end_in(None)
+        self._in_head = self._timed = False
+        if self._timer is not None:
+            self._end_in(None)
         self.scope[LEAVING] = self._leaving  # type: ignore[typeddict-unknown-key]
         self._around = 0
         super().on_headers_complete()

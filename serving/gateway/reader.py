@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
@@ -19,6 +19,17 @@ from core.prepared import Prepared, Question, Row, Statement
 from serving.gateway.inside import Inside, marked
 
 T = TypeVar("T")
+#: questions whose last answer is kept
+MAX_KEPT = 1024
+
+
+class Last(NamedTuple):
+    """What a question was written as, what the database answered to it last, and what that became.
+    It is asked again every time: only the same answer is not converted once more."""
+
+    values: list[Any]
+    found: list[Row]
+    rows: list[Row]
 
 
 class Reader:
@@ -33,6 +44,7 @@ class Reader:
             self._known[query] = (marked(statement, lambda _number: "?"), statement)
         self._driver: sqlite3.Connection | None = None
         self._until = 0.0
+        self._last: dict[Question, Last] = {}
 
     async def ask(self, questions: Sequence[Question], work: Callable[[], T]) -> T | None:
         """What ``work`` returns, given the answers to ``questions``; None where it needs more than
@@ -70,8 +82,19 @@ class Reader:
 
     def _rows(self, driver: sqlite3.Connection, question: Question) -> list[Row]:
         sql, statement = self._known[question.query]
-        values = question.query.written(statement, question, self._wrapper)
-        return statement.rows(driver.execute(sql, values).fetchall())
+        last = self._last.get(question)
+        if last is None:
+            values: list[Any] = question.query.written(statement, question, self._wrapper)
+        else:
+            values = last.values
+        found = driver.execute(sql, values).fetchall()
+        if last is not None and last.found == found:
+            return last.rows
+        rows = statement.rows(found)
+        if len(self._last) >= MAX_KEPT:
+            self._last.clear()
+        self._last[question] = Last(values, found, rows)
+        return rows
 
 
 def reader(*queries: Prepared) -> Reader | None:

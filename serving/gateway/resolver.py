@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import datetime as dt
 import functools
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -131,15 +130,16 @@ _to_write: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars
 )
 
 
-@contextlib.contextmanager
-def written_later() -> Iterator[list[Callable[[], None]]]:
+class written_later:  # no generator: every request makes one
     """Inside, what a decision writes is put into this list and not written."""
-    later: list[Callable[[], None]] = []
-    before = _to_write.set(later)
-    try:
-        yield later
-    finally:
-        _to_write.reset(before)
+
+    def __enter__(self) -> list[Callable[[], None]]:
+        later: list[Callable[[], None]] = []
+        self._before = _to_write.set(later)
+        return later
+
+    def __exit__(self, *_error: object) -> None:
+        _to_write.reset(self._before)
 
 
 def _later(write: Callable[[], None]) -> None:

@@ -69,9 +69,9 @@ def bucket_rows(actor: Actor, region: str = "") -> Rows:
     return Rows(found, value="name", order="name")
 
 
-def target(actor: Actor, name_or_id: str, key: str = "") -> access.Target:
+def target(actor: Actor, bucket: str | Bucket, key: str = "") -> access.Target:
     """What to ask about for ``key`` in a bucket, known or not (see ``located``)."""
-    return located(actor, name_or_id, key)[0]
+    return located(actor, bucket, key)[0]
 
 
 def ids_of(account_id: str, names: Iterable[str]) -> dict[str, uuid.UUID]:

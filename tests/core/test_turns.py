@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import signal
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -86,7 +88,11 @@ class TestTurns:
         assert looked[0] == one.pk
         assert looked.count(many.pk) == 29, "nothing is lost"
 
-    def test_they_alternate(self, looked: list[Any], sent: list[str]) -> None:
+    def test_they_alternate(
+        self, looked: list[Any], sent: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = itertools.count()  # every look takes as long as the others
+        monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: next(clock) / 100))
         pair = [accounts.account(), accounts.account()]
         for account in pair:
             waiting(account, 4)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.token.models import ApiToken
 from serving.gateway.pipeline import pipeline
-from serving.gateway.protocol import Refusal, Target
+from serving.gateway.protocol import Caller, Refusal, Target
 from serving.gateway.reader import reader
 from serving.gateway.resolver import ASKED, DjangoResolver
 from serving.service.models import Service
@@ -56,7 +56,8 @@ class Asked:
 
     async def one(self, service: Service, text: str) -> Target | Refusal:
         """One answer."""
-        return await self.resolver.authorize(str(service.pk), f"Bearer {text}", "POST", "r", "::1")
+        bearer, caller = f"Bearer {text}", Caller("::1")
+        return await self.resolver.authorize(str(service.pk), bearer, "POST", "r", caller)
 
     def warm(self, service: Service, owner: Person) -> str:
         """A token in use, of a user whose rights this process has read."""

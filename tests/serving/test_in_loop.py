@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.token.models import ApiToken
 from core import access
 from core.models import AuditRecord
+from core.prepared import Statement
 from serving.gateway.pipeline import pipeline
 from serving.gateway.protocol import Refusal, Target
 from serving.gateway.reader import reader
@@ -51,6 +52,28 @@ def test_all_requests_share_one_connection(asked: Asked, owner: Person, service:
     first = bound()
     asked(service, text, text)
     assert bound() is first is not None
+
+
+@on_sqlite
+def test_the_same_answer_is_not_converted_again(
+    asked: Asked, owner: Person, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for every time; only what became of it is kept."""
+    text = asked.warm(service, owner)
+    asked(service, text)
+    converted: list[Any] = []
+    original = Statement.rows
+
+    def rows(self: Statement, found: list[Any]) -> list[Any]:
+        converted.append(found)
+        return original(self, found)
+
+    monkeypatch.setattr(Statement, "rows", rows)
+    asked(service, text, text)
+    assert converted == []
+    Service.objects.unscoped("test").filter(pk=service.pk).update(message="another")
+    asked(service, text, text)
+    assert len(converted) == 1
 
 
 def test_the_first_use_of_a_token_needs_no_thread(

@@ -49,8 +49,8 @@ def check(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[
     found += _names(data)
     found += places.ways(data)
     if not found:
-        found += _agency(actor, data, agency)
         there = _buckets(actor, data)
+        found += _agency(actor, data, agency, there)
         found += _code(actor, data, there)
         found += _inputs(actor, data)
         found += _outputs(data, there)
@@ -183,7 +183,9 @@ def _names(data: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
-def _agency(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[Problem]:
+def _agency(
+    actor: Actor, data: Mapping[str, Any], agency: Agency | None, there: Mapping[str, Bucket]
+) -> list[Problem]:
     """The late failure of other consoles, found early: what the agency lacks for this job."""
     if agency is None:
         return [
@@ -200,7 +202,8 @@ def _agency(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> lis
         if "dataset_version" in item and (problem := _dataset_denied(actor, platform, item)):
             found.append(problem)
     for action, bucket, key, field in _needed(data):
-        decision = access.decide(platform, action, buckets.target(actor, bucket, key))
+        target = buckets.target(actor, there.get(bucket, bucket), key)
+        decision = access.decide(platform, action, target)
         if not decision.allowed:
             found.append(
                 Problem(
