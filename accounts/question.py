@@ -39,7 +39,8 @@ class Question:
         self.own = target.account_id == principal.account.id
         self.context: dict[str, Any] = dict(context)
         if principal.keys:
-            self.context |= ambient(principal, actor, action, target)
+            given = ambient(principal, actor, action, target)
+            self.context |= {k: v for k, v in given.items() if k.lower() in principal.keys}
         self.open = still_open(principal, action, target, context)
         #: a list over a type with paths: whether there are rows is for ``rows`` to say
         self.rows_of = rows_of if rows_of is not None and has_paths(rows_of) else None

@@ -59,7 +59,11 @@ def lint_constant(
     holds = compile_condition(condition)(values) is True
     what = "the condition always holds" if holds else _never(effect)
     code = "constant_key" if key.supplied else "key_never_supplied"
-    fix = "Remove the condition." if holds else "Ask for something that requests carry."
+    fix = (
+        "Remove the statement if it is not meant for every request."
+        if holds
+        else "Ask for something that requests carry."
+    )
     return [warning(path, key.name, f"{rule}: {what}.", fix, code)]
 
 

@@ -15,11 +15,13 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import engine, facts
+from accounts.agency.models import Agency
 from accounts.policy import holdings
 from accounts.policy.holdings import Names
 from accounts.policy.models import PolicyAttachment
 from accounts.principal import documents_of
 from accounts.user.models import User
+from core.actor import Actor
 from core.registry import InventoryGroup
 
 #: people who are told by name
@@ -81,9 +83,26 @@ def inventory(attached: QuerySet[PolicyAttachment]) -> list[InventoryGroup]:
     return found
 
 
+def of_agency(_actor: Actor, agency: Agency) -> list[InventoryGroup]:
+    """What background work may do no longer when an agency ends, and for whom."""
+    attached = PolicyAttachment.objects.filter(agency=agency)
+    names = _asked(holdings.may(documents_of(attached), holdings.NOTHING))
+    if not names or agency.state != "active":
+        return []
+    whom = agency.grantee.name if agency.grantee else gettext("all users")
+    url = reverse("users:detail", kwargs={"pk": agency.grantee_id}) if agency.grantee else ""
+    label = _("Background work loses rights at once")
+    return [InventoryGroup(label, ((_text(whom, names), url),))]
+
+
 def _line(user: User, names: Names) -> tuple[str, str]:
+    return _text(user.name, names), reverse("users:detail", kwargs={"pk": user.pk})
+
+
+def _text(whom: str, names: Names) -> str:
+    """One right by name and how many more: the page is about people, their own lists the rest."""
     first, more = min(names), len(names) - 1
-    text = gettext("%(user)s: `%(action)s`") % {"user": user.name, "action": first}
+    text = gettext("%(user)s: `%(action)s`") % {"user": whom, "action": first}
     if more:
         text += " " + ngettext("and %(n)d more", "and %(n)d more", more) % {"n": more}
-    return text, reverse("users:detail", kwargs={"pk": user.pk})
+    return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from accounts.group import resource as group_resource
 from accounts.group import services as groups
@@ -47,6 +48,27 @@ def test_a_group_that_denies_gives_its_members_something_back(owner):
     after = {u.name: {a: decide(make.actor(u), a).allowed for a in (LIST, HEAD)} for u in (li, wu)}
     assert (before["li"], after["li"]) == ({LIST: False, HEAD: True}, {LIST: True, HEAD: True})
     assert (before["wu"], after["wu"]) == ({LIST: False, HEAD: True}, {LIST: False, HEAD: False})
+
+
+def test_the_page_sets_the_rights_as_code(owner):
+    team = make.group(owner, make.user(owner, "li"))
+    make.attach(team, statement("Allow", HEAD))
+    browser = Client()
+    browser.post("/sign-in", {"account": owner.name, "password": make.PASSWORD})
+    page = browser.get(f"/groups/{team.pk}/delete").content.decode()
+    assert f"li: <code>{HEAD}</code>" in page
+
+
+def test_an_agency_that_ends(owner):
+    rights = statement("Allow", GET, "obs:object:PutObject", "obs:bucket:GetBucketWebsite")
+    agency = make.agency(owner, rights, statement("Deny", "obs:object:PutObject"))
+    label = "Background work loses rights at once"
+    assert told(impact.of_agency(None, agency)) == {label: [f"all users: `{GET}`"]}
+    assert impact.of_agency(None, make.agency(owner)) == []
+    browser = Client()
+    browser.post("/sign-in", {"account": owner.name, "password": make.PASSWORD})
+    for page in ("delete", "do/revoke"):
+        assert label in browser.get(f"/agencies/{agency.pk}/{page}").content.decode(), page
 
 
 def test_what_others_still_give_or_deny_is_no_change(owner):
