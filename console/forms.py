@@ -36,7 +36,7 @@ class ResourceForm(forms.Form):
         initial.setdefault("once", uuid.uuid4().hex)
         if instance is not None:
             initial = {**self.initial_from(instance), **initial, "version": instance.version}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **{**kwargs, "initial": initial})
         self.actor = actor
         self.instance = instance
         self.setup()
@@ -119,7 +119,7 @@ class Choices(forms.MultipleChoiceField):
         return super().to_python(value)
 
 
-class ModelChoices(forms.ModelMultipleChoiceField):
+class ModelChoices(forms.ModelMultipleChoiceField[Any]):
     """Several rows, at most ``max_length``, counted before any is looked up."""
 
     def __init__(self, *, max_length: int, **kwargs: Any) -> None:

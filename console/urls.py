@@ -21,7 +21,7 @@ ROOMS = [
 ]
 
 
-def room_urls() -> list:
+def room_urls() -> list[URLPattern | URLResolver]:
     """``<room>/urls.py`` of every room that has pages outside the generic ones."""
     found = []
     for room in ROOMS:

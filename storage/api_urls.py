@@ -15,7 +15,7 @@ class KeyConverter(StringConverter):
     regex: ClassVar[str] = "(?s:.+)"  # type: ignore[misc]
 
 
-register_converter(KeyConverter, "key")
+register_converter(KeyConverter, "key")  # type: ignore[arg-type]
 
 urlpatterns = [
     path("buckets/<str:bucket>/objects", ObjectsView.as_view(), name="bucket-objects"),

@@ -157,9 +157,11 @@ def engine_types() -> dict[str, tuple[str, ...]]:
     return found
 
 
+def _pinned(package: str) -> tuple[str, str]:
+    name, _equals, version = package.partition("==")
+    return name, version
+
+
 def engine_packages() -> dict[str, dict[str, str]]:
     """Engine name -> {package: version} that it is declared to hold."""
-    return {
-        engine.name: dict(package.split("==", 1) for package in engine.packages)  # type: ignore[misc]
-        for engine in _ALL
-    }
+    return {engine.name: dict(_pinned(package) for package in engine.packages) for engine in _ALL}

@@ -39,7 +39,8 @@ def split(text: str, packages: tuple[str, ...]) -> tuple[str, str]:
     packages: pins as in the catalogue. Raises ValueError where one of them is not in the lock.
     """
     wanted = {package.partition("==")[0]: package for package in packages}
-    installed, others = [], []
+    installed: list[str] = []
+    others: list[str] = []
     for block in re.split(r"\n(?=\S)", text):
         found = _NAME.match(block)
         if found is None:

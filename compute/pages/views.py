@@ -115,7 +115,7 @@ class EnginesPage(Page):
     action = "modelarts:image:list"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        found = [
+        found: list[dict[str, Any]] = [
             {"engine": ENGINES[status.name], "status": status} for status in environment.statuses()
         ]
         return self.render(

@@ -168,7 +168,8 @@ def here(*, isolated: bool) -> bytes | None:
     found = machine()
     release = re.match(r"(\d+)\.(\d+)", platform.release())
     version = tuple(int(part) for part in release.groups()) if release else (0, 0)
-    return found and program(found, inspect=isolated and version >= INSPECT_SINCE)
+    inspect = isolated and version >= INSPECT_SINCE
+    return None if found is None else program(found, inspect=inspect)
 
 
 def memory_file() -> int | None:

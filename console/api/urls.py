@@ -19,7 +19,7 @@ class SchemaView(SpectacularJSONAPIView):
     declared = {"get": "public: the description of the API holds no data"}
 
 
-def resource_routes() -> list:
+def resource_routes() -> list[URLPattern]:
     """Collection, object and verb routes of every resource with a view set."""
     routes = []
     for spec in registry.all_specs():
@@ -51,7 +51,7 @@ def resource_routes() -> list:
     return routes
 
 
-def room_routes() -> list:
+def room_routes() -> list[URLPattern | URLResolver]:
     found = []
     for room in ROOMS:
         module = apps.get_app_config(room).module

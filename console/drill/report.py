@@ -108,8 +108,8 @@ def side_by_side(documents: Sequence[dict[str, Any]]) -> str:
     lines += ["| attack | what the other tenant noticed |", "|---|---|"]
     for attack in ATTACKS:
         cell = Cell(attack, OTHERS, WORKING)
-        shown = " / ".join(rows[cell]["end"] for rows in found if cell in rows)
-        lines += [f"| {attack} | {shown or 'not held'} |"]
+        noticed = " / ".join(rows[cell]["end"] for rows in found if cell in rows)
+        lines += [f"| {attack} | {noticed or 'not held'} |"]
     return "\n".join(lines)
 
 

@@ -189,7 +189,7 @@ class Job:
         """The log so far."""
         text, offset = "", 0
         while True:
-            part = self.client.get(f"/training-jobs/{self.id}/logs", offset=offset)
+            part: dict[str, Any] = self.client.get(f"/training-jobs/{self.id}/logs", offset=offset)
             text += part["text"]
             if part["eof"] or part["next"] == offset:
                 return text

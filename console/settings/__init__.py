@@ -204,7 +204,7 @@ SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # guardian's own backend is not used
 
 # -- where things are
 REGIONS: dict[str, Any] = dict(
-    pair.split("=", 1) if "=" in pair else (pair, pair)
+    (pair.partition("=")[0], pair.partition("=")[2]) if "=" in pair else (pair, pair)
     for pair in env.text("MODELYARD_REGIONS", "cn-north-1=North 1,cn-east-1=East 1").split(",")
 )
 DEFAULT_REGION = next(iter(REGIONS))

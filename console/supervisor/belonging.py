@@ -13,7 +13,7 @@ from console.supervisor import lock
 from console.supervisor.layout import Layout
 from console.supervisor.options import parser
 from core.identity import outside, places
-from core.identity.judge import FOLDER, Mismatch, judge
+from core.identity.judge import FOLDER, Mismatch, Seen, judge
 
 
 class Unusable(Exception):
@@ -102,5 +102,5 @@ def _answer(options: argparse.Namespace) -> tuple[str, ...]:
     return ("--adopt",) if options.adopt else ()
 
 
-def _key(folder: outside.Seen) -> str:
+def _key(folder: Seen) -> str:
     return str((folder.marker or {}).get("database_key", ""))

@@ -159,7 +159,8 @@ def sweep(path: Path, var: Path, installation: str = "", patience: float = 5.0) 
 
 def _this_boot(known: dict[str, Any]) -> bool:
     """Whether numbers and start times still mean what they meant; older records do not say."""
-    return known.get("boot", procfs.boot()) == procfs.boot()
+    boot = procfs.boot()
+    return bool(known.get("boot", boot) == boot)
 
 
 def _end(child: Child, var: Path, installation: str, patience: float) -> None:

@@ -164,7 +164,8 @@ def download(package: Package, folder: Path) -> bytes:
         raise VendorError(
             f"npm pack {package.name}@{package.version} failed: {done.stderr.strip()}"
         )
-    return (folder / json.loads(done.stdout)[0]["filename"]).read_bytes()
+    packed: str = json.loads(done.stdout)[0]["filename"]
+    return (folder / packed).read_bytes()
 
 
 def unpack(package: Package, tarball: Path) -> Iterator[tuple[str, bytes]]:
@@ -190,7 +191,7 @@ def unpack(package: Package, tarball: Path) -> Iterator[tuple[str, bytes]]:
             yield "sprite.svg", sprite(sources)
 
 
-def read_lock() -> dict[str, dict]:
+def read_lock() -> dict[str, dict[str, Any]]:
     """The lock as {package name: entry}; empty before the first `--update`."""
     if not LOCK.exists():
         return {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import BinaryIO
 
@@ -64,7 +64,7 @@ class IdxStream:
         self._file = opener()
         self._read_compressed = 0
         self._offset = 0
-        self._inflater = None
+        self._inflater: zlib._Decompress | None = None
         self._pending = b""
         self._gz_done = False
         try:
@@ -117,7 +117,7 @@ class IdxStream:
                 fix="Correct the count in the header or cut the file to its size.",
             )
 
-    def items(self) -> Iterator[bytes]:
+    def items(self) -> Generator[bytes]:
         """Yield one item after the other (an image's rows x columns bytes, or one label byte)."""
         size = self.item_bytes
         rest = b""
@@ -227,11 +227,11 @@ class IdxStream:
         return self._file.read(count)
 
     def _inflate(self, count: int) -> bytes:
-        while not self._gz_done:
+        while not self._gz_done and (inflater := self._inflater) is not None:
             source = self._pending or self._fill()
             try:
                 # Called even without input: zlib may still hold output of an earlier call.
-                data = self._inflater.decompress(source, count)
+                data = inflater.decompress(source, count)
             except zlib.error as error:
                 raise IdxError(
                     "CORRUPT_GZIP",
@@ -241,7 +241,7 @@ class IdxStream:
                     fix=REUPLOAD,
                     in_compressed=True,
                 ) from error
-            if not source and not data and not self._inflater.eof:
+            if not source and not data and not inflater.eof:
                 raise IdxError(
                     "TRUNCATED_GZIP",
                     f"`{self.name}` stops inside its gzip data after {self._read_compressed:,} "
@@ -250,9 +250,9 @@ class IdxStream:
                     fix=REUPLOAD,
                     in_compressed=True,
                 )
-            self._pending = self._inflater.unconsumed_tail
-            if self._inflater.eof:
-                self._end_member(self._inflater.unused_data)
+            self._pending = inflater.unconsumed_tail
+            if inflater.eof:
+                self._end_member(inflater.unused_data)
             if data:
                 return data
         return b""

@@ -107,4 +107,4 @@ class DatasetFile(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.path
+        return str(self.path)

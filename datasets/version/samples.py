@@ -82,7 +82,7 @@ def _weight(window: Window) -> int:
 
 def per_page(version: DatasetVersion, split: str) -> int:
     """Pictures of one page: 24, or fewer where they are large."""
-    rows, cols = version.summary["splits"][split]["shape"]
+    rows, cols = (int(side) for side in version.summary["splits"][split]["shape"])
     return max(1, min(PER_PAGE, MAX_PAGE_BYTES // max(1, rows * cols)))
 
 

@@ -31,7 +31,7 @@ class ModelSerializer(StatefulSerializer):
     size = serializers.IntegerField()
     config = serializers.DictField()
     problems = serializers.ListField(child=serializers.DictField())
-    source = serializers.SerializerMethodField()
+    source = serializers.SerializerMethodField()  # type: ignore[assignment]
 
     def get_source(self, obj: Model) -> dict[str, str]:
         """Where the files were taken from; a consumer does not learn the owner's paths."""

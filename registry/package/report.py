@@ -66,7 +66,8 @@ class PackageReport:
     @property
     def apis(self) -> list[dict[str, Any]]:
         """The normalised ``apis`` of config.json."""
-        return self.config.get("apis", [])
+        apis: list[dict[str, Any]] = self.config.get("apis", [])
+        return apis
 
     def error(self, code: str, file: str, message: str, fix: str, where: str = "") -> None:
         """Record something that forbids publishing."""
@@ -105,6 +106,10 @@ def said(value: Any) -> str:
     return f"`{text[:40]}`" if text else "empty"
 
 
+def _reader(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
 def from_directory(root: Path) -> dict[str, Opener]:
     """Describe every file below ``root`` (the parent of ``model``); links are not followed."""
     files: dict[str, Opener] = {}
@@ -113,6 +118,6 @@ def from_directory(root: Path) -> dict[str, Opener]:
         for name in names + [entry for entry in folders if (here / entry).is_symlink()]:
             path = here / name
             files[path.relative_to(root).as_posix()] = Opener(
-                path.lstat().st_size, partial(path.open, "rb"), path.is_symlink()
+                path.lstat().st_size, partial(_reader, path), path.is_symlink()
             )
     return files

@@ -114,7 +114,7 @@ class RequestBody:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise GatewayError(499, "CLIENT_GONE", "The caller left before the body was complete.")
-        piece = message.get("body", b"")
+        piece: bytes = message.get("body", b"")
         self._exchange.bytes_in += len(piece)
         if self._exchange.bytes_in > self._limit:
             raise self._too_large()

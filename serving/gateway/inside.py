@@ -42,10 +42,10 @@ def _refuse_all() -> None:
     def refuse(*_given: Any) -> None:
         raise NotAnswered
 
-    nobody = connections.create_connection(DEFAULT_DB_ALIAS)
-    nobody.cursor = refuse
-    nobody.ensure_connection = refuse
-    connections[DEFAULT_DB_ALIAS] = nobody
+    closed: Any = connections.create_connection(DEFAULT_DB_ALIAS)
+    closed.cursor = refuse
+    closed.ensure_connection = refuse
+    connections[DEFAULT_DB_ALIAS] = closed
 
 
 def marked(statement: Statement, mark: Callable[[int], str]) -> str:

@@ -23,7 +23,7 @@ class InstanceConnector(aiohttp.UnixConnector):
 
     def __init__(self, *, turns: Turns, owner: str, **given: Any) -> None:
         super().__init__(**given)
-        self._factory = functools.partial(InstanceConnection, self._loop, turns, owner)
+        self._factory: Any = functools.partial(InstanceConnection, self._loop, turns, owner)
 
     async def _create_connection(
         self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout
@@ -31,6 +31,7 @@ class InstanceConnector(aiohttp.UnixConnector):
         try:
             async with ceil_timeout(timeout.sock_connect, timeout.ceil_threshold):
                 with sockets.address(self._path) as address:
+                    protocol: ResponseHandler
                     _, protocol = await self._loop.create_unix_connection(self._factory, address)
         except TimeoutError:
             raise

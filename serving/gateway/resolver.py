@@ -241,7 +241,8 @@ def _target(actor: Actor, service_id: str) -> Target | Refusal:
         )  # fmt: skip
     backend = local.current()
     ready = tuple(
-        Instance(str(pk), _socket(backend, pk)) for (pk,) in _READY.rows(service=service.pk)
+        Instance(str(pk), _socket(backend, pk))  # type: ignore[arg-type]
+        for (pk,) in _READY.rows(service=service.pk)
     )
     if not ready:
         ended = service.phase in (Service.Phase.FAILED, Service.Phase.CONCERNING)

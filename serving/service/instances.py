@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from accounts import services as accounts
@@ -65,10 +65,17 @@ def add(service: Service) -> Instance | None:
     return instance
 
 
+def _model_files(service: Service) -> QuerySet[ModelFile]:
+    """The files of its model; none where the model is gone."""
+    if service.model_id is None:
+        return ModelFile.objects.none()
+    return ModelFile.objects.filter(model_id=service.model_id)
+
+
 def enough_disk(service: Service) -> int:
     """MiB of disk for one instance: its model twice, and room for what it writes. It is held for as
     long as the service runs, so not all that a flavor has."""
-    files = ModelFile.objects.filter(model_id=service.model_id)
+    files = _model_files(service)
     size = files.aggregate(all=Sum("size"))["all"] or 0
     return SPARE_DISK_MB + 2 * size // MIB
 
@@ -113,7 +120,7 @@ def bound_to(service: Service) -> str:
 
 def run_spec(service: Service, instance: Instance, credential: Path) -> RunSpec:
     """What the runner needs to bring one model server up."""
-    files = ModelFile.objects.filter(model_id=service.model_id)
+    files = _model_files(service)
     return RunSpec(
         attempt=str(instance.pk),
         kind="service",

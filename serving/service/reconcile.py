@@ -159,7 +159,8 @@ def _serving(service: Service) -> float | None:
         reason = "PREDICT_TIMEOUT" if sick.stage == "stuck" else "HEALTH_LOST"
         instances.end(sick, reason=reason, message=sick.message)
     for slow in [i for i in wanted if i.state == State.STARTING and _late(i)]:
-        instances.end(slow, **_startup(slow))
+        reason, message = _startup(slow)
+        instances.end(slow, reason=reason, message=message)
     wanted = [i for i in wanted[: service.replicas] if i.state != State.ENDING]
     ready = [i for i in wanted if i.state == State.READY]
     if not ready and (_give_up(service, ready) or _overdue(service)):
@@ -176,16 +177,16 @@ def _late(instance: Instance) -> bool:
     return timezone.now() > instance.started_at + limit
 
 
-def _startup(instance: Instance) -> dict[str, str]:
+def _startup(instance: Instance) -> tuple[str, str]:
     """Reason and sentence for an instance that did not come up in time."""
     found = (instance.detail or {}).get("diagnosis")
     if found and found != "HEALTH_STARTUP":
-        return {"reason": found, "message": instance.message}
+        return found, instance.message
     seconds = Service.DEADLINES["Deploying"]
     stage = f" (stage: {instance.stage})" if instance.stage else ""
     last = f" Last answer: {instance.message}" if instance.message else ""
     text = f"The model server did not become ready within {seconds:g} s{stage}.{last}"
-    return {"reason": "HEALTH_STARTUP", "message": text}
+    return "HEALTH_STARTUP", text
 
 
 def _crashes(service: Service) -> list[Instance]:
@@ -224,7 +225,7 @@ def _judge(service: Service, ready: int, living: list[Instance]) -> float | None
     """The phase that follows from how many instances are ready."""
     if ready >= service.replicas:
         if service.phase != Phase.RUNNING:
-            started = {} if service.started_at else {"started_at": timezone.now()}
+            started: dict[str, Any] = {} if service.started_at else {"started_at": timezone.now()}
             states.transition(
                 service,
                 Phase.RUNNING,
@@ -297,8 +298,8 @@ def _fail(service: Service) -> float | None:
     known = bool(_crashes(service))  # else that nothing came up in time is the reason
     for instance in left:
         if instance.state != State.ENDING:
-            why = {} if known else _startup(instance)
-            instances.end(instance, grace=FAILED_GRACE, **why)
+            reason, message = ("", "") if known else _startup(instance)
+            instances.end(instance, grace=FAILED_GRACE, reason=reason, message=message)
     if left:
         states.observed(service)
         return 0.3

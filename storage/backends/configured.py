@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
 
 from django.conf import settings
 
@@ -23,4 +22,4 @@ def _store(url: str, var: str) -> ByteStore:
 
 def store() -> ByteStore:
     """MODELYARD_OBJECT_STORE=s3://bucket?endpoint=... or, unset, files below VAR_DIR/objects."""
-    return cast(ByteStore, _store(settings.MODELYARD_OBJECT_STORE, str(settings.VAR_DIR)))
+    return _store(settings.MODELYARD_OBJECT_STORE, str(settings.VAR_DIR))

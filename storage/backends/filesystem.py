@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from core.identity import places
 from storage import room
@@ -79,7 +79,7 @@ class FileStore:
             ) from error
         if start:
             file.seek(start)
-        return file if length is None else Part(file, length)
+        return file if length is None else cast("BinaryIO", Part(file, length))
 
     def delete(self, name: str) -> None:
         try:

@@ -83,7 +83,7 @@ class DeletedSerializer(serializers.Serializer[Any]):
 class ObjectView(APIView):
     """Base: answers are JSON or raw bytes whatever Accept says; no parser touches a body."""
 
-    parser_classes: ClassVar[list[Any]] = []
+    parser_classes: ClassVar[list[Any]] = []  # type: ignore[misc]
 
     @property
     def actor(self) -> Actor:

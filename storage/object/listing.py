@@ -129,10 +129,12 @@ def get_object(actor: Actor, bucket: str | Bucket, key: str) -> StoredObject:
     key = normalise_key(key)
     found = may_read(actor, bucket, key)
     rows = StoredObject.objects.unscoped("object already authorized")
-    row = found and rows.select_related("blob").filter(bucket=found, key=key).first()
+    if found is None:
+        raise NotFound()
+    row: StoredObject | None = rows.select_related("blob").filter(bucket=found, key=key).first()
     if row is None:
         raise NotFound()
-    return row  # type: ignore[no-any-return]
+    return row
 
 
 def may_read(actor: Actor, bucket: str | Bucket, key: str) -> Bucket | None:

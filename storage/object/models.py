@@ -55,7 +55,7 @@ class StoredObject(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.key
+        return str(self.key)
 
     @property
     def access_path(self) -> str:

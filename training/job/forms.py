@@ -43,7 +43,7 @@ class PairsField(forms.CharField):
         super().__init__(max_length=128 * 1024, **kwargs)
         self.widget.attrs["rows"] = 4
 
-    def to_python(self, value: Any) -> dict[str, str | None]:
+    def to_python(self, value: Any) -> dict[str, str | None]:  # type: ignore[override]
         refuse_longer(value, self.max_length)
         pairs: dict[str, str | None] = {}
         for number, line in enumerate(str(value or "").splitlines(), 1):
@@ -60,7 +60,7 @@ class PairsField(forms.CharField):
                     params={"number": number, "name": name.strip()},
                 )
             pairs[name.strip()] = text.strip() if sign else None
-        return pairs  # type: ignore[return-value]
+        return pairs
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -85,7 +85,7 @@ class PlacesField(forms.CharField):
         super().__init__(max_length=32 * 1024, **kwargs)
         self.widget.attrs["rows"] = 2
 
-    def to_python(self, value: Any) -> list[dict[str, str]]:
+    def to_python(self, value: Any) -> list[dict[str, str]]:  # type: ignore[override]
         refuse_longer(value, self.max_length)
         places = []
         for number, line in enumerate(str(value or "").splitlines(), 1):
@@ -99,7 +99,7 @@ class PlacesField(forms.CharField):
                     params={"number": number},
                 )
             places.append({**named(name), "bucket": match["bucket"], "prefix": match["prefix"]})
-        return places  # type: ignore[return-value]
+        return places
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, list):

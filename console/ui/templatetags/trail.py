@@ -49,13 +49,15 @@ def event_words(record: AuditRecord) -> str:
     if event in WORDS:
         return str(WORDS[event])
     spec = _spec(record)
-    if spec is not None and event == event_names.STATE_CHANGED:
+    if spec is None:
+        return _CAPITAL.sub(" ", event).capitalize()
+    if event == event_names.STATE_CHANGED:
         return _("%(thing)s: new status") % {"thing": spec.label}
-    for name, declared in spec.events.items() if spec is not None else ():
+    for name, declared in spec.events.items():
         done = DONE.get(name.partition("-")[0])
         if done is not None and declared == event:
             return f"{done}: {spec.label}"
-    for verb in spec.verbs if spec is not None else ():
+    for verb in spec.verbs:
         if verb.event == event and verb.after.items() <= (record.after or {}).items():
             return f"{verb.label}: {spec.label}"
     return _CAPITAL.sub(" ", event).capitalize()

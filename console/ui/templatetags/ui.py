@@ -96,7 +96,7 @@ def widget(field: forms.BoundField, small: bool = False) -> SafeString:
     if field.errors:
         css.append("is-invalid")
     own = field.field.widget.attrs.get("class", "")
-    attributes = {"class": " ".join([own, *css]).strip()}
+    attributes: dict[str, str | bool] = {"class": " ".join([own, *css]).strip()}
     return field.as_widget(attrs=attributes)
 
 
@@ -133,7 +133,7 @@ def at(sequence: Any, index: int) -> Any:
 @register.simple_tag(takes_context=True)
 def draw(context: template.Context, part: Any) -> SafeString:
     """Render a part that brings its own template and context (a Panel or a Widget)."""
-    engine = context.template.engine
+    engine = context.template.engine  # type: ignore[union-attr]  # while it renders
     with context.push(**{**(html.pick(part, "context") or {}), "part": part}):
         return engine.get_template(html.pick(part, "template")).render(context)
 
@@ -280,7 +280,7 @@ def failure(card: dict[str, Any]) -> dict[str, Any]:
 @register.inclusion_tag("ui/quota.html")
 def quota(label: str, used: float, limit: float | None, *, unit: str = "") -> dict[str, Any]:
     """Bar of what is used of a limit; `unit` "bytes" formats both. No limit: no bar."""
-    text = fmt.bytes_text if unit == "bytes" else fmt.number_text
+    text: Callable[[Any], str] = fmt.bytes_text if unit == "bytes" else fmt.number_text
     share = 100 if limit == 0 else fmt.percent(used, limit)  # none allowed: full from the start
     return {
         "label": label,
