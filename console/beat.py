@@ -20,7 +20,7 @@ log = logging.getLogger("modelyard.beat")
 STEP = 0.5  # seconds back between two ticks that are no drift
 
 
-class Every(schedule):
+class Every(schedule):  # type: ignore[misc]
     """Every so many seconds."""
 
     def is_due(self, last_run_at: dt.datetime) -> schedstate:
@@ -30,7 +30,7 @@ class Every(schedule):
         return state
 
 
-class Scheduler(PersistentScheduler):
+class Scheduler(PersistentScheduler):  # type: ignore[misc]
     """Celery's own, whose plan does not outlive a step back of the clock."""
 
     _ahead: float | None = None  # wall clock minus monotonic clock at the last tick

@@ -15,7 +15,7 @@ from core import registry
 from core.digests import DigestField
 
 
-class SearchFilter(django_filters.CharFilter):
+class SearchFilter(django_filters.CharFilter):  # type: ignore[misc]
     """Substring search over the declared fields; a field with the digest of a sealed text is found
     by the whole text."""
 
@@ -36,7 +36,7 @@ class SearchFilter(django_filters.CharFilter):
         return qs.filter(condition)
 
 
-class YesNoFilter(django_filters.ChoiceFilter):
+class YesNoFilter(django_filters.ChoiceFilter):  # type: ignore[misc]
     """``true`` or ``false`` of a boolean field; nothing means both."""
 
     def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:

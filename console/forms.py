@@ -119,7 +119,7 @@ class Choices(forms.MultipleChoiceField):
         return super().to_python(value)
 
 
-class ModelChoices(forms.ModelMultipleChoiceField[Any]):
+class ModelChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """Several rows, at most ``max_length``, counted before any is looked up."""
 
     def __init__(self, *, max_length: int, **kwargs: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
+from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
@@ -69,8 +70,15 @@ def result(actor: Actor, form: str, key: str) -> str:
     """Where the first submit of this form led, "" for a first one."""
     if not key:
         return ""
-    row = IdempotencyRecord.objects.filter(user_id=actor.user_id, key=f"page:{form}:{key}").first()
+    row = IdempotencyRecord.objects.filter(user_id=_user(actor), key=f"page:{form}:{key}").first()
     return str(row.headers.get("Location", "")) if row else ""
+
+
+def _user(actor: Actor) -> UUID:
+    """Whose keys these are. Only users send forms and keys."""
+    if actor.user_id is None:
+        raise RuntimeError("An idempotency key belongs to a user.")
+    return actor.user_id
 
 
 def _take(actor: Actor, key: str, fingerprint: str) -> IdempotencyRecord | None:
@@ -78,7 +86,7 @@ def _take(actor: Actor, key: str, fingerprint: str) -> IdempotencyRecord | None:
         with transaction.atomic():
             _patience(WAIT_MS)
             row = IdempotencyRecord.objects.create(
-                user_id=actor.user_id, key=key, fingerprint=fingerprint
+                user_id=_user(actor), key=key, fingerprint=fingerprint
             )
             _patience(None)
             return row
@@ -98,7 +106,7 @@ def _patience(milliseconds: int | None) -> None:
 
 
 def _first(actor: Actor, key: str) -> IdempotencyRecord:
-    row = IdempotencyRecord.objects.filter(user_id=actor.user_id, key=key).first()
+    row = IdempotencyRecord.objects.filter(user_id=_user(actor), key=key).first()
     if row is None or not row.status:  # forgotten just now: its 24 hours are over
         raise _busy()
     return row

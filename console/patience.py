@@ -112,7 +112,7 @@ class CallerSocket(socket.socket):
         self.behind += monotonic() - began - size / self.rate
 
 
-class PatientWorker(ThreadWorker):
+class PatientWorker(ThreadWorker):  # type: ignore[misc]
     """No thread waits for a first byte; whoever sends or reads too slowly is cut; while requests
     queue for threads, the slowest is cut first."""
 

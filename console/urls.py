@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from django.apps import apps
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import module_has_submodule
 
 from console import router
@@ -23,7 +23,7 @@ ROOMS = [
 
 def room_urls() -> list[URLPattern | URLResolver]:
     """``<room>/urls.py`` of every room that has pages outside the generic ones."""
-    found = []
+    found: list[URLPattern | URLResolver] = []
     for room in ROOMS:
         module = apps.get_app_config(room).module
         if module is not None and module_has_submodule(module, "urls"):

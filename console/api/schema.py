@@ -82,18 +82,19 @@ class ModelyardSchema(AutoSchema):
         declared = super().get_override_parameters()
         if getattr(self.view, "action", "") != "list" or getattr(self.view, "spec", None) is None:
             return declared
-        more = known(self.view, "get") - PAGE - {p.name for p in declared}
+        more = known(self.view, "get") - PAGE - {getattr(one, "name", "") for one in declared}
         return [*declared, *(OpenApiParameter(name, str) for name in sorted(more))]
 
     def get_response_serializers(self) -> Any:
-        if getattr(self.view, "spec", None) is None or self.view.action not in (
+        view: Any = self.view
+        if getattr(view, "spec", None) is None or view.action not in (
             "create",
             "partial_update",
             "perform",
         ):
             return super().get_response_serializers()
-        sent = getattr(self.view, "created_class", None) or self.view.serializer_class
-        return {"201": sent} if self.view.action == "create" else sent
+        sent = getattr(view, "created_class", None) or view.serializer_class
+        return {"201": sent} if view.action == "create" else sent
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         """What the view declares, and the errors every view shares."""

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from django.apps import apps
-from django.urls import path
+from django.urls import URLPattern, URLResolver, path
 from django.utils.module_loading import module_has_submodule
 from drf_spectacular.views import SpectacularJSONAPIView
 

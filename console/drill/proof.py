@@ -139,7 +139,7 @@ def ends(resource_id: str, terminal: tuple[str, ...]) -> list[str]:
 def attempts(job_id: str) -> list[int]:
     """The numbers of a job's attempts, in order."""
     _renew()
-    rows = apps.get_model("training.Attempt")._base_manager.filter(job_id=job_id)
+    rows = apps.get_model("training.Attempt")._base_manager.filter(job_id=job_id)  # type: ignore[misc]
     return sorted(rows.values_list("number", flat=True))
 
 

@@ -187,7 +187,8 @@ class Job:
 
     def text(self) -> str:
         """The log so far."""
-        text, offset = "", 0
+        text: str = ""
+        offset = 0
         while True:
             part: dict[str, Any] = self.client.get(f"/training-jobs/{self.id}/logs", offset=offset)
             text += part["text"]

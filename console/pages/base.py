@@ -73,7 +73,7 @@ class Page(View):
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """The error page with the Allow header of RFC 9110, section 15.5.6."""
-        allowed = ", ".join(self._allowed_methods())
+        allowed = ", ".join(self._allowed_methods())  # type: ignore[attr-defined]
         if request.method in ("GET", "HEAD"):
             message = "This address only takes what a button or a form of the console sends."
         else:

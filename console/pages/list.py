@@ -50,7 +50,8 @@ class ListPage(ResourcePage):
         sort = request.GET.get("sort", "")
         sortable = {c.sort for c in spec.columns if c.sort}
         rows.order(sort if sort.lstrip("-") in sortable else spec.ordering)
-        page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))  # type: ignore[arg-type]
+        paginator: Paginator[Any] = Paginator(rows, PER_PAGE)  # type: ignore[arg-type]
+        page = paginator.get_page(request.GET.get("page"))
         context = self.context(request, which, form, page, rows.ordering)
         fragment = request.headers.get("HX-Request") and not request.headers.get("HX-Boosted")
         return self.render(

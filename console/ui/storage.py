@@ -7,7 +7,7 @@ from typing import Any
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class StaticFilesStorage(CompressedManifestStaticFilesStorage):
+class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """WhiteNoise's storage that also rewrites `import "./x.js"` in static/console.
 
     Without it a module would import its siblings by names that never change, so a browser could
@@ -17,7 +17,7 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _extension, rules = self._js_module_import_aggregation_patterns
-        self.patterns = (*self.patterns, ("console/*.js", rules))
+        self.patterns = (*self.patterns, ("console/*.js", rules))  # type: ignore[has-type]
         super().__init__(*args, **kwargs)
         self._addresses: dict[str, str] = {}
 

@@ -29,7 +29,7 @@ class DatasetForm(FolderClean, NamedForm):
         help_text=_("Labels of IDX files lie in 0 to this number less one."),
     )
     bucket = SearchChoiceField(label=_("Bucket"), required=False, empty=_("No version yet"))
-    prefix = folder_field()
+    prefix = folder_field()  # type: ignore[assignment]
 
     FIELDSETS = (
         (_("Dataset"), "", ("name", "description")),

@@ -41,7 +41,7 @@ class AddVersionForm(FolderClean, ResourceForm):
     """Where the next version of a dataset is taken from."""
 
     bucket = SearchChoiceField(label=_("Bucket"), empty=_("Choose a bucket"))
-    prefix = folder_field()
+    prefix = folder_field()  # type: ignore[assignment]
     description = forms.CharField(label=_("Description"), max_length=255, required=False)
 
     def setup(self) -> None:

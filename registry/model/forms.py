@@ -42,7 +42,7 @@ class ModelForm(NamedForm):
     bucket = SearchChoiceField(
         label=_("Bucket"), required=False, empty=_("none: from a training job")
     )
-    prefix = forms.CharField(
+    prefix = forms.CharField(  # type: ignore[assignment]
         label=_("Directory"),
         required=False,
         max_length=1024,

@@ -153,8 +153,8 @@ class JobInput(ResourceInput):
     engine = serializers.CharField(max_length=64)
     flavor = serializers.CharField(max_length=64, required=False, default=DEFAULT_FLAVOR)
     pool = serializers.CharField(max_length=64, required=False, default="public")
-    inputs = PlaceSerializer(many=True, required=False, max_length=MAX_INPUTS)
-    outputs = OutputSerializer(many=True, required=False, max_length=MAX_OUTPUTS, help_text=OUTPUTS)
+    inputs = PlaceSerializer(many=True, required=False, max_length=MAX_INPUTS)  # type: ignore[call-arg]
+    outputs = OutputSerializer(many=True, required=False, max_length=MAX_OUTPUTS, help_text=OUTPUTS)  # type: ignore[call-arg]
     allow_nonempty_outputs = serializers.BooleanField(required=False, help_text=NONEMPTY)
     hyperparameters = flags_and_pairs()
     environment = pairs()
@@ -176,7 +176,7 @@ class RerunInput(serializers.Serializer[Any]):
     """Body of rerun. A value given here takes the place of the job's own."""
 
     name = serializers.CharField(max_length=64, required=False, allow_blank=True)
-    outputs = OutputSerializer(many=True, required=False, max_length=MAX_OUTPUTS)
+    outputs = OutputSerializer(many=True, required=False, max_length=MAX_OUTPUTS)  # type: ignore[call-arg]
     allow_nonempty_outputs = serializers.BooleanField(required=False, help_text=NONEMPTY)
     hyperparameters = flags_and_pairs()
     environment = pairs()

@@ -92,7 +92,9 @@ class CopiedFolder(Beside):
             [programs / "pg_dump", "--no-owner", "-f", dump, "-d", outside.libpq(url)],
             [programs / "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", dump, "-d", target],
         ):
-            done = subprocess.run([str(word) for word in line], capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [str(word) for word in line], capture_output=True, text=True, check=False
+            )
             if done.returncode != 0:
                 raise StoryFailed(f"the database could not be copied: {done.stderr[-500:]}")
         return target

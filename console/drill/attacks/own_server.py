@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -64,17 +65,16 @@ class OwnServer(Attack):
             made = {"name": f"{PREFIX}-{mark}-{number}", "model": self._model}
             self.services.append(self.client.post("/services", made)["id"])
 
+    def _ended(self, service: str) -> bool:
+        return self.row(service)["phase"] in ("Failed", "Stopped")
+
     def end(self) -> str:
         for service in self.services:
             if self.row(service)["phase"] not in ("Failed", "Stopped"):
                 self.client.post(f"/services/{service}/stop")
         for service in self.services:
-            until(
-                "the end of the attacker's service",
-                lambda one=service: self.row(one)["phase"] in ("Failed", "Stopped"),
-                within=WITHIN,
-            )
-            self.client.patiently(lambda one=service: self.client.api.delete(f"/services/{one}"))
+            until("the end of the attacker's service", partial(self._ended, service), within=WITHIN)
+            self.client.patiently(partial(self.client.api.delete, f"/services/{service}"))
         if self._model:
             self.client.patiently(lambda: self.client.api.delete(f"/models/{self._model}"))
         return f"{len(self.services)} services ended"

@@ -7,6 +7,7 @@ templates/ui/, each headed by its context. docs/mechanisms/pages.md shows them a
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django import forms, template
