@@ -28,6 +28,7 @@ from typing import Any
 
 from compute.runner import __main__ as runner
 from compute.sandbox import report, syscalls
+from compute.sandbox.command import find_bwrap
 
 IDLE_SECONDS = 30.0
 LOOK_SECONDS = 1.0
@@ -147,7 +148,7 @@ def within(directory: Path) -> Any:
 
 def know() -> None:
     """What every runner asks for and what stays the same: known to all from here on."""
-    report.bubblewrap_version(report.find_bwrap() or "")
+    report.bubblewrap_version(find_bwrap() or "")
     for isolated in (True, False):
         syscalls.here(isolated=isolated)
 

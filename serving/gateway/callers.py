@@ -225,7 +225,7 @@ class Callers(HttpToolsProtocol):
         self._in_head = self._timed = False
         if self._timer is not None:
             self._end_in(None)
-        self.scope[LEAVING] = self._leaving  # type: ignore[typeddict-unknown-key]
+        self.scope[LEAVING] = self._leaving  # type: ignore[literal-required]
         self._around = 0
         super().on_headers_complete()
 
