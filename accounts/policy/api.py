@@ -27,7 +27,7 @@ from core.services import visible
 PRINCIPALS: dict[str, Any] = {"user": User, "group": Group, "agency": Agency}
 
 
-class WarningSerializer(serializers.Serializer[Any]):
+class PolicyWarningSerializer(serializers.Serializer[Any]):
     """A part of a policy that is legal and probably does not mean what it says."""
 
     path = serializers.CharField()
@@ -41,7 +41,7 @@ class PolicySerializer(ResourceSerializer):
     document = serializers.JSONField()
     revision = serializers.IntegerField()
     #: of one policy; lists go without
-    warnings = WarningSerializer(many=True, required=False)
+    warnings = PolicyWarningSerializer(many=True, required=False)
 
 
 class PolicyInput(ResourceInput):

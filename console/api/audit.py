@@ -59,7 +59,7 @@ class AuditViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
 
     serializer_class = AuditSerializer
     declared: ClassVar[dict[str, str]] = {"list": "cts:trace:list"}
-    query: ClassVar = {"list": frozenset({"resource_id", "event", "result"})}
+    query: ClassVar = {"list": frozenset({"resource_id", "vendor_type", "event", "result"})}
     queryset = AuditRecord.objects.none()
 
     @extend_schema(

@@ -10,7 +10,7 @@ from django.test import Client
 
 from accounts import services as accounts
 from accounts.account.models import Project
-from accounts.ambient import ambient
+from accounts.ambient import COLUMNS, ambient
 from accounts.engine import default_catalog
 from accounts.facts import facts_of
 from accounts.policy import services as policies
@@ -20,6 +20,7 @@ from accounts.user import services as users
 from core import access
 from core.access import decide
 from core.errors import AccessDenied
+from storage.bucket import queries
 from storage.bucket import services as buckets
 from storage.bucket.models import Bucket
 from tests.accounts import make
@@ -105,6 +106,21 @@ def test_lists_follow_the_project_of_their_rows(owner, li):
     denied_if(li, {"StringEquals": {"g:ProjectName": ["cn-east-1"]}})
     seen = Bucket.objects.for_action(make.actor(li), "list")
     assert [b.name for b in seen] == ["in-cn-north-1"]
+
+
+@pytest.mark.parametrize("column", ["workspace_id", "enterprise_project_id"])
+def test_a_deny_by_workspace_reaches_lists_and_contents(owner, li, column):
+    root = make.actor(make.root_of(owner))
+    for name in ("here-one", "there-one"):
+        buckets.create(root, {"name": name})
+    there = Bucket.objects.unscoped("test").filter(name="there-one")
+    there.update(**{column: "w-1"})
+    denied_if(li, {"StringEquals": {COLUMNS[column]: ["w-1"]}})
+    actor = make.actor(li)
+    assert [b.name for b in Bucket.objects.for_action(actor, "list")] == ["here-one"]
+    assert not decide(actor, "obs:bucket:HeadBucket", there.get()).allowed
+    assert not decide(actor, GET, queries.target(actor, "there-one", "a")).allowed
+    assert decide(actor, GET, queries.target(actor, "here-one", "a")).allowed
 
 
 def test_another_tag_on_the_user_holds_on_the_next_request(owner, li):
