@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.http.response import HttpResponseBase
 
+from accounts.account.models import Account
 from core import registry
 from tests.core.test_meta import routes
 from tests.doors.world import World
@@ -60,6 +61,11 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     },
     "post api/v1/blocked-accounts": lambda w: {"name": "1000000002"},
     "post api/v1/accounts": lambda w: {"name": "another"},
+    "post accounts/<str:pk>/state": lambda w: {
+        "active": "off", "typed": Account.objects.get(pk=w.ids["account"]).name,
+    },
+    "post buckets/<uuid:pk>/do/purge": lambda w: {"typed": str(w.objects["buckets"])},
+    "post security/strict-mode": lambda w: {"strict": "on"},
     "patch api/v1/account": lambda w: {"strict_mode": True},
     "post api/v1/tokens": lambda w: {"name": "another"},
     "post api/v1/groups/<uuid:pk>/members": lambda w: {"user": w.ids["users"]},
