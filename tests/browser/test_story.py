@@ -211,7 +211,7 @@ def test_the_developer_sees_the_digits_and_how_many_of_each(cast: Cast) -> None:
 # -- training ------------------------------------------------------------------------------------
 
 
-def test_a_forgotten_output_is_named_and_nothing_typed_is_lost(cast: Cast) -> None:
+def test_a_wrong_output_is_named_and_nothing_typed_is_lost(cast: Cast) -> None:
     developer = cast["developer"]
     page = developer.open("/training-jobs/new")
     page.locator("[name=dataset_version]").select_option(label="digits V001")
@@ -221,6 +221,7 @@ def test_a_forgotten_output_is_named_and_nothing_typed_is_lost(cast: Cast) -> No
         "code_bucket": BUCKET,
         "code_prefix": "mnist-code/",
         "boot_file": "train.py",
+        "outputs": "train_url",
         "hyperparameters": f"epochs={EPOCHS}\nlr=0.002",
     }
     developer.fill(**typed)
@@ -232,6 +233,7 @@ def test_a_forgotten_output_is_named_and_nothing_typed_is_lost(cast: Cast) -> No
     expect(page.locator("[name=dataset_version]")).not_to_have_value("")
     summary.get_by_role("link", name="Outputs").click()
     expect(page.locator("[name=outputs]")).to_be_focused()
+    page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type(f"train_url=obs://{BUCKET}/mnist-output/")
     developer.press("Create")
     developer.heading("digits-training")
