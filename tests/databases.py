@@ -37,6 +37,7 @@ EXEMPT = {
     "tests/accounts/test_hasher.py": "its threads hash",
     "tests/accounts/test_quotas_browser.py": "a server for the browser commits; the page is tested",
     "tests/checks/test_suite.py": "its signs are examples",
+    "tests/console/test_choices_browser.py": "a server for the browser commits; the page is tested",
     "tests/console/test_env.py": "it opens SQLite files of its own",
     "tests/console/test_patience.py": "its threads are callers of a web server without a database",
     "tests/console/test_ui_browser.py": "a server for the browser commits; the page is tested",

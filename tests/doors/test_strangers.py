@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.doors.knock import Door, doors, knock
 from tests.doors.world import World
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 #: everybody who has rights in his own account and none here
 OUTSIDERS = ("other_root", "pending", "expired")
