@@ -130,7 +130,8 @@ class Installation:
         # Before anything else runs: every process is given the id that `prepare` made or found.
         self._migrate(supervisor)
         supervisor.require_step("prepare", programs.manage("prepare", *self._held.answer))
-        supervisor.environment["MODELYARD_INSTALLATION"] = belonging.marked(self._layout.var)
+        identity = belonging.marked(self._layout.var)
+        supervisor.environment["MODELYARD_INSTALLATION"] = identity
         if self._own_broker:
             supervisor.add([programs.broker(self._own_broker.argv, self._own_broker.url)])
         self._collect_static(supervisor)
@@ -138,7 +139,7 @@ class Installation:
             [
                 programs.web(self._options.host, self._port, self._size),
                 programs.gateway(self._options.host, self._gateway_port),
-                programs.worker(self._redis_url, self._size),
+                programs.worker(self._redis_url, self._size, identity),
                 programs.beat(self._layout.run),
             ]
         )

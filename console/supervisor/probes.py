@@ -46,8 +46,9 @@ def redis_answers(url: str) -> Probe:
     return probe
 
 
-def worker_answers(url: str, name: str) -> Probe:
-    """The Celery worker `name` answers a ping over the broker: it has connected and consumes."""
+def worker_answers(url: str, name: str, prefix: str) -> Probe:
+    """The Celery worker `name` answers a ping over the broker: it has connected and consumes.
+    `prefix`: what the channels of the installation begin with (`broker.key_prefix`)."""
     reachable = redis_answers(url)
 
     def probe() -> bool:
@@ -59,7 +60,11 @@ def worker_answers(url: str, name: str) -> Probe:
         from redis import RedisError
 
         app = Celery(broker=url, set_as_current=False)
-        app.conf.broker_transport_options = {"socket_timeout": 2, "max_retries": 1}
+        app.conf.broker_transport_options = {
+            "socket_timeout": 2,
+            "max_retries": 1,
+            "global_keyprefix": prefix,
+        }
         try:
             return bool(app.control.ping(destination=[name], timeout=0.5))
         except (OSError, KombuError, RedisError) as problem:  # the broker may die in between

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.supervisor import probes
+from console.supervisor.broker import key_prefix
 from console.supervisor.environment import reachable
 from console.supervisor.process import Program
 
@@ -89,7 +90,7 @@ def gateway(host: str, port: int) -> Program:
     return Program("gateway", argv, ready=ready, grace=8)
 
 
-def worker(redis_url: str, size: Size) -> Program:
+def worker(redis_url: str, size: Size, identity: str) -> Program:
     """The Celery worker. Killed outright when the supervisor is killed: its tasks are idempotent
     and a warm shutdown without a broker would hang; Celery kills its pool with it."""
     argv = (
@@ -104,7 +105,7 @@ def worker(redis_url: str, size: Size) -> Program:
     return Program(
         "worker",
         argv,
-        ready=probes.worker_answers(redis_url, WORKER_NAME),
+        ready=probes.worker_answers(redis_url, WORKER_NAME, key_prefix(identity)),
         grace=20,
         parent_death=signal.SIGKILL,
     )

@@ -7,16 +7,18 @@ import os
 import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from celery import Celery
 from django.conf import settings
 from kombu import Connection, Consumer, Exchange, Producer, Queue
 
-from console.supervisor import broker
+from console.supervisor import broker, probes
 
 ONE, OTHER = "a1" * 16, "b2" * 16
 
@@ -119,3 +121,32 @@ def test_the_id_is_the_supervisors_or_the_markers(tmp_path: Path, given: str) ->
         check=True,
     )
     assert done.stdout.strip() == broker.key_prefix(given or OTHER)
+
+
+def test_the_supervisor_asks_the_worker_of_its_own_installation(url: str) -> None:
+    """It waits for the answer at every start, over the channels of the installation."""
+    app = Celery(broker=url, set_as_current=False)
+    app.conf.broker_transport_options = {"global_keyprefix": broker.key_prefix(ONE)}
+    over = threading.Event()
+
+    def answer() -> None:
+        with app.connection_for_read() as connection:
+            node = app.control.mailbox.Node(
+                "worker@x", handlers={"ping": lambda state: {"ok": "pong"}},
+                channel=connection.channel(),
+            )  # fmt: skip
+            node.listen(callback=node.handle_message)
+            while not over.is_set():
+                with contextlib.suppress(TimeoutError):
+                    connection.drain_events(timeout=0.1)
+
+    worker = threading.Thread(target=answer)
+    worker.start()
+    try:
+        asked = probes.worker_answers(url, "worker@x", broker.key_prefix(ONE))
+        assert any(asked() for _try in range(60)), "no answer over the installation's channels"
+        assert not probes.worker_answers(url, "worker@x", broker.key_prefix(OTHER))()
+    finally:
+        over.set()
+        worker.join(60)
+        app.close()

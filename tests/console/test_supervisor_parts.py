@@ -224,7 +224,7 @@ def test_probes_of_nothing_are_false_and_do_not_raise():
         port = silent.getsockname()[1]
         assert probes.http_ok(f"http://127.0.0.1:{port}/healthz")() is False
         assert probes.redis_answers(f"redis://127.0.0.1:{port}/0")() is False
-        assert probes.worker_answers(f"redis://127.0.0.1:{port}/0", "worker@x")() is False
+        assert probes.worker_answers(f"redis://127.0.0.1:{port}/0", "worker@x", "")() is False
 
 
 def test_a_broker_that_dies_between_two_questions_is_an_answer(monkeypatch):
@@ -233,7 +233,7 @@ def test_a_broker_that_dies_between_two_questions_is_an_answer(monkeypatch):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         port = silent.getsockname()[1]
-        assert probes.worker_answers(f"redis://127.0.0.1:{port}/0", "worker@x")() is False
+        assert probes.worker_answers(f"redis://127.0.0.1:{port}/0", "worker@x", "")() is False
 
 
 def test_a_question_that_fails_does_not_take_down_what_runs(tmp_path):
