@@ -33,6 +33,8 @@ _REGION_KEYS = frozenset({"g:region", "g:requestedregion", "g:projectname", "g:p
 _TAG = "g:resourcetag/"
 #: keys that columns of a row answer
 _COLUMN_KEYS = frozenset(key.lower() for key in COLUMNS.values())
+#: in the place of an action, where the question is whether the caller may do anything at all
+ANYTHING = "*"
 #: rows looked at one by one before a list under a tag condition is cut
 ROWS_ONE_BY_ONE = 5000
 
@@ -61,6 +63,14 @@ class Engine:
             found = _shared(principal, actor, target, found)
         # A denial is looked up by its id in the trail, so each has its own.
         return found if found.allowed else _with_own_id(found)
+
+    def standing(self, actor: Actor) -> Decision:
+        """See core.access.Engine.standing."""
+        account = facts_of(actor.account_id) if actor.account_id and actor.is_user else None
+        principal = principal_of(actor, account) if account is not None else None
+        if principal is None:
+            return _not_a_user(actor, ANYTHING)
+        return Question(principal, actor, ANYTHING, Target(actor.account_id), {}).standing()
 
     def scope(self, actor: Actor, action: str, model: type[Resource]) -> Scope:
         """Row filters that agree with ``decide`` row by row."""

@@ -48,6 +48,28 @@ class Question:
 
     def answer(self) -> Decision:
         """Steps 1 to 9. For another account's object a yes is only the consumer's half."""
+        stopped = self._stopped()
+        if stopped is not None:
+            return stopped
+        missing = self._missing_keys()
+        if missing:
+            return self._deny(
+                "required_keys",
+                f"`{self.action}` cannot be judged without {', '.join(f'`{k}`' for k in missing)}, "
+                "which a policy asks about. Send it with the request.",
+            )
+        self._step("required_keys", "pass", "nothing the policies ask about is missing")
+        return self._policies()
+
+    def standing(self) -> Decision:
+        """Steps 1 to 4: whether the caller may do anything at all now."""
+        stopped = self._stopped()
+        if stopped is not None:
+            return stopped
+        reason = f"{self.principal.label} is signed in and active."
+        return Decision(True, self.action, "account", reason, tuple(self.steps))
+
+    def _stopped(self) -> Decision | None:
         p, action = self.principal, self.action
         self._step("authenticated", "pass", f"{p.label}, by {self.actor.via}")
         if not p.account.is_active:
@@ -57,17 +79,11 @@ class Question:
         self._step("account", "pass", "account and user are active")
         if p.must_change_password and action.lower() != PASSWORD_CHANGE:
             return self._deny(
-                "password", f"{p.label} has a temporary password. Change it first.", missing=""
+                "password",
+                f"{p.label} has a temporary password. Change it first.",
+                missing="a password of one's own",
             )
-        missing = self._missing_keys()
-        if missing:
-            return self._deny(
-                "required_keys",
-                f"`{action}` cannot be judged without {', '.join(f'`{k}`' for k in missing)}, "
-                "which a policy asks about. Send it with the request.",
-            )
-        self._step("required_keys", "pass", "nothing the policies ask about is missing")
-        return self._policies()
+        return None
 
     def _policies(self) -> Decision:
         p, action = self.principal, self.action

@@ -7,3 +7,8 @@ class ConsoleConfig(AppConfig):
     """Shell: nothing of its own in the database."""
 
     name = "console"
+
+    def ready(self) -> None:
+        from console import checks
+
+        checks.register_all()

@@ -10,7 +10,6 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from django.utils.translation import gettext_lazy as _
 
 from console.choices import refusals
-from core import access, registry
 from core.actor import Actor
 from core.errors import AppError
 from core.models.resource import validate_name
@@ -138,25 +137,3 @@ def refuse_more(value: Any, most: int) -> None:
         raise forms.ValidationError(
             _("Choose at most %(most)s."), params={"most": most}, code="TOO_MANY"
         )
-
-
-def may_create(actor: Actor, spec: registry.ResourceSpec) -> bool:
-    """Whether to offer a create button and its form: with the values a form starts with, or under
-    a name that some policy covers. What is really created is decided again."""
-    if "create" not in spec.actions:
-        return False
-    decision = creating(actor, spec)
-    if access.held_back(decision):
-        return False
-    return decision.allowed or access.scope(actor, decision.action, spec.model).own is not None
-
-
-def creating(actor: Actor, spec: registry.ResourceSpec) -> access.Decision:
-    """May the actor create one, with the values a form starts with?"""
-    return access.decide(actor, spec.action("create"), context=form_context(spec))
-
-
-def form_context(spec: registry.ResourceSpec) -> dict[str, Any] | None:
-    """Context keys to assume before anything was chosen in a create form."""
-    known = getattr(spec.load("services"), "form_context", None) if spec.services else None
-    return known() if known else None

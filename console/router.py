@@ -47,8 +47,6 @@ def resource_urls(spec: registry.ResourceSpec) -> list[URLPattern]:
     ]
     if "update" in spec.actions:
         urls.append(path("/<uuid:pk>/tags/save", view(spec, "tags"), name="tags"))
-    if "update" in spec.actions:
-        urls.append(path("/<uuid:pk>/tags/save", view(spec, "tags"), name="tags"))
     if (spec.edit_form or spec.form) and "update" in spec.actions:
         urls.append(path("/<uuid:pk>/edit", view(spec, "edit"), name="edit"))
     if "delete" in spec.actions:

@@ -138,6 +138,8 @@ class Engine(Protocol):
 
     def decide(self, actor: Actor, action: str, target: Target, context: Context) -> Decision: ...
 
+    def standing(self, actor: Actor) -> Decision: ...
+
     def scope(self, actor: Actor, action: str, model: type[Resource]) -> Scope: ...
 
     def hold(self, actor: Actor, accounts: Mapping[str, bool]) -> None:
@@ -239,6 +241,27 @@ def _guarded(found: Decision, actor: Actor, target: Target) -> Decision:
     return replace(refused, trace=(*found.trace, last), guarded=True)
 
 
+#: actions that were asked about since ``witnessing`` began, None outside
+_witnessed: ContextVar[set[str] | None] = ContextVar("modelyard_witnessed", default=None)
+
+
+@contextlib.contextmanager
+def witnessing() -> Iterator[set[str]]:
+    """The actions that are asked about meanwhile, whatever the answers."""
+    asked: set[str] = set()
+    token = _witnessed.set(asked)
+    try:
+        yield asked
+    finally:
+        _witnessed.reset(token)
+
+
+def _witness(action: str) -> None:
+    asked = _witnessed.get()
+    if asked is not None:
+        asked.add(action)
+
+
 def decide(
     actor: Actor, action: str, target: object = None, context: Context | None = None
 ) -> Decision:
@@ -246,6 +269,7 @@ def decide(
 
     A row may know values that conditions ask about; its ``access_context`` joins ``context``.
     """
+    _witness(action)
     try:
         normal = as_target(actor, target)
         if _held.get()[0]:
@@ -256,13 +280,25 @@ def decide(
         return _guarded(found, actor, normal) if found.allowed and action in _guards else found
     except Exception:
         log.exception("access engine failed on %s for %s", action, actor.label)
-        return Decision(
-            False, action, "error", "The access decision could not be made, so it is a no."
-        )
+        return _broken(action)
+
+
+def _broken(action: str) -> Decision:
+    return Decision(False, action, "error", "The access decision could not be made, so it is a no.")
+
+
+def standing(actor: Actor) -> Decision:
+    """May ``actor`` do anything at all now: signed in, active, and no temporary password?"""
+    try:
+        return _engine().standing(actor)
+    except Exception:
+        log.exception("access engine failed for %s", actor.label)
+        return _broken("*")
 
 
 def scope(actor: Actor, action: str, model: type[Resource]) -> Scope:
     """Row filters for a list under ``action``; an error inside is an empty list."""
+    _witness(action)
     try:
         return _engine().scope(actor, action, model)
     except Exception:

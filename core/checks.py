@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
+from django.utils.module_loading import import_string
 
 from core import reconcile, registry
 from core.states import Stateful
 
 
 def declarations(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Every declaration names real things (ids modelyard.E001 to E005)."""
+    """Every declaration names real things (ids modelyard.E001 to E007)."""
     found: list[CheckMessage] = []
     for spec in registry.all_specs():
         for verb in ("list", "get"):
@@ -30,12 +31,33 @@ def declarations(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 spec.load(what)
             except (ImportError, AttributeError) as error:
                 found.append(Error(f"{spec.type_label}.{what}: {error}", id="modelyard.E002"))
+        found += _verbs(spec)
         if issubclass(spec.model, Stateful):
             found += _machine(spec)
         if spec.shareable and not spec.grant:
             found.append(
                 Error(f"{spec.type_label} is shareable but names no grant", id="modelyard.E003")
             )
+    return found
+
+
+def _verbs(spec: registry.ResourceSpec) -> list[CheckMessage]:
+    """What the verbs of a type name is there."""
+    found: list[CheckMessage] = []
+    for verb in spec.verbs:
+        for what in ("handler", "form", "inventory"):
+            path = getattr(verb, what)
+            if not path and what != "handler":
+                continue
+            try:
+                named = import_string(path)
+            except ImportError as error:
+                named, why = None, str(error)
+            else:
+                why = f"{path} cannot be called"
+            if not callable(named):
+                where = f"{spec.type_label}, verb {verb.name!r}, {what}"
+                found.append(Error(f"{where}: {why}", id="modelyard.E007"))
     return found
 
 

@@ -1,8 +1,8 @@
 """Create, change, delete: the shared steps of every sole writer.
 
 Order inside one transaction: hold the rights, lock the row, ask about it as it is now, write, ask
-again about what was written, audit. A denial rolls everything back. What is asked before the
-transaction only saves a lock for those who are refused anyway.
+again about what was written, audit. A denial rolls everything back. Pages and endpoints were asked
+before (``core.rules``), so that who is refused anyway waits for no lock; rooms ask nothing.
 """
 
 from __future__ import annotations
@@ -101,9 +101,6 @@ def create(
     obj.region = (obj.region or actor.region) if spec.regional else ""
     obj.created_by_id = actor.user_id
     context = {**access.request_tags(obj.tags), **(context or {})}
-    access.authorize(
-        actor, action, access.Target(actor.account_id, obj.access_path, obj.region), context
-    )
     with holding(actor, obj):
         quotas.lock(actor.account_id, spec)
         access.authorize(
@@ -155,7 +152,6 @@ def update(
     action = spec.action(verb)
     named = access.request_tags(changes["tags"], obj.tags) if "tags" in changes else NO_TAGS
     context = {**named, **(context or {})}
-    access.authorize(actor, action, obj, context)
     with holding(actor, obj):
         fresh = lock(obj)
         access.authorize(actor, action, fresh, context)
@@ -194,7 +190,6 @@ def delete(
     ``verb``: whose event the row of the trail has."""
     spec = registry.spec_of(obj)
     action = spec.action("delete")
-    access.authorize(actor, action, obj)
     with holding(actor, obj):
         fresh = lock(obj)
         decision = access.authorize(actor, action, fresh)
@@ -217,19 +212,18 @@ def delete(
 def perform(
     actor: Actor, obj: R, verb: str, data: Mapping[str, Any], *, expected_version: int | None = None
 ) -> R:
-    """Run a declared verb: ask, check the phase, call its handler, audit.
+    """Run a declared verb: ask, check the phase, call its handler, ask again about the row as the
+    handler returned it, audit.
 
     Raises:
         AccessDenied, Conflict (wrong phase; carries the legal actions), whatever the handler says.
     """
     spec = registry.spec_of(obj)
     declared = spec.verb(verb)
-    target = access.about(actor, obj, own_only=declared.own_only, verb=verb)
-    access.authorize(actor, declared.action, target)
     with holding(actor, obj):
         fresh = lock(obj)
         target = access.about(actor, fresh, own_only=declared.own_only, verb=verb)
-        decision = access.authorize(actor, declared.action, target)
+        access.authorize(actor, declared.action, target)
         check_version(fresh, expected_version)
         if not declared.enabled(fresh):
             raise Conflict(
@@ -240,6 +234,9 @@ def perform(
         from django.utils.module_loading import import_string
 
         result: R = import_string(declared.handler)(actor, fresh, data)
+        written = result if result.pk == fresh.pk else lock(fresh)  # a handler may make another
+        target = access.about(actor, written, own_only=declared.own_only, verb=verb)
+        decision = access.authorize(actor, declared.action, target)
         if declared.recorded:
             audit.record(
                 actor,

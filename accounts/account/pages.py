@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -32,7 +34,10 @@ class AccountForm(SecretForm):
 class AccountsPage(Page):
     """List and create. The root user's temporary password is shown once."""
 
-    action = "iam:accounts:listAccounts"
+    actions: ClassVar = {
+        "get": "iam:accounts:listAccounts",
+        "post": "iam:accounts:createAccount",
+    }
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.show(AccountForm())
@@ -84,7 +89,7 @@ class AccountsPage(Page):
 class AccountStatePage(Page):
     """GET asks before an account is suspended; POST ``active`` = on or off."""
 
-    action = "iam:accounts:suspendAccount"
+    actions: ClassVar = {"post": "iam:accounts:suspendAccount"}
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
         return self.show(services.account_of(self.actor, pk))

@@ -33,7 +33,6 @@ def create_account(actor: Actor, name: str) -> tuple[Account, str]:
         ValidationFailed, Conflict: the name is not legal, or taken.
     """
     action = "iam:accounts:createAccount"
-    access.authorize(actor, action)
     password = passwords.temporary()
     with access.writing(actor):
         decision = access.authorize(actor, action)
@@ -101,7 +100,6 @@ def set_active(actor: Actor, account_id: str, active: bool) -> Account:
         AccessDenied, NotFound, Conflict (the operator's own account).
     """
     action = "iam:accounts:suspendAccount"
-    access.authorize(actor, action)
     known = Account.objects.filter(pk=account_id).exists()
     with access.writing(actor, changes=(account_id,) if known else ()):
         decision = access.authorize(actor, action)
@@ -137,7 +135,6 @@ def set_strict_mode(actor: Actor, strict: bool) -> Account:
         AccessDenied: also for everybody but the main account (``accounts.policy.delegation``).
     """
     action = "iam:accounts:updateAccount"
-    access.authorize(actor, action)
     with access.writing(actor, changes=(actor.account_id,)):
         decision = access.authorize(actor, action)
         account = Account.objects.select_for_update().get(pk=actor.account_id)

@@ -9,13 +9,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.group import services
-from accounts.group.models import Group
-from accounts.token.api import actor_of_request
 from accounts.user.api import UserSerializer
 from accounts.user.models import User
+from console.api.declared import ResourceView
 from console.api.viewsets import ResourceInput, ResourceSerializer, ResourceViewSet
 from core.services import visible
 
@@ -35,36 +33,33 @@ class MemberList(serializers.Serializer[Any]):
     items = UserSerializer(many=True)
 
 
-class MembersView(APIView):
+class MembersView(ResourceView):
     """GET and POST /groups/{id}/members."""
 
+    slug = "groups"
     declared: ClassVar[dict[str, str]] = {
-        "get": "iam:groups:getGroup",
-        "post": "iam:groups:addUser",
+        "get": "resource:get",
+        "post": f"resource:{services.ADD}",
     }
 
     @extend_schema(responses=MemberList, operation_id="group_members_list")
     def get(self, request: Request, pk: UUID) -> Response:
-        group = visible(Group, actor_of_request(request), pk=pk)
-        return Response({"items": UserSerializer(services.members(group), many=True).data})
+        return Response({"items": UserSerializer(services.members(self.obj), many=True).data})
 
     @extend_schema(request=MemberInput, responses={204: None}, operation_id="group_members_add")
     def post(self, request: Request, pk: UUID) -> Response:
-        actor = actor_of_request(request)
         data = ResourceViewSet.accept(MemberInput, request.data)
-        group = visible(Group, actor, pk=pk)
-        services.add_member(actor, group, visible(User, actor, pk=data["user"]))
+        services.add_member(self.actor, self.obj, visible(User, self.actor, pk=data["user"]))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class MemberView(APIView):
+class MemberView(ResourceView):
     """DELETE /groups/{id}/members/{user}."""
 
-    declared: ClassVar[dict[str, str]] = {"delete": "iam:groups:removeUser"}
+    slug = "groups"
+    declared: ClassVar[dict[str, str]] = {"delete": f"resource:{services.REMOVE}"}
 
     @extend_schema(responses={204: None}, operation_id="group_members_remove")
     def delete(self, request: Request, pk: UUID, user: UUID) -> Response:
-        actor = actor_of_request(request)
-        group = visible(Group, actor, pk=pk)
-        services.remove_member(actor, group, visible(User, actor, pk=user))
+        services.remove_member(self.actor, self.obj, visible(User, self.actor, pk=user))
         return Response(status=status.HTTP_204_NO_CONTENT)

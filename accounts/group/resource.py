@@ -33,7 +33,8 @@ def _members(request: HttpRequest, group: Group) -> dict[str, Any]:
         "can_remove": remove.allowed,
         "add_why_not": why_held_back(add),
         "remove_off": off(gettext("Remove"), "user-minus", why_held_back(remove)),
-        "members_url": reverse("groups:members", kwargs={"pk": group.pk}),
+        "add_url": reverse("groups:add-member", kwargs={"pk": group.pk}),
+        "remove_url": reverse("groups:remove-member", kwargs={"pk": group.pk}),
     }
 
 
@@ -87,7 +88,8 @@ SPEC = register(
         quota=("groups", 50),
         regional=False,
         views={
-            "extra:members": "accounts.group.pages.MembersPage",
+            "extra:add-member": "accounts.group.pages.AddMemberPage",
+            "extra:remove-member": "accounts.group.pages.RemoveMemberPage",
             "extra:attach": "accounts.policy.pages.AttachPage",
             "extra:detach": "accounts.policy.pages.DetachPage",
         },

@@ -54,7 +54,6 @@ def add_member(actor: Actor, group: Group, user: User) -> None:
         AccessDenied: also when the group gives what the actor does not hold.
         NotFound: another account's user. Conflict: the root user.
     """
-    access.authorize(actor, ADD, group)
     _same_account(actor, group, user)
     with services.holding(actor, group):
         user, group = services.lock(user), services.lock(group)
@@ -76,7 +75,6 @@ def remove_member(actor: Actor, group: Group, user: User) -> None:
         AccessDenied: also when the group denies what the actor does not hold.
         NotFound: another account's user.
     """
-    access.authorize(actor, REMOVE, group)
     _same_account(actor, group, user)
     with services.holding(actor, group):
         user, group = services.lock(user), services.lock(group)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -67,7 +67,7 @@ class PrincipalPage(ResourcePage):
     abstract = True
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        obj = self.object(pk)
+        obj = self.obj
         try:
             text = self.act(request, obj)
         except (AccessDenied, NotAuthenticated, NotFound):
@@ -85,7 +85,7 @@ class PrincipalPage(ResourcePage):
 class AttachPage(PrincipalPage):
     """POST ``policy``: attach it."""
 
-    verb = "get"
+    verbs: ClassVar = {"post": services.ATTACH}
 
     def act(self, request: HttpRequest, obj: Any) -> str:
         row = services.attach(self.actor, request.POST.get("policy", ""), obj)
@@ -95,7 +95,7 @@ class AttachPage(PrincipalPage):
 class DetachPage(PrincipalPage):
     """POST ``attachment``: take it away."""
 
-    verb = "get"
+    verbs: ClassVar = {"post": services.DETACH}
 
     def act(self, request: HttpRequest, obj: Any) -> str:
         row = services.attachment_of(self.actor, request.POST.get("attachment", ""))
@@ -123,10 +123,10 @@ class SystemPoliciesPage(Page):
 class RestorePage(ResourcePage):
     """POST ``number``: bring an older version of a policy back."""
 
-    verb = "update"
+    verbs: ClassVar = {"post": "update"}
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        policy = self.object(pk)
+        policy = self.obj
         number = request.POST.get("number", "")
         try:
             services.restore(

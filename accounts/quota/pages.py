@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -35,7 +37,7 @@ class AccountQuotasPage(Page):
     or nothing. With ``default`` that kind goes back to its default, and nothing else is saved.
     """
 
-    action = services.CHANGE
+    actions: ClassVar = {"get": services.CHANGE, "post": services.CHANGE}
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
         account, rows = services.of_account(self.actor, pk)

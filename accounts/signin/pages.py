@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -287,7 +287,7 @@ class EndSessionPage(Page):
 class StrictModePage(Page):
     """Strict mode of one's own account: GET asks, POST ``strict`` = on or off does it."""
 
-    action = "iam:accounts:updateAccount"
+    actions: ClassVar = {"post": "iam:accounts:updateAccount"}
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.show(Account.objects.get(pk=self.actor.account_id))

@@ -17,8 +17,6 @@ from console.api.idempotency import idempotent
 from console.api.viewsets import IDEMPOTENCY, ResourceViewSet
 from core.actor import Actor
 
-OWN = "signed-in: the service asks about the caller's own tokens"
-
 
 class TokenSerializer(serializers.Serializer[Any]):
     """What may be known of a token after it was made."""
@@ -55,7 +53,10 @@ def actor_of_request(request: Request) -> Actor:
 class TokensView(APIView):
     """GET and POST /tokens."""
 
-    declared: ClassVar[dict[str, str]] = {"get": OWN, "post": OWN}
+    declared: ClassVar[dict[str, str]] = {
+        "get": "iam:credentials:listCredentials",
+        "post": "iam:credentials:createCredential",
+    }
 
     @extend_schema(responses=TokenList, operation_id="tokens_list")
     def get(self, request: Request) -> Response:
@@ -81,7 +82,7 @@ class TokensView(APIView):
 class OneTokenView(APIView):
     """DELETE /tokens/{id}."""
 
-    declared: ClassVar[dict[str, str]] = {"delete": OWN}
+    declared: ClassVar[dict[str, str]] = {"delete": "iam:credentials:deleteCredential"}
 
     @extend_schema(responses={204: None}, operation_id="tokens_revoke")
     def delete(self, request: Request, pk: UUID) -> Response:

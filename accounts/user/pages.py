@@ -35,10 +35,7 @@ def show_once(page: CreatePage | VerbPage, user: User, password: str) -> HttpRes
 class UserCreatePage(CreatePage):
     """Answers a create with the password instead of a redirect: there is no second look."""
 
-    verb = "create"
-
     def post(self, request: HttpRequest) -> HttpResponse:
-        self.ask()
         form = self.form(data=request.POST)
         if not form.is_valid():
             return self.show(form, status=400)
@@ -70,11 +67,8 @@ class UserCreatePage(CreatePage):
 class UserVerbPage(VerbPage):
     """As the generic page, but a reset password is shown."""
 
-    verb = "get"
-
     def post(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         if verb != "reset-password":
             return super().post(request, pk, verb)
-        user, _declared = self.found(pk, verb)
-        user = core_services.perform(self.actor, user, verb, {})
+        user = core_services.perform(self.actor, self.obj, verb, {})
         return show_once(self, user, user.initial_password)

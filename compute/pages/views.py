@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import messages
@@ -97,7 +97,7 @@ def _held(row: dirty.Held) -> dict[str, Any]:
 class FreeSlotPage(Page):
     """POST: give back a slot whose processes are gone."""
 
-    action = dirty.ACTION
+    actions: ClassVar = {"post": dirty.ACTION}
 
     def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         try:
@@ -124,7 +124,7 @@ class EnginesPage(Page):
                 "title": _("Engines"),
                 "engines": found,
                 "live": any(e["status"].phase == "building" for e in found),
-                "may_build": access.decide(self.actor, BuildPage.action).allowed,
+                "may_build": access.decide(self.actor, BuildPage.actions["post"]).allowed,
             },
         )
 
@@ -132,7 +132,7 @@ class EnginesPage(Page):
 class BuildPage(Page):
     """Start (or retry) the build of an engine."""
 
-    action = environment.BUILD
+    actions: ClassVar = {"post": environment.BUILD}
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         if environment.prepare(self.actor, name):

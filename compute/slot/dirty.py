@@ -37,7 +37,6 @@ def free(actor: Actor, attempt: uuid.UUID) -> None:
         AccessDenied, NotFound (no dirty slot of this attempt).
         Conflict: processes of the attempt still live; it names them.
     """
-    access.authorize(actor, ACTION)
     with access.writing(actor):
         decision = access.authorize(actor, ACTION)
         slot = Slot.objects.select_for_update().filter(attempt=attempt, dirty=True).first()

@@ -1,4 +1,4 @@
-"""The API's default: a view that declares nothing serves nobody."""
+"""What a view of the API declares: a view that declares nothing serves nobody."""
 
 from __future__ import annotations
 
@@ -7,23 +7,34 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from core import access
+from core import access, rules
 from core.actor import ANONYMOUS
 from core.errors import AccessDenied, NotAuthenticated
 
+RESOURCE = "resource:"
+#: a rule that asks for nothing says why
+REASONED = ("public:", "signed-in:")
+
+
+def rule_of(view: Any, request: Request) -> str | None:
+    """What ``view`` declares for this request; None for a method that it does not have."""
+    method = (request.method or "").lower()
+    name = getattr(view, "action_map", {}).get(method, method)
+    declared = getattr(view, "declared", {})
+    return declared.get(name) or (declared.get("get") if name == "head" else None)
+
 
 class DeclaredAction(BasePermission):
-    """Asks nothing itself: checks that the view says what is asked, and that somebody asks.
+    """Asks what a view declares about the actor's own account.
 
     A view declares ``declared``: mapping of DRF action or lower-case method -> IAM action,
-    ``"resource:<verb>"`` (asked by the service about the object), ``"signed-in: <reason>"`` or
-    ``"public: <reason>"``.
+    ``"resource:<verb>"`` (asked about the object, by ``console.api.declared``),
+    ``"within:<IAM action>"`` (asked by the service about what only it can find; the view looks
+    that it was asked), ``"signed-in: <reason>"`` or ``"public: <reason>"``.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        name = getattr(view, "action", None) or (request.method or "").lower()
-        declared = getattr(view, "declared", {})
-        rule = declared.get(name) or (declared.get("get") if name == "head" else None)
+        rule = rule_of(view, request)
         if rule is None:
             # A method that the address does not have is answered 405, which DRF does after this.
             method = (request.method or "").lower()
@@ -39,16 +50,8 @@ class DeclaredAction(BasePermission):
             raise NotAuthenticated(
                 "Sign in first.", hint="Send `Authorization: Bearer <API token>`."
             )
-        if actor.must_change_password and not rule.startswith("signed-in: own password"):
-            raise AccessDenied(
-                access.Decision(
-                    False,
-                    rule,
-                    "password",
-                    "The first password must be changed before anything else.",
-                    missing="POST /api/v1/auth/password",
-                )
-            )
-        if not rule.startswith(("resource:", "signed-in:")):
+        if actor.must_change_password and not (standing := access.standing(actor)).allowed:
+            raise AccessDenied(standing)
+        if not rule.startswith((RESOURCE, rules.WITHIN, *REASONED)):
             access.authorize(actor, rule)
         return True

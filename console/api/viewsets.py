@@ -11,15 +11,14 @@ from rest_framework import serializers, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console.api.declared import ResourceRules
 from console.api.errors import problems_of
 from console.api.fields import Tags, unknown_fields
 from console.api.idempotency import idempotent
 from console.filters import filterset_class
 from console.pages.list import branches
-from core import access, printed, registry, services
-from core.actor import Actor
+from core import printed, rules, services
 from core.errors import (
-    NotFound,
     PreconditionFailed,
     PreconditionRequired,
     ValidationFailed,
@@ -40,18 +39,17 @@ MAX_UNKNOWN = 20
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,18})"', re.ASCII)
 
 
-class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
+class ResourceViewSet(ResourceRules, viewsets.GenericViewSet):  # type: ignore[type-arg]
     """Subclasses set ``serializer_class`` (what is sent) and ``input_class`` (what is accepted).
 
     ``update_class`` accepts PATCH bodies; by default the input with nothing required.
     ``verb_inputs`` maps a verb to the serializer of its body.
     """
 
-    spec: ClassVar[registry.ResourceSpec]
+    by_method = False
     input_class: ClassVar[type[serializers.Serializer[Any]] | None] = None
     update_class: ClassVar[type[serializers.Serializer[Any]] | None] = None
     verb_inputs: ClassVar[dict[str, type[serializers.Serializer[Any]]]] = {}
-    verb: str = ""  # set by the router on verb routes
     lookup_value_regex = "[0-9a-f-]{36}"
     lookup_url_kwarg = "pk"
     declared: ClassVar[dict[str, str]] = {
@@ -60,23 +58,12 @@ class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
         "create": "resource:create",
         "partial_update": "resource:update",
         "destroy": "resource:delete",
-        "perform": "resource:verb",
+        "perform": f"resource:{rules.BY_ADDRESS}",
     }
-
-    @property
-    def actor(self) -> Actor:
-        return self.request._request.actor  # type: ignore[attr-defined,no-any-return]
 
     def get_queryset(self) -> Any:
         """Only for schema generation; handlers ask for branches or one visible row."""
         return self.spec.model._base_manager.none()
-
-    def get_object(self) -> Any:
-        return self.find(self.kwargs["pk"])
-
-    def find(self, key: str) -> Any:
-        """The row the URL names; a room may accept names as well as ids."""
-        return services.visible(self.spec.model, self.actor, pk=key)
 
     def get_serializer_class(self) -> Any:
         if self.verb:
@@ -90,7 +77,6 @@ class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
     def list(self, request: Request) -> Response:
         """Own and shared rows, newest first. ``scope``: own, shared or all (default)."""
         spec = self.spec
-        access.authorize(self.actor, spec.action("list"))
         which = request.query_params.get("scope") or "all"
         if which not in ("own", "shared", "all"):
             raise ValidationFailed.of("scope", "One of own, shared, all.")
@@ -111,7 +97,7 @@ class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
         return self.get_paginated_response([self.represent(obj) for obj in page or []])
 
     def retrieve(self, request: Request, pk: str) -> Response:
-        obj = self.get_object()
+        obj = self.obj
         if request.headers.get("If-None-Match") == obj.etag:
             return self.tagged(obj, Response(status=status.HTTP_304_NOT_MODIFIED))
         return self.tagged(obj, Response(self.represent(obj)))
@@ -127,33 +113,27 @@ class ResourceViewSet(viewsets.GenericViewSet):  # type: ignore[type-arg]
 
     @extend_schema(parameters=[IF_MATCH])
     def partial_update(self, request: Request, pk: str) -> Response:
-        obj = self.get_object()
-        access.authorize(self.actor, self.spec.action("update"), obj)
         expected = self.expected_version(request, required=True)
         data = self.accept(self.get_serializer_class(), request.data, partial=True)
-        obj = self.spec.load("services").update(self.actor, obj, data, expected_version=expected)
+        obj = self.spec.load("services").update(
+            self.actor, self.obj, data, expected_version=expected
+        )
         return self.tagged(obj, Response(self.represent(obj)))
 
     @extend_schema(parameters=[IF_MATCH])
     def destroy(self, request: Request, pk: str) -> Response:
-        obj = self.get_object()
         self.spec.load("services").delete(
-            self.actor, obj, expected_version=self.expected_version(request)
+            self.actor, self.obj, expected_version=self.expected_version(request)
         )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(parameters=[IDEMPOTENCY, IF_MATCH])
     @idempotent
     def perform(self, request: Request, pk: str) -> Response:
-        obj = self.get_object()
-        try:
-            self.spec.verb(self.verb)
-        except KeyError:
-            raise NotFound() from None
         input_class = self.verb_inputs.get(self.verb, serializers.Serializer)
         data = self.accept(input_class, request.data)
         obj = services.perform(
-            self.actor, obj, self.verb, data, expected_version=self.expected_version(request)
+            self.actor, self.obj, self.verb, data, expected_version=self.expected_version(request)
         )
         return self.tagged(obj, Response(self.represent(obj)))
 

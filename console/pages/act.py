@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,23 +11,20 @@ from django.utils.translation import gettext as _
 
 from console.pages.base import ResourcePage, version_of
 from console.pages.choices import NAME, search
-from core import access, services
+from core import rules, services
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
 
 
 class DeletePage(ResourcePage):
     """Inventory of what breaks, the name typed back, then gone."""
 
-    verb = "delete"
+    verbs: ClassVar = {"get": "delete", "post": "delete"}
 
     def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        obj = self.object(pk)
-        access.authorize(self.actor, self.spec.action("delete"), obj)
-        return self.show(obj)
+        return self.show(self.obj)
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        obj = self.object(pk)
-        access.authorize(self.actor, self.spec.action("delete"), obj)
+        obj = self.obj
         if self.spec.delete_words is None and not typed(request, str(obj)):
             return self.show(obj, type_it(), status=400)
         try:
@@ -82,19 +79,17 @@ class DeletePage(ResourcePage):
 class VerbPage(ResourcePage):
     """A declared verb: asks first where the declaration wants it, runs on POST only."""
 
-    verb = "get"
+    verbs: ClassVar = {"get": rules.BY_ADDRESS, "post": rules.BY_ADDRESS}
 
     def get(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
-        obj, declared = self.found(pk, verb)
-        self.ask(obj, declared)
-        form = self.form(declared, obj)
+        declared = self.spec.verb(verb)
+        form = self.form(declared, self.obj)
         if NAME in request.GET and form is not None:
             return search(request, form)
-        return self.show(obj, declared, form)
+        return self.show(self.obj, declared, form)
 
     def post(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
-        obj, declared = self.found(pk, verb)
-        self.ask(obj, declared)
+        obj, declared = self.obj, self.spec.verb(verb)
         form = self.form(declared, obj, data=request.POST)
         if declared.typed and not typed(request, str(obj)):
             return self.show(obj, declared, form, status=400, problem=type_it())
@@ -116,19 +111,8 @@ class VerbPage(ResourcePage):
         )
         return HttpResponseRedirect(self.after(obj, declared))
 
-    def ask(self, obj: Any, declared: Any) -> None:
-        target = access.about(self.actor, obj, own_only=declared.own_only, verb=declared.name)
-        access.authorize(self.actor, declared.action, target)
-
     def after(self, obj: Any, declared: Any) -> str:
         return self.url("detail", pk=obj.pk)
-
-    def found(self, pk: Any, verb: str) -> tuple[Any, Any]:
-        try:
-            declared = self.spec.verb(verb)
-        except KeyError:
-            raise NotFound() from None
-        return self.object(pk), declared
 
     def form(self, declared: Any, obj: Any, **kwargs: Any) -> Any:
         if not declared.form:

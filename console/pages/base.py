@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.decorators import classonlymethod
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.views import View
@@ -17,20 +19,28 @@ from django.views import View
 from console.bodies import Body
 from console.malformed import MethodNotAllowed, refuse_form
 from console.pages import errors
-from core import access, printed, registry, services, states
+from core import access, printed, registry, rules, services, states
 from core.actor import ANONYMOUS, Actor
+from core.errors import NotFound
+
+#: a page has exactly one of these
+DECLARATIONS = ("action", "actions", "verb", "verbs", "signed_in", "public")
 
 
 class Page(View):
     """A console page.
 
-    Subclasses declare exactly one of: ``action`` (IAM action asked before the handler runs),
-    ``verb`` (a verb of ``spec``, for resource pages), ``signed_in`` (a reason why any signed-in
-    user may open it) or ``public`` (a reason why anybody may).
+    Subclasses declare exactly one of: ``action`` (IAM action asked before GET), ``actions`` (the
+    same per method), ``signed_in`` (a reason why any signed-in user may open it) or ``public`` (a
+    reason why anybody may). A page about a resource declares ``verb`` or ``verbs`` instead.
+    A handler that changes something is named per method; a class whose handlers and declarations
+    do not match cannot be defined.
     """
 
     action: ClassVar[str] = ""
+    actions: ClassVar[Mapping[str, str]] = {}
     verb: ClassVar[str] = ""
+    verbs: ClassVar[Mapping[str, str]] = {}
     signed_in: ClassVar[str] = ""
     public: ClassVar[str] = ""
     abstract: ClassVar[bool] = True
@@ -39,6 +49,8 @@ class Page(View):
     #: largest body by method, where it is not the usual one (console.bodies)
     bodies: ClassVar[Mapping[str, Body]] = {}
     writes_resource: ClassVar[bool] = False  # its form is a whole resource of its type
+    #: what is asked, by method of a handler; made of the declaration
+    asks: ClassVar[Mapping[str, str]] = {}
 
     request: HttpRequest
 
@@ -47,12 +59,16 @@ class Page(View):
         if cls.__dict__.get("abstract", False):
             return
         cls.abstract = False
-        declared = [n for n in ("action", "verb", "signed_in", "public") if getattr(cls, n)]
+        declared = [name for name in DECLARATIONS if getattr(cls, name)]
         if len(declared) != 1:
             raise TypeError(
-                f"{cls.__name__} must declare one of action, verb, signed_in or public; "
+                f"{cls.__name__} must declare one of {', '.join(DECLARATIONS)}; "
                 f"it declares {declared or 'none'}"
             )
+        if declared[0] in ("verb", "verbs") and not issubclass(cls, ResourcePage):
+            raise TypeError(f"{cls.__name__} declares a verb, but is no ResourcePage")
+        if declared[0] not in ("signed_in", "public"):
+            cls.asks = _asks(cls)
 
     @property
     def actor(self) -> Actor:
@@ -64,10 +80,17 @@ class Page(View):
                 return self.sign_in_first(request)
             if self.actor.must_change_password and not self.while_password_expired:
                 return HttpResponseRedirect(settings.PASSWORD_CHANGE_URL)
-        self.check(request)
+        rule = self.asks.get(method_of(request))
+        if rule is not None:
+            self.ask(rule)
         if request.method == "POST" and self.reads_form:
             refuse_form(request)
-        return super().dispatch(request, *args, **kwargs)
+        if rule is None or not rule.startswith(rules.WITHIN):
+            return super().dispatch(request, *args, **kwargs)
+        with rules.kept(rule) as check:
+            response = super().dispatch(request, *args, **kwargs)
+            check(response.status_code)
+        return response
 
     def http_method_not_allowed(
         self, request: HttpRequest, *args: Any, **kwargs: Any
@@ -88,12 +111,9 @@ class Page(View):
         response["Allow"] = allowed
         return response
 
-    def check(self, request: HttpRequest) -> None:
-        """Ask before the handler runs. Resource pages ask about their object themselves."""
-        if self.action:
-            from core import access
-
-            access.authorize(self.actor, self.action)
+    def ask(self, rule: str) -> None:
+        """Ask what is declared, before the handler runs. Raises AccessDenied."""
+        access.authorize(self.actor, rule)
 
     def sign_in_first(self, request: HttpRequest) -> HttpResponseBase:
         if request.headers.get("HX-Request"):
@@ -109,10 +129,37 @@ class Page(View):
 
 
 class ResourcePage(Page):
-    """A page about one resource type; ``spec`` comes from the router."""
+    """A page about one resource type; ``spec`` comes from the router.
+
+    ``verb`` names what GET needs, ``verbs`` what each method needs: a verb of ``spec``, a full IAM
+    action, or ``rules.BY_ADDRESS``. Before the handler runs, the row that the address names is
+    looked up among those the actor may see, asked about, and set as ``obj``.
+    """
 
     abstract = True
     spec: registry.ResourceSpec = None  # type: ignore[assignment]
+    obj: Any = None
+    asked: rules.Asked
+
+    @classonlymethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """See Django's. Raises TypeError where the type declares no such verb."""
+        spec = initkwargs.get("spec")
+        missing = sorted({v for v in cls.asks.values() if spec and rules.unknown(spec, v)})
+        if missing:
+            raise TypeError(f"{cls.__name__} asks {missing}, which {spec.type_label} lacks")
+        return super().as_view(**initkwargs)  # type: ignore[misc]
+
+    def ask(self, rule: str) -> None:
+        """Look the object up and ask about it. Raises NotFound, AccessDenied."""
+        pk = self.kwargs.get("pk")
+        verb = self.kwargs["verb"] if rule == rules.BY_ADDRESS else rule
+        if rule == rules.BY_ADDRESS and all(one.name != verb for one in self.spec.verbs):
+            raise NotFound()
+        find = None
+        if pk is not None:
+            find = partial(services.visible, self.spec.model, self.actor, pk=pk)
+        self.obj, self.asked = rules.ask(self.actor, self.spec, verb, find)
 
     def url(self, page: str, **kwargs: Any) -> str:
         from django.urls import reverse
@@ -124,14 +171,32 @@ class ResourcePage(Page):
         words = self.spec.create_label or _("Create %(label)s")
         return str(words) % {"label": str(self.spec.label).lower()}
 
-    def object(self, pk: Any) -> Any:
-        """The row, if the actor may see it; else 404."""
-        return services.visible(self.spec.model, self.actor, pk=pk)
-
     def templates(self, page: str) -> list[str]:
         """model -> app -> generic."""
         app, model = self.spec.type_label.split(".")
         return [f"{app}/{model}/{page}.html", f"{app}/{page}.html", f"generic/{page}.html"]
+
+
+def method_of(request: HttpRequest) -> str:
+    """The method whose handler answers: HEAD is GET without its body."""
+    method = (request.method or "").lower()
+    return "get" if method == "head" else method
+
+
+def _asks(cls: type[Page]) -> dict[str, str]:
+    """What each handler of a page asks. Raises TypeError where the two do not match."""
+    one = cls.action or cls.verb
+    asks = {"get": one} if one else dict(cls.actions or cls.verbs)
+    handlers = {method for method in rules.HANDLERS if hasattr(cls, method)}
+    if set(asks) != handlers:
+        raise TypeError(
+            f"{cls.__name__} handles {', '.join(sorted(handlers)) or 'nothing'} and declares what "
+            f"{', '.join(sorted(asks))} asks; name a verb or an action for each handler"
+        )
+    reading = [m for m in asks if m in rules.CHANGING and asks[m] in rules.READING]
+    if reading:
+        raise TypeError(f"{cls.__name__}.{reading[0]} changes something under a right to read")
+    return asks
 
 
 def safe_next(request: HttpRequest, default: str) -> str:

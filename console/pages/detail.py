@@ -35,7 +35,7 @@ class DetailPage(ResourcePage):
     verb = "get"
 
     def get(self, request: HttpRequest, pk: Any, tab: str = "overview") -> HttpResponse:
-        obj = self.object(pk)
+        obj = self.obj
         tabs = {t.name: t for t in self.tabs(obj)}
         if tab not in tabs:
             raise NotFound()
@@ -90,11 +90,11 @@ class DetailPage(ResourcePage):
     def buttons(self, obj: Any) -> dict[str, list[dict[str, Any]]]:
         """Actions as the head shows them: the first that are possible now, and what is behind
         More, where those that are not say why."""
-        actions = self.actions(obj)
+        actions = self.acts(obj)
         first = [action for action in actions if action["enabled"]][:SHOWN]
         return {"actions": first, "more": [a for a in actions if a not in first]}
 
-    def actions(self, obj: Any) -> list[dict[str, Any]]:
+    def acts(self, obj: Any) -> list[dict[str, Any]]:
         """Buttons for what this actor may do; behind them, greyed and with the reason, what the
         state forbids just now."""
         spec, actor, buttons = self.spec, self.actor, []

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from console import once
-from console.forms import OWN_FIELDS, form_context, may_create
+from console.forms import OWN_FIELDS
 from console.pages.base import ResourcePage, version_of
 from console.pages.choices import NAME, search
-from core import access
+from core import services
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
 
 
 class CreatePage(ResourcePage):
     """GET shows the form, POST creates through the room's service."""
 
-    verb = "create"
+    verbs: ClassVar = {"get": "create", "post": "create"}
     writes_resource = True
 
-    def ask(self) -> None:
-        """Whoever may create under no name at all gets no form, neither empty nor filled in."""
-        if not may_create(self.actor, self.spec):
-            action = self.spec.action("create")
-            access.authorize(self.actor, action, context=form_context(self.spec))
-
     def get(self, request: HttpRequest) -> HttpResponse:
-        self.ask()
         if NAME in request.GET:
             return search(request, self.form())
         return self.show(self.form(initial=self.initial(request)))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        self.ask()
         form = self.form(data=request.POST, files=request.FILES)
         if not form.is_valid():
             return self.show(form, status=400)
@@ -88,19 +80,16 @@ class CreatePage(ResourcePage):
 class EditPage(ResourcePage):
     """Change what may be changed; a stale tab is told so and keeps its text."""
 
-    verb = "update"
+    verbs: ClassVar = {"get": "update", "post": "update"}
     writes_resource = True
 
     def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        obj = self.object(pk)
-        access.authorize(self.actor, self.spec.action("update"), obj)
         if NAME in request.GET:
-            return search(request, self.form(obj))
-        return self.show(obj, self.form(obj))
+            return search(request, self.form(self.obj))
+        return self.show(self.obj, self.form(self.obj))
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        obj = self.object(pk)
-        access.authorize(self.actor, self.spec.action("update"), obj)
+        obj = self.obj
         form = self.form(obj, data=request.POST, files=request.FILES)
         if not form.is_valid():
             return self.show(obj, form, status=400)
@@ -145,12 +134,10 @@ class EditPage(ResourcePage):
 class TagsPage(ResourcePage):
     """Replace the tags of an object; posted lists ``tag_key`` and ``tag_value``, one per row."""
 
-    verb = "update"
+    verbs: ClassVar = {"post": "update"}
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        from core import services
-
-        obj = self.object(pk)
+        obj = self.obj
         keys, values = request.POST.getlist("tag_key"), request.POST.getlist("tag_value")
         tags = {k.strip(): v.strip() for k, v in zip(keys, values, strict=False) if k.strip()}
         try:

@@ -69,7 +69,6 @@ class LivePage(ResourcePage):
     verb = "get"
 
     def get(self, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        self.object(pk)
         if not _slots.acquire(blocking=False):
             return HttpResponse(status=204)
         seen = request.headers.get("Last-Event-ID", "")

@@ -15,11 +15,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from console.forms import may_create
 from console.pages.base import Page, safe_next, status_of
 from core import access, event_names, quotas, registry, shell
 from core.actor import Actor
 from core.models import AuditRecord
+from core.rules import may_create
 
 shell.add_link(
     shell.NavLink("iam", _("Audit trail"), "console:audit", "history", "cts:trace:list", 90)

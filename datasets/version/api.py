@@ -19,6 +19,7 @@ from storage.object import transfer
 from storage.object.api import RANGE, ObjectView
 from storage.object.models import DEFAULT_TYPE
 
+READ = "modelarts:dataset:getDatasetVersion"  # who may not, is asked about modelarts:dataset:use
 VERSION = OpenApiParameter("pk", OpenApiTypes.UUID, OpenApiParameter.PATH)
 
 
@@ -93,7 +94,7 @@ class FilesView(ObjectView):
     """The manifest of a version."""
 
     declared: ClassVar[dict[str, str]] = {
-        "get": "resource: modelarts:dataset:getDatasetVersion or modelarts:dataset:use",
+        "get": f"within:{READ}",
     }
 
     @extend_schema(
@@ -113,8 +114,8 @@ class FileView(ObjectView):
     """The bytes of one file."""
 
     declared: ClassVar[dict[str, str]] = {
-        "get": "resource: modelarts:dataset:getDatasetVersion or modelarts:dataset:use",
-        "head": "resource: modelarts:dataset:getDatasetVersion or modelarts:dataset:use",
+        "get": f"within:{READ}",
+        "head": f"within:{READ}",
     }
 
     @extend_schema(

@@ -19,7 +19,7 @@ class PicturePage(ResourcePage):
     verb = "get"
 
     def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        version = self.object(pk)
+        version = self.obj
         index = request.GET.get("index", "")
         if not (index.isascii() and index.isdigit()) or len(index) > 9:
             raise NotFound()
@@ -40,4 +40,4 @@ class ClassesPage(ResourcePage):
     verb = "get"
 
     def get(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        return JsonResponse(tabs.classes_chart(self.object(pk)))
+        return JsonResponse(tabs.classes_chart(self.obj))

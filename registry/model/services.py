@@ -30,7 +30,6 @@ def create(actor: Actor, data: Mapping[str, Any]) -> Model:
 
     Raises: ValidationFailed, AccessDenied, Conflict, QuotaExceeded.
     """
-    access.authorize(actor, "modelarts:model:create")
     with access.writing(actor):
         return _create(actor, data)
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from compute.api import LogMarkSerializer
 from console.api.fields import Tags
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
-from core import access, printed
+from core import printed
 from core.errors import ValidationFailed
 from serving.service import services
 from serving.service.models import MAX_REPLICAS, Instance, Service
@@ -105,7 +105,7 @@ class ServiceViewSet(ResourceViewSet):
     )
     def instances(self, request: Request, pk: str) -> Response:
         """All instances, also those that ended, with the reason."""
-        service = self.get_object()
+        service = self.obj
         rows = list(Instance.objects.filter(service=service))
         if not printed.readable(self.actor, service):
             for row in rows:
@@ -128,8 +128,7 @@ class ServiceViewSet(ResourceViewSet):
     def logs(self, request: Request, pk: str) -> Response:
         """A part of an instance's log from ``offset`` (bytes). What ``marks`` does not name is the
         program's own text, whatever it looks like."""
-        service = self.get_object()
-        access.authorize(self.actor, self.spec.action("logs"), service)
+        service = self.obj
         text = request.query_params.get("offset", "0")
         if not (text.isascii() and text.isdigit()) or len(text) > 15:
             raise ValidationFailed.of("offset", "A whole number, 0 or more.")

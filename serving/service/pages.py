@@ -29,8 +29,7 @@ class LogPage(ResourcePage):
     verb = "logs"
 
     def get(self, request: HttpRequest, pk: Any) -> JsonResponse:
-        service = self.object(pk)
-        access.authorize(self.actor, self.spec.action("logs"), service)
+        service = self.obj
         text = request.GET.get("offset", "0")
         offset = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
         wanted = request.GET.get("instance", "")
@@ -40,7 +39,7 @@ class LogPage(ResourcePage):
 class PredictPage(ResourcePage):
     """What the Predict tab sends: passed on to the gateway as this user, the answer passed back."""
 
-    verb = "infer"
+    verbs: ClassVar = {"put": "infer", "post": "infer"}
     reads_form = False
     bodies: ClassVar[Mapping[str, Body]] = {
         "put": Body(MAX_BODY, streamed=True),
@@ -53,10 +52,8 @@ class PredictPage(ResourcePage):
         return self.post(request, pk)
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        service = self.object(pk)
-        access.authorize(self.actor, self.spec.action("infer"), service)
         try:
-            return self.passed_on(request, service)
+            return self.passed_on(request, self.obj)
         except AppError as error:
             return answers.answer(request, error)  # the tab's script shows its sentence
 
@@ -70,7 +67,7 @@ class PredictPage(ResourcePage):
         with relay.calls.one(self.actor.user_id):
             body = request.read(int(length))
             access.look_again(self.actor)  # the body may have taken long to come
-            access.authorize(self.actor, self.spec.action("infer"), service)
+            self.asked.again()
             kind = request.META.get("CONTENT_TYPE", "")
             answer = relay.ask(self.actor, service, body, kind)
         response = HttpResponse(answer.content, status=answer.status, content_type=answer.kind)
@@ -86,7 +83,7 @@ class TrafficPage(ResourcePage):
     verb = "get"
 
     def get(self, request: HttpRequest, pk: Any) -> JsonResponse:
-        service = self.object(pk)
+        service = self.obj
         rows = list(
             Traffic.objects.filter(service=service, at__gte=timezone.now() - WINDOW).order_by("at")
         )

@@ -69,5 +69,5 @@ class InvitationViewSet(ResourceViewSet):
 
     @idempotent
     def _accept(self, request: Request, pk: str) -> Response:
-        invitation = services.accept(self.actor, self.get_object())
+        invitation = services.accept(self.actor, self.obj)
         return self.tagged(invitation, Response(self.represent(invitation)))

@@ -41,8 +41,6 @@ def reading(invitation: Invitation) -> list[dict[str, Any]]:
 class SharedWithMe(ListPage):
     """The list of invitations, open ones in full above it."""
 
-    verb = "list"
-
     def extra_context(self, request: HttpRequest) -> dict[str, Any]:
         rows = Invitation.objects.own(self.actor, "list").filter(phase=Invitation.Phase.PENDING)
         waiting = []
@@ -68,12 +66,10 @@ class SharedWithMe(ListPage):
 class AnswerPage(VerbPage):
     """Accept, reject, leave. Only POST answers; accepting twice is accepting once."""
 
-    verb = "get"
-
     def post(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         if verb != "accept":
             return super().post(request, pk, verb)
-        invitation = self.object(pk)
+        invitation: Invitation = self.obj
         try:
             services.accept(self.actor, invitation)
         except (AccessDenied, NotAuthenticated, NotFound):

@@ -10,15 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from console.api.declared import ResourceView
 from console.api.fields import Items, Pairs
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
-from core import services
-from core.actor import Actor
 from sharing import words
 from sharing.permission import catalog
 from sharing.unit import guesses, impact
 from sharing.unit.guesses import MAX_PRINCIPALS
-from sharing.unit.models import ShareUnit, UnitPrincipal
+from sharing.unit.models import UnitPrincipal
 from sharing.unit.plan import MAX_RESOURCES
 
 #: types of a unit with a permission each; fewer can be shared
@@ -177,15 +176,15 @@ class PermissionsSerializer(serializers.Serializer[Any]):
     items = PermissionSerializer(many=True)
 
 
-class ImpactView(APIView):
+class ImpactView(ResourceView):
     """Who would lose what if this unit were deleted now."""
 
+    slug = "share-units"
     declared: ClassVar[dict[str, str]] = {"get": "resource:get"}
     serializer_class = LossesSerializer
 
     def get(self, request: Request, pk: str) -> Response:
-        unit = services.visible(ShareUnit, _actor(request), pk=pk)
-        return Response(LossesSerializer({"items": impact.losses(unit)}).data)
+        return Response(LossesSerializer({"items": impact.losses(self.obj)}).data)
 
 
 class PermissionsView(APIView):
@@ -200,7 +199,3 @@ class PermissionsView(APIView):
         kind = request.query_params.get("type") or None
         found = [words.permission_words(one) for one in catalog.latest(kind)]
         return Response(PermissionsSerializer({"items": found}).data)
-
-
-def _actor(request: Request) -> Actor:
-    return request._request.actor  # type: ignore[attr-defined,no-any-return]

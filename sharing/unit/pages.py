@@ -14,7 +14,7 @@ from console.pages.detail import DetailPage
 from console.pages.form import CreatePage, EditPage
 from console.pages.list import ListPage
 from console.ui import html
-from core import access, registry
+from core import registry
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
 from core.listing import Branches
 from sharing import words
@@ -35,8 +35,6 @@ PRINCIPAL_CHIPS = {
 class UnitList(ListPage):
     """Tombstones are shown only to who filters for them."""
 
-    verb = "list"
-
     def rows(self, which: str) -> Branches:
         found = super().rows(which)
         if self.request.GET.get("phase"):
@@ -47,19 +45,14 @@ class UnitList(ListPage):
 class UnitDetail(DetailPage):
     """A unit that ended can be read and nothing else."""
 
-    verb = "get"
-
-    def actions(self, obj: Any) -> list[dict[str, Any]]:
-        return super().actions(obj) if obj.phase == ShareUnit.Phase.ACTIVE else []
+    def acts(self, obj: Any) -> list[dict[str, Any]]:
+        return super().acts(obj) if obj.phase == ShareUnit.Phase.ACTIVE else []
 
 
 class CreateUnit(CreatePage):
     """Form, then a confirmation that says what will be granted, then the unit."""
 
-    verb = "create"
-
     def post(self, request: HttpRequest) -> HttpResponse:
-        access.authorize(self.actor, self.spec.action("create"))
         form: UnitForm = self.form(data=request.POST)
         if not form.is_valid():
             return self.show(form, status=400)
@@ -134,11 +127,8 @@ class CreateUnit(CreatePage):
 class EditUnit(EditPage):
     """Edit; asks first where accounts or resources come or go."""
 
-    verb = "update"
-
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        unit = self.object(pk)
-        access.authorize(self.actor, self.spec.action("update"), unit)
+        unit = self.obj
         form: UnitForm = self.form(unit, data=request.POST)
         if not form.is_valid():
             return self.show(unit, form, status=400)

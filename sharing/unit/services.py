@@ -115,7 +115,6 @@ def delete(actor: Actor, obj: ShareUnit, *, expected_version: int | None = None)
     Raises:
         AccessDenied, PreconditionFailed, Conflict (not active any more).
     """
-    access.authorize(actor, "resource_share:unit:delete", obj)
     lapse(unit_id=obj.pk)
     with services.holding(actor, obj):
         locked = _lock_invitations(obj)
@@ -172,8 +171,8 @@ def revoke(actor: Actor, obj: Resource) -> int:
 
 
 def _ask(actor: Actor, action: str, target: Any, accounts: Iterable[str]) -> None:
-    """Once for the unit and once per account, for policies that name whom one may share with."""
-    access.authorize(actor, action, target)
+    """Once per account, for policies that name whom one may share with. The unit itself is asked
+    about by the kernel."""
     for account_id in accounts:
         access.authorize(actor, action, target, {"ram:PrincipalAccountId": account_id})
 

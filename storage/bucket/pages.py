@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from console.pages.base import ResourcePage
-from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
+from core import rules
+from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound, ValidationFailed
 from storage.object import services as objects
 
 MAX_CHOSEN = 100  # objects of one page
@@ -21,11 +22,13 @@ MAX_CHOSEN = 100  # objects of one page
 class RemovePage(ResourcePage):
     """Delete the chosen objects of a folder (POST ``key``, repeated)."""
 
-    verb = "get"
+    verbs: ClassVar = {"post": f"{rules.WITHIN}obs:object:DeleteObject"}
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
-        bucket = self.object(pk)
+        bucket = self.obj
         keys = request.POST.getlist("key")[:MAX_CHOSEN]
+        if not keys:
+            raise ValidationFailed.of("key", "Choose at least one object.")
         removed = 0
         for key in keys:
             try:

@@ -12,10 +12,9 @@ from rest_framework import serializers, status
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from console.api.declared import Declared
 from console.bodies import Body
-from core.actor import Actor
 from core.errors import ValidationFailed
 from storage.object import listing, services, transfer
 from storage.object.models import StoredObject
@@ -80,14 +79,10 @@ class DeletedSerializer(serializers.Serializer[Any]):
     )
 
 
-class ObjectView(APIView):
+class ObjectView(Declared):
     """Base: answers are JSON or raw bytes whatever Accept says; no parser touches a body."""
 
     parser_classes: ClassVar[list[Any]] = []  # type: ignore[misc]
-
-    @property
-    def actor(self) -> Actor:
-        return self.request._request.actor  # type: ignore[attr-defined,no-any-return]
 
     def perform_content_negotiation(
         self, request: Request, force: bool = False
@@ -108,9 +103,8 @@ class ObjectsView(ObjectView):
     """The objects of a bucket."""
 
     declared: ClassVar[dict[str, str]] = {
-        "get": "resource: obs:bucket:ListBucket, rows by obs:object:GetObject",
-        "head": "resource: obs:bucket:ListBucket, rows by obs:object:GetObject",
-        "delete": "resource: obs:object:DeleteObject of every object",
+        "get": "within:obs:bucket:ListBucket",
+        "delete": "within:obs:bucket:ListBucket",
     }
     query: ClassVar = {
         "get": frozenset({"prefix", "marker", "limit", "delimiter"}),
@@ -180,10 +174,10 @@ class ObjectBytesView(ObjectView):
     bodies: ClassVar[Mapping[str, Body]] = {"put": Body(services.max_bytes(), streamed=True)}
 
     declared: ClassVar[dict[str, str]] = {
-        "get": "resource: obs:object:GetObject",
-        "head": "resource: obs:object:GetObject",
-        "put": "resource: obs:object:PutObject",
-        "delete": "resource: obs:object:DeleteObject",
+        "get": "within:obs:object:GetObject",
+        "head": "within:obs:object:GetObject",
+        "put": "within:obs:object:PutObject",
+        "delete": "within:obs:object:DeleteObject",
     }
 
     @extend_schema(

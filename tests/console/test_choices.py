@@ -150,7 +150,7 @@ class TestSearch:
     def test_who_may_add_members_searches_among_users(self, owner: Person, client: Client) -> None:
         group = make.group(owner.user.account)
         li = make.user(owner.user.account, "li-of-many")
-        page = f"/groups/{group.pk}/x/members"
+        page = f"/groups/{group.pk}/x/add-member"
         answer = client.get(page, {"choices": "add", "q": "of-many"}).json()
         assert answer["groups"][0]["options"] == [{"value": str(li.pk), "text": "li-of-many"}]
         assert client.post(page, {"add": "li-of-many"}).status_code == 302

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.apps import apps
 from django.conf import settings
-from django.urls import URLPattern, URLResolver, get_resolver
 
-from console.pages.base import Page
+from console import checks
 from core import managers, registry
 from core.errors import UnscopedQuery
 from core.models import Resource
@@ -30,50 +27,13 @@ ROOMS = (
     "serving",
     "ops",
 )
-#: routes that are neither a Page nor an API view, each with its reason
-FOREIGN = {"i18n/setlang/": "Django's own language switch: a preference, CSRF-protected"}
-
-
-def routes(resolver: Any = None, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for entry in (resolver or get_resolver()).url_patterns:
-        if isinstance(entry, URLResolver):
-            yield from routes(entry, prefix + str(entry.pattern))
-        elif isinstance(entry, URLPattern):
-            yield prefix + str(entry.pattern), entry.callback
 
 
 def test_every_route_declares_who_may_use_it() -> None:
-    found, unused = 0, set(FOREIGN)
-    for path, callback in routes():
-        found += 1
-        if path in FOREIGN:
-            unused.discard(path)
-            continue
-        view = getattr(callback, "view_class", None) or getattr(callback, "cls", None)
-        assert view is not None, f"{path} is a bare function"
-        if issubclass(view, Page):
-            declared = [n for n in ("action", "verb", "signed_in", "public") if getattr(view, n)]
-            assert len(declared) == 1, f"{path}: {view.__name__} declares {declared}"
-        else:
-            rules = getattr(view, "declared", None)
-            assert rules, f"{path}: {view.__name__} declares nothing"
-            for handler in getattr(callback, "actions", None) or _methods(view):
-                name = callback.actions[handler] if getattr(callback, "actions", None) else handler
-                if name != "head" or "head" in rules:
-                    assert name in rules, f"{path}: {view.__name__}.{name} is not declared"
-    assert found > 100
-    assert not unused, f"stale exemptions: {unused}"
-
-
-def _methods(view: Any) -> list[str]:
-    return [m for m in ("get", "post", "put", "patch", "delete") if hasattr(view, m)]
-
-
-def test_a_page_without_a_declaration_cannot_be_defined() -> None:
-    with pytest.raises(TypeError, match="must declare one of"):
-        type("Careless", (Page,), {})
-    with pytest.raises(TypeError, match="must declare one of"):
-        type("Greedy", (Page,), {"action": "a:b:c", "public": "why not"})
+    seen = [path for path, _callback in checks.routes()]
+    assert len(seen) > 100
+    assert checks.doors(None) == []
+    assert set(checks.FOREIGN) <= set(seen), "stale exemptions"
 
 
 def test_every_tenant_model_refuses_an_unscoped_query() -> None:

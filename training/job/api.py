@@ -18,7 +18,6 @@ from compute.api import LogMarkSerializer
 from compute.catalog.flavors import DEFAULT_FLAVOR
 from console.api.fields import Pairs, Tags
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
-from core import access
 from core.actor import Actor
 from core.errors import ValidationFailed
 from training.job import metrics, services, values
@@ -219,8 +218,7 @@ class JobViewSet(ResourceViewSet):
     def logs(self, request: Request, pk: str) -> Response:
         """A part of the log from ``offset`` (bytes); ``next`` is where to go on. What ``marks``
         does not name is the program's own text, whatever it looks like."""
-        job = self.get_object()
-        access.authorize(self.actor, self.spec.action("logs"), job)
+        job = self.obj
         offset = _number(request, "offset", 0)
         limit = min(max(_number(request, "limit", 65536), 1), 1024 * 1024)
         return Response(
@@ -242,7 +240,7 @@ class JobViewSet(ResourceViewSet):
     )
     def metrics(self, request: Request, pk: str) -> Response:
         """Numbers the job printed: name -> [[step, value], ...], thinned to 500 points."""
-        series = services.metric_series(self.get_object())
+        series = services.metric_series(self.obj)
         return Response({"series": {k: metrics.thin(v) for k, v in series.items()}})
 
 

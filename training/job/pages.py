@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from console.pages.base import ResourcePage
 from console.watched import Watched
-from core import access
 from training.job import metrics, services
 
 CHUNK = 256 * 1024  # bytes of log per answer
@@ -22,8 +21,7 @@ class LogPage(ResourcePage):
     verb = "logs"
 
     def get(self, request: HttpRequest, pk: Any) -> JsonResponse:
-        job = self.object(pk)
-        access.authorize(self.actor, self.spec.action("logs"), job)
+        job = self.obj
         offset = _whole(request.GET.get("offset"))
         number = _whole(request.GET.get("attempt")) or None
         return JsonResponse(services.log_chunk(job, number, offset, CHUNK, colours=True))
@@ -35,13 +33,11 @@ class LogDownloadPage(ResourcePage):
     verb = "logs"
 
     def get(self, request: HttpRequest, pk: Any) -> HttpResponseBase:
-        job = self.object(pk)
-        access.authorize(self.actor, self.spec.action("logs"), job)
+        job = self.obj
         text = services.log_file(job, _whole(request.GET.get("attempt")) or None)
-        action = self.spec.action("logs")
         # A job that goes on printing would otherwise keep the download, and its rights, going.
         response = StreamingHttpResponse(
-            Watched(text, self.actor, lambda: access.authorize(self.actor, action, job)),
+            Watched(text, self.actor, self.asked.again),
             content_type="text/plain; charset=utf-8",
         )
         response["Content-Disposition"] = f'attachment; filename="{job.pk}.log"'
@@ -54,7 +50,7 @@ class MetricsPage(ResourcePage):
     verb = "get"
 
     def get(self, request: HttpRequest, pk: Any) -> JsonResponse:
-        job = self.object(pk)
+        job = self.obj
         group = request.GET.get("group", "")
         series = services.metric_series(job)
         shown = {k: v for k, v in series.items() if not group or metrics.kind(k) == group}
