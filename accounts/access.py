@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
@@ -35,6 +36,8 @@ _TAG = "g:resourcetag/"
 _COLUMN_KEYS = frozenset(key.lower() for key in COLUMNS.values())
 #: in the place of an action, where the question is whether the caller may do anything at all
 ANYTHING = "*"
+#: the agency of work for somebody whom no agency lets the platform work for
+NO_AGENCY = UUID(int=0)
 #: rows looked at one by one before a list under a tag condition is cut
 ROWS_ONE_BY_ONE = 5000
 
@@ -278,6 +281,12 @@ def _agency_lost(principal: Principal, action: str) -> Decision | None:
     )
     if not why:
         return None
+    if principal.agency_id == NO_AGENCY:
+        reason = (
+            "No agency lets the platform work for you. The main account can make one under Access "
+            "control, Agencies."
+        )
+        return _no(action, "agency", reason, missing="an agency")
     name = f"Agency “{principal.agency.name}”" if principal.agency else "The agency"
     return _no(
         action,
@@ -323,5 +332,5 @@ def _not_a_user(actor: Actor, action: str) -> Decision:
     return _no(action, "authenticated", reason)
 
 
-def _no(action: str, step: str, reason: str, before: Iterable[Step] = ()) -> Decision:
-    return Decision(False, action, step, reason, (*before, Step(step, "deny", reason)))
+def _no(action: str, step: str, reason: str, *, missing: str = "") -> Decision:
+    return Decision(False, action, step, reason, (Step(step, "deny", reason),), missing=missing)

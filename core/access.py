@@ -104,6 +104,9 @@ class Target:
     #: what holds it: conditions ask for the tags and the workspace of a bucket, not of a key in it
     holder: Model | None = None
     verb: str = ""  # the declared verb, where several share one action
+    #: what the act changes, for guards: of a row its columns and their values before; of others
+    #: what the guard of the action says
+    change: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def described(self) -> Model | None:
@@ -185,44 +188,51 @@ def request_tags(tags: Mapping[str, str], before: Mapping[str, str] | None = Non
     return {TAG_KEYS: tuple(sorted({*tags, *gone})), **named}
 
 
-def about(actor: Actor, obj: Model, *, own_only: bool = False, verb: str = "") -> Target:
+def about(
+    actor: Actor,
+    obj: Model,
+    *,
+    own_only: bool = False,
+    verb: str = "",
+    change: Mapping[str, Any] | None = None,
+) -> Target:
     """A row as a target; ``own_only`` where no share can ever open the act in question. ``verb``
-    tells acts apart that share an action."""
-    return replace(as_target(actor, obj), own_only=own_only, verb=verb)
+    tells acts apart that share an action, ``change`` is what guards look at."""
+    return replace(as_target(actor, obj), own_only=own_only, verb=verb, change=change or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a guard says no with: the step it takes in the evaluation, a sentence for people, and
+    the smallest right that would change it."""
+
+    step: str
+    reason: str
+    missing: str = ""
 
 
 #: says no to what policies allow, or None; main account included, so it looks itself
-Guard = Callable[[Actor, Target], Decision | None]
+Guard = Callable[[Actor, Target], Refusal | None]
 
 _guards: dict[str, Guard] = {}
+_column_guards: dict[str, Guard] = {}
 
 
 def guard(action: str, check: Guard) -> None:
     """Ask ``check`` whenever the engine allows ``action``. One guard per action.
 
-    A guard is a rule that no policy expresses ("nobody gives what they do not hold"). Pages, API
-    and services ask ``decide``, so all of them see its refusal, and the trace ends with its step.
+    A guard is a rule that no policy expresses ("who gives holds"). Pages, API and services ask
+    ``decide``, so all of them see its refusal, and the trace ends with its step. It builds no
+    decision itself.
     """
     assert _guards.setdefault(action, check) is check, f"{action} has a guard already"
 
 
-#: says no to other tags on a row, or None: conditions of policies may ask for them
-TagGuard = Callable[[Actor, str, "Resource", Mapping[str, str]], Decision | None]
-
-_tag_guard: list[TagGuard] = []
-
-
-def guard_tags(check: TagGuard) -> None:
-    """Ask ``check``, with the tags from before, when the tags of a row have changed."""
-    _tag_guard[:] = [check]
-
-
-def retagged(actor: Actor, action: str, row: Resource, before: Mapping[str, str]) -> None:
-    """Raise AccessDenied where ``row`` may not have its tags after those it had ``before``."""
-    for check in _tag_guard if row.tags != before else ():
-        refused = check(actor, action, row, before)
-        if refused is not None:
-            raise AccessDenied(refused, target=row)
+def guard_column(column: str, check: Guard) -> None:
+    """Ask ``check`` whenever the engine allows another value in ``column`` of any row, under
+    whatever action. ``target.change`` holds the value before, the row the new one."""
+    known = _column_guards.setdefault(column, check)
+    assert known is check, f"column {column} has a guard already"
 
 
 def held_back(decision: Decision) -> bool:
@@ -232,22 +242,26 @@ def held_back(decision: Decision) -> bool:
 
 
 def _guarded(found: Decision, actor: Actor, target: Target) -> Decision:
-    """What the guard of an allowed action makes of it."""
-    check = _guards.get(found.action)
-    refused = check(actor, target) if check is not None else None
-    if refused is None:
-        return found
-    last = Step(refused.step, "deny", refused.reason)
-    return replace(refused, trace=(*found.trace, last), guarded=True)
+    """What the guards make of an allowed action."""
+    checks = [_guards.get(found.action), *map(_column_guards.get, target.change)]
+    for check in checks:
+        refused = check(actor, target) if check is not None else None
+        if refused is not None:
+            last = Step(refused.step, "deny", refused.reason)
+            return Decision(
+                False, found.action, refused.step, refused.reason, (*found.trace, last),
+                missing=refused.missing, guarded=True,
+            )  # fmt: skip
+    return found
 
 
-#: actions that were asked about since ``witnessing`` began, None outside
+#: actions that were authorized, or narrowed a list, since ``witnessing`` began; None outside
 _witnessed: ContextVar[set[str] | None] = ContextVar("modelyard_witnessed", default=None)
 
 
 @contextlib.contextmanager
 def witnessing() -> Iterator[set[str]]:
-    """The actions that are asked about meanwhile, whatever the answers."""
+    """The actions that are authorized, or narrow a list, meanwhile."""
     asked: set[str] = set()
     token = _witnessed.set(asked)
     try:
@@ -269,7 +283,6 @@ def decide(
 
     A row may know values that conditions ask about; its ``access_context`` joins ``context``.
     """
-    _witness(action)
     try:
         normal = as_target(actor, target)
         if _held.get()[0]:
@@ -277,7 +290,9 @@ def decide(
         known: Context | None = getattr(normal.instance, "access_context", None)
         asked = {**known, **(context or {})} if known else context or {}
         found = _engine().decide(actor, action, normal, asked)
-        return _guarded(found, actor, normal) if found.allowed and action in _guards else found
+        if found.allowed and (action in _guards or normal.change):
+            return _guarded(found, actor, normal)
+        return found
     except Exception:
         log.exception("access engine failed on %s for %s", action, actor.label)
         return _broken(action)
@@ -321,6 +336,7 @@ def authorize(
     if not decision.allowed:
         row = target.instance if isinstance(target, Target) else None
         raise AccessDenied(decision, target=row if row is not None else target)
+    _witness(action)
     return decision
 
 

@@ -122,7 +122,7 @@ def kept(rule: str) -> Iterator[Callable[[int], None]]:
         def check(status: int) -> None:
             promised = rule.removeprefix(WITHIN)
             if rule.startswith(WITHIN) and status < 400 and promised not in asked:
-                raise RuntimeError(f"Nobody asked {promised} before this was answered.")
+                raise RuntimeError(f"{promised} was not asked before this was answered.")
 
         yield check
 

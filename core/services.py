@@ -157,11 +157,14 @@ def update(
         access.authorize(actor, action, fresh, context)
         check_version(fresh, expected_version)
         before = audit.snapshot(fresh)
-        tags = fresh.tags
+        meta: Any = fresh._meta
+        columns = {name: meta.get_field(name).attname for name in changes}
+        old = {name: getattr(fresh, column) for name, column in columns.items()}
         for name, value in changes.items():
             setattr(fresh, name, value)
         clean(fresh)
-        access.retagged(actor, action, fresh, tags)
+        moved = {n: value for n, value in old.items() if value != getattr(fresh, columns[n])}
+        access.authorize(actor, action, access.about(actor, fresh, change=moved), context)
         values = {name: getattr(fresh, name) for name in changes}
         _write(fresh, values)
         decision = access.authorize(actor, action, fresh, context)

@@ -16,9 +16,13 @@ class SharingConfig(AppConfig):
         from sharing import frame, grants, queries, tidy
         from sharing.invitation import expiry  # noqa: F401 registers its reconciler
         from sharing.permission import system
-        from sharing.unit import reconcile  # noqa: F401 registers its reconciler
+        from sharing.unit import (
+            guards,
+            reconcile,  # noqa: F401 registers its reconciler
+        )
 
         system.load()
+        guards.register()
         kernel.register(grants.Provider())
         shell.add_banners(frame.banners)
         shell.add_badges(frame.badges)

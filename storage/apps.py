@@ -11,7 +11,9 @@ class StorageConfig(AppConfig):
     def ready(self) -> None:
         from core import installation
         from storage.backends import store
-        from storage.bucket import home  # noqa: F401 registers itself
+        from storage.bucket import guards, home  # noqa: F401 home registers itself
+
+        guards.register()
 
         installation.register_store(
             "object",

@@ -9,4 +9,12 @@ class TrainingConfig(AppConfig):
     name = "training"
 
     def ready(self) -> None:
-        from training.job import home, owned_attempts, reconcile, sources  # noqa: F401 they register
+        from training.job import (  # noqa: F401 they register
+            home,
+            owned_attempts,
+            reconcile,
+            sources,
+            values,
+        )
+
+        values.register()

@@ -86,10 +86,13 @@ class AccountsPage(Page):
         )
 
 
+SUSPEND = "iam:accounts:suspendAccount"
+
+
 class AccountStatePage(Page):
     """GET asks before an account is suspended; POST ``active`` = on or off."""
 
-    actions: ClassVar = {"post": "iam:accounts:suspendAccount"}
+    actions: ClassVar = {"get": SUSPEND, "post": SUSPEND}
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
         return self.show(services.account_of(self.actor, pk))

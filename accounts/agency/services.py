@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts import facts
+from accounts.access import NO_AGENCY
 from accounts.actors import actor_of
 from accounts.agency.models import Agency
 from accounts.policy import services as policies
@@ -130,18 +131,9 @@ def preflight(
     """
     agency = agency or agency_for(actor)
     if agency is None:
-        action = next(iter(questions), ("modelarts:*:*", None))[0]
-        return [
-            Decision(
-                False,
-                action,
-                "agency",
-                "No agency lets the platform work for you. The main account can make one under "
-                "Access control, Agencies.",
-                missing="an agency",
-            )
-        ]
-    behalf = in_background(actor, agency)
+        behalf = actor.with_request(agency_id=NO_AGENCY)
+    else:
+        behalf = in_background(actor, agency)
     found = (access.decide(behalf, action, target) for action, target in questions)
     return [decision for decision in found if not decision.allowed]
 

@@ -7,15 +7,15 @@ Two local rules give it (docs/mechanisms/access.md, "Delegation", has the argume
    gives, defaults of the account included.
 2. Who lifts, narrows or removes a Deny from anybody holds what it denies.
 
-What may be asked about an object beforehand is a guard of the one decision (``register``), so a
-page shows the refusal before anybody tries. What depends on a document or on an attachment is
-asked by the writers, with the functions below.
+Both are guards of the one decision (``register``), so a page shows the refusal before anybody
+tries. What depends on a document, on an attachment or on a new name is in ``Target.change``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
@@ -29,10 +29,8 @@ from accounts.policy.models import Policy, PolicyAttachment
 from accounts.principal import documents_of
 from accounts.user.models import User
 from core import access
-from core.access import Decision, Target
+from core.access import Refusal, Target
 from core.actor import Actor
-from core.errors import AccessDenied
-from core.models import Resource
 
 STEP = "delegation"
 MAIN_ACCOUNT = (
@@ -45,44 +43,39 @@ NAME_KEYS = frozenset({"g:username", "g:principalurn"})
 TAG_KEYS = ("g:resourcetag", "g:principaltag")
 
 
-# -- decisions ------------------------------------------------------------------------------------
+# -- rules ----------------------------------------------------------------------------------------
 
 
-def giving(
-    actor: Actor, action: str, documents: Iterable[engine.PolicyDocument]
-) -> Decision | None:
+def giving(actor: Actor, documents: Iterable[engine.PolicyDocument]) -> Refusal | None:
     """The refusal when the documents allow what ``actor`` does not hold; None when they do not."""
     if actor.is_root:
         return None
     missing = holdings_of(actor).not_held(holdings.given(documents))
     return _refusal(
-        action,
         missing,
         "You cannot give others what you do not hold yourself: {rights}. "
         "Ask the main account to do this, or to give you these rights first.",
     )
 
 
-def lifting(
-    actor: Actor, action: str, documents: Iterable[engine.PolicyDocument]
-) -> Decision | None:
+def lifting(actor: Actor, documents: Iterable[engine.PolicyDocument]) -> Refusal | None:
     """The refusal when a Deny of the documents covers what ``actor`` does not hold."""
-    return _lifting(actor, action, holdings.denied(documents))
+    return _lifting(actor, holdings.denied(documents))
 
 
-def releasing(actor: Actor, action: str, attached: QuerySet[PolicyAttachment]) -> Decision | None:
+def releasing(actor: Actor, attached: QuerySet[PolicyAttachment]) -> Refusal | None:
     """``lifting`` of attachments that are about to end."""
-    return None if actor.is_root else lifting(actor, action, documents_of(attached))
+    return None if actor.is_root else lifting(actor, documents_of(attached))
 
 
 def narrowing(
-    actor: Actor, action: str, old: engine.PolicyDocument, new: engine.PolicyDocument
-) -> Decision | None:
+    actor: Actor, old: engine.PolicyDocument, new: engine.PolicyDocument
+) -> Refusal | None:
     """``lifting`` of what ``old`` denies and ``new`` would deny less."""
-    return None if actor.is_root else _lifting(actor, action, holdings.lifted(old, new))
+    return None if actor.is_root else _lifting(actor, holdings.lifted(old, new))
 
 
-def making(actor: Actor, action: str) -> Decision | None:
+def making(actor: Actor) -> Refusal | None:
     """The refusal when a fresh user may do what ``actor`` may not: what the account lets everybody
     do by default, and the own sign-in."""
     if actor.is_root:
@@ -90,25 +83,23 @@ def making(actor: Actor, action: str) -> Decision | None:
     own = holdings_of(actor)
     missing = (own.default - own.held) | (holdings.own_sign_in() - own.liftable)
     return _refusal(
-        action,
         missing,
         "Every new user of this account may do what you may not: {rights}. "
         "Ask the main account to make the user.",
     )
 
 
-def taking_over(actor: Actor, action: str, user: User) -> Decision | None:
+def taking_over(actor: Actor, user: User) -> Refusal | None:
     """The refusal when ``user`` may do what ``actor`` does not hold: who resets, enables or renames
     somebody may act as them."""
     if actor.is_root or user.pk == actor.user_id:
         return None
     if user.is_root:
-        return _no(action, STEP, "Only the main account may do this to itself.")
+        return Refusal(STEP, "Only the main account may do this to itself.")
     own = holdings_of(actor)
     missing = own.not_held(holdings.may_of(user))
     missing |= own.not_liftable(holdings.own_sign_in_of(user))
     return _refusal(
-        action,
         missing,
         "User “{name}” may do what you do not hold yourself: {rights}. "
         "Ask the main account to do this.",
@@ -116,14 +107,14 @@ def taking_over(actor: Actor, action: str, user: User) -> Decision | None:
     )
 
 
-def renaming(actor: Actor, action: str, user: User) -> Decision | None:
-    """The refusal of another name for ``user``: a condition on the name must follow nobody.
+def renaming(actor: Actor, user: User, name: str) -> Refusal | None:
+    """The refusal of another name for ``user``, who was called ``name``.
 
-    Conditions compare the name as it is at the request, so another name can bring an Allow or end
-    a Deny that speaks of it. Both have to be the actor's to give and to lift; agencies that work
-    for the user count as well.
+    A condition on the name must follow nobody: it compares the name as it is at the request, so
+    another name can bring an Allow or end a Deny that speaks of it. Both have to be the actor's to
+    give and to lift; agencies that work for the user count as well.
     """
-    found = taking_over(actor, action, user)
+    found = taking_over(actor, user)
     if found is not None or actor.is_root:
         return found
     agencies = Agency.objects.unscoped("agencies that work for a user").filter(
@@ -134,30 +125,30 @@ def renaming(actor: Actor, action: str, user: User) -> Decision | None:
         PolicyAttachment.objects.filter(agency__in=agencies),
     )
     named = [_about(d, NAME_KEYS) for rows in attached for d in documents_of(rows)]
-    found = giving(actor, action, named)
+    found = giving(actor, named)
     if found is None:  # not "or": a refusal counts as false
-        found = lifting(actor, action, named)
+        found = lifting(actor, named)
     if found is None:
         return None
     reason = (
-        f"A policy of user “{user.name}” asks for the user's name (`g:UserName`), and speaks of "
+        f"A policy of user “{name}” asks for the user's name (`g:UserName`), and speaks of "
         f"what you do not hold yourself: {found.missing.removeprefix('Allow ')}. "
         "Ask the main account to change the name."
     )
     return replace(found, reason=reason)
 
 
-def retagging(
-    actor: Actor, action: str, row: Resource, before: Mapping[str, str]
-) -> Decision | None:
-    """The refusal of other tags for ``row`` where a policy of its account asks for them.
+def retagging(actor: Actor, target: Target) -> Refusal | None:
+    """The refusal of other tags for a row where a policy of its account asks for them.
 
     Another value can bring an Allow or end a Deny, for anybody. Both have to be the actor's to give
     and to lift. Tags that no policy asks for are free.
     """
     if actor.is_root or not actor.is_user:
         return None
+    row: Any = target.instance
     tags: Mapping[str, str] = row.tags
+    before: Mapping[str, str] = target.change["tags"]
     changed = {key.lower() for key in {*before, *tags} if before.get(key) != tags.get(key)}
     keys = frozenset(f"{kind}/{key}" for kind in TAG_KEYS for key in changed)
     texts = (
@@ -169,9 +160,9 @@ def retagging(
         .distinct()
     )
     asking = [_about(engine.load_stored(text), keys) for text in texts]
-    found = giving(actor, action, asking)
+    found = giving(actor, asking)
     if found is None:
-        found = lifting(actor, action, asking)
+        found = lifting(actor, asking)
     if found is None:
         return None
     reason = (
@@ -182,39 +173,31 @@ def retagging(
     return replace(found, reason=reason)
 
 
-def check(actor: Actor, action: str, documents: Iterable[engine.PolicyDocument]) -> None:
-    """Raise AccessDenied when the actor would give away what they do not hold."""
-    enforce(giving(actor, action, documents))
+def rewriting(actor: Actor, old: object, new: object) -> Refusal | None:
+    """The refusal of another document for a policy that is attached: it may neither deny less nor
+    give more than the actor holds."""
+    before, after = engine.load_stored(old), engine.load_stored(new)
+    refused = narrowing(actor, before, after)
+    return giving(actor, [after]) if refused is None else refused
 
 
-def enforce(refused: Decision | None) -> None:
-    """Raise AccessDenied with the refusal, if there is one."""
-    if refused is not None:
-        raise AccessDenied(refused)
-
-
-def _lifting(actor: Actor, action: str, names: Names) -> Decision | None:
+def _lifting(actor: Actor, names: Names) -> Refusal | None:
     if actor.is_root:
         return None
     return _refusal(
-        action,
         holdings_of(actor).not_liftable(names),
         "This would lift a Deny of what you do not hold yourself: {rights}. "
         "Ask the main account to do this.",
     )
 
 
-def _refusal(action: str, missing: Names, words: str, **more: str) -> Decision | None:
+def _refusal(missing: Names, words: str, **more: str) -> Refusal | None:
     if not missing:
         return None
     first = min(missing)
     rights = f"`{first}`" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
     reason = words.format(rights=rights, **more)
-    return _no(action, STEP, reason, missing=f"Allow {first}")
-
-
-def _no(action: str, step: str, reason: str, *, missing: str = "") -> Decision:
-    return Decision(False, action, step, reason, missing=missing, guarded=True)
+    return Refusal(STEP, reason, f"Allow {first}")
 
 
 def _about(document: engine.PolicyDocument, keys: frozenset[str]) -> engine.PolicyDocument:
@@ -226,96 +209,107 @@ def _about(document: engine.PolicyDocument, keys: frozenset[str]) -> engine.Poli
 # -- guards ---------------------------------------------------------------------------------------
 
 
-def main_account_only(actor: Actor, action: str, reason: str) -> Decision | None:
+def main_account_only(actor: Actor, reason: str) -> Refusal | None:
     """The refusal for everybody but the main account."""
-    return None if actor.is_root else _no(action, "main_account", reason)
+    return None if actor.is_root else Refusal("main_account", reason)
 
 
 def register() -> None:
-    """Tell the one decision what may be asked about an object beforehand."""
+    """Tell the one decision."""
     for action, check in _GUARDS.items():
         access.guard(action, check)
-    access.guard_tags(retagging)
+    access.guard_column("tags", retagging)
 
 
-def _make_user(actor: Actor, _target: Target) -> Decision | None:
-    return making(actor, "iam:users:createUser")
+def _make_user(actor: Actor, _target: Target) -> Refusal | None:
+    return making(actor)
 
 
-def _reset_password(actor: Actor, target: Target) -> Decision | None:
+def _reset_password(actor: Actor, target: Target) -> Refusal | None:
     user = target.instance
-    return taking_over(actor, "iam:users:resetPassword", user) if isinstance(user, User) else None
+    return taking_over(actor, user) if isinstance(user, User) else None
 
 
-def _update_user(actor: Actor, target: Target) -> Decision | None:
-    """Enabling shares its action with harmless changes."""
+def _update_user(actor: Actor, target: Target) -> Refusal | None:
+    """Enabling and another name share their action with harmless changes."""
     user = target.instance
-    if target.verb != "enable" or not isinstance(user, User):
+    if not isinstance(user, User):
         return None
-    return taking_over(actor, "iam:users:updateUser", user)
+    if "name" in target.change:
+        return renaming(actor, user, target.change["name"])
+    return taking_over(actor, user) if target.verb == "enable" else None
 
 
-def _add_member(actor: Actor, target: Target) -> Decision | None:
-    if not isinstance(target.instance, Group):
+def _add_member(actor: Actor, target: Target) -> Refusal | None:
+    if not isinstance(target.instance, Group) or actor.is_root:
         return None
     attached = PolicyAttachment.objects.filter(group=target.instance)
-    return None if actor.is_root else giving(actor, "iam:groups:addUser", documents_of(attached))
+    return giving(actor, documents_of(attached))
 
 
-def _remove_member(actor: Actor, target: Target) -> Decision | None:
-    return _of_group(actor, "iam:groups:removeUser", target)
-
-
-def _delete_group(actor: Actor, target: Target) -> Decision | None:
-    return _of_group(actor, "iam:groups:deleteGroup", target)
-
-
-def _of_group(actor: Actor, action: str, target: Target) -> Decision | None:
+def _of_group(actor: Actor, target: Target) -> Refusal | None:
+    """Removing a member and deleting a group end what it denies."""
     if not isinstance(target.instance, Group):
         return None
-    return releasing(actor, action, PolicyAttachment.objects.filter(group=target.instance))
+    return releasing(actor, PolicyAttachment.objects.filter(group=target.instance))
 
 
-def _update_policy(actor: Actor, target: Target) -> Decision | None:
-    return _of_an_agency(actor, "iam:policies:updatePolicy", target)
-
-
-def _delete_policy(actor: Actor, target: Target) -> Decision | None:
-    action = "iam:policies:deletePolicy"
-    refused = _of_an_agency(actor, action, target)
-    if refused is not None or not isinstance(target.instance, Policy):
-        return refused
-    return releasing(actor, action, PolicyAttachment.objects.filter(policy=target.instance))
-
-
-def _of_an_agency(actor: Actor, action: str, target: Target) -> Decision | None:
-    """What is attached to an agency is the main account's, like the agency."""
+def _update_policy(actor: Actor, target: Target) -> Refusal | None:
     policy = target.instance
     if actor.is_root or not isinstance(policy, Policy):
         return None
-    if not policy.attachments.filter(agency__isnull=False).exists():
+    agencies = list(policy.attachments.values_list("agency", flat=True))
+    refused = _of_an_agency(actor, agencies)
+    if refused is not None or not agencies or "document" not in target.change:
+        return refused
+    return rewriting(actor, target.change["document"], policy.document)
+
+
+def _delete_policy(actor: Actor, target: Target) -> Refusal | None:
+    policy = target.instance
+    if actor.is_root or not isinstance(policy, Policy):
+        return None
+    attached = PolicyAttachment.objects.filter(policy=policy)
+    refused = _of_an_agency(actor, list(attached.values_list("agency", flat=True)))
+    return releasing(actor, attached) if refused is None else refused
+
+
+def _of_an_agency(actor: Actor, agencies: list[Any]) -> Refusal | None:
+    """What is attached to an agency is the main account's, like the agency."""
+    if not any(agencies):
         return None
     return main_account_only(
-        actor, action, "Only the main account changes a policy that is attached to an agency."
+        actor, "Only the main account changes a policy that is attached to an agency."
     )
 
 
-def _agencies(action: str) -> access.Guard:
-    """Only the main account makes, changes and ends agencies, and attaches policies to them."""
-
-    def guard(actor: Actor, target: Target) -> Decision | None:
-        if not action.startswith("iam:agencies:") and not isinstance(target.instance, Agency):
-            return None
-        return main_account_only(actor, action, MAIN_ACCOUNT)
-
-    return guard
+def _agencies(actor: Actor, _target: Target) -> Refusal | None:
+    """Only the main account makes, changes and ends agencies."""
+    return main_account_only(actor, MAIN_ACCOUNT)
 
 
-def _update_account(actor: Actor, _target: Target) -> Decision | None:
+def _attach(actor: Actor, target: Target) -> Refusal | None:
+    """``target.change["document"]``: what would be attached."""
+    if isinstance(target.instance, Agency) and not actor.is_root:
+        return _agencies(actor, target)
+    document = target.change.get("document")
+    return giving(actor, [document]) if document is not None else None
+
+
+def _detach(actor: Actor, target: Target) -> Refusal | None:
+    """``target.change["attachment"]``: the id of what would end."""
+    if isinstance(target.instance, Agency) and not actor.is_root:
+        return _agencies(actor, target)
+    attachment = target.change.get("attachment")
+    if attachment is None:
+        return None
+    return releasing(actor, PolicyAttachment.objects.filter(pk=attachment))
+
+
+def _update_account(actor: Actor, _target: Target) -> Refusal | None:
     """Strict mode is all that there is to change."""
     return main_account_only(
         actor,
-        "iam:accounts:updateAccount",
         "Only the main account turns strict mode on or off: without it every user holds every "
         "right in ModelArts, also who turned it off. Sign in as the main account.",
     )
@@ -327,18 +321,13 @@ _GUARDS: dict[str, access.Guard] = {
     "iam:users:resetPassword": _reset_password,
     "iam:users:updateUser": _update_user,
     "iam:groups:addUser": _add_member,
-    "iam:groups:removeUser": _remove_member,
-    "iam:groups:deleteGroup": _delete_group,
+    "iam:groups:removeUser": _of_group,
+    "iam:groups:deleteGroup": _of_group,
     "iam:policies:updatePolicy": _update_policy,
     "iam:policies:deletePolicy": _delete_policy,
-    **{
-        action: _agencies(action)
-        for action in (
-            "iam:policies:attachPolicy",
-            "iam:policies:detachPolicy",
-            "iam:agencies:createAgency",
-            "iam:agencies:updateAgency",
-            "iam:agencies:deleteAgency",
-        )
-    },
+    "iam:policies:attachPolicy": _attach,
+    "iam:policies:detachPolicy": _detach,
+    "iam:agencies:createAgency": _agencies,
+    "iam:agencies:updateAgency": _agencies,
+    "iam:agencies:deleteAgency": _agencies,
 }

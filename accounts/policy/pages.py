@@ -40,7 +40,7 @@ def _context(request: HttpRequest, obj: Any) -> dict[str, Any]:
     detach = access.decide(actor, services.DETACH, obj)
     return {
         "attachments": [
-            {"row": row, "off": _detach_off(actor, row, detach)}
+            {"row": row, "off": _detach_off(actor, obj, row, detach)}
             for row in services.attachments(obj)
         ],
         "is_root_user": root,
@@ -54,11 +54,11 @@ def _context(request: HttpRequest, obj: Any) -> dict[str, Any]:
 
 
 def _detach_off(
-    actor: Actor, row: PolicyAttachment, asked: access.Decision
+    actor: Actor, obj: Any, row: PolicyAttachment, asked: access.Decision
 ) -> dict[str, Any] | None:
     """The greyed button of an attachment that policies let the actor end and a rule does not."""
-    refused = services.releasing(actor, row) if asked.allowed else asked
-    return off(_("Detach"), "unlink", why_held_back(refused)) if refused is not None else None
+    found = services.releasing(actor, obj, row) if asked.allowed else asked
+    return off(_("Detach"), "unlink", why_held_back(found))
 
 
 class PrincipalPage(ResourcePage):

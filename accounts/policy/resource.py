@@ -39,9 +39,8 @@ def _restore_off(
     actor: Actor, policy: Policy, version: PolicyVersion, asked: access.Decision
 ) -> dict[str, Any] | None:
     """The greyed button of a version that may not come back."""
-    refused = services.rewriting(actor, policy, version.document) if asked.allowed else asked
-    why = why_held_back(refused) if refused is not None else ""
-    return off(gettext("Bring this version back"), "arrow-back-up", why)
+    found = services.rewriting(actor, policy, version.document) if asked.allowed else asked
+    return off(gettext("Bring this version back"), "arrow-back-up", why_held_back(found))
 
 
 def _versions(request: HttpRequest, policy: Policy) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Mapping
@@ -13,7 +14,6 @@ from django.db import IntegrityError, transaction
 from accounts import engine, facts
 from accounts.agency.models import Agency
 from accounts.group.models import Group
-from accounts.policy import delegation
 from accounts.policy.models import Policy, PolicyAttachment, PolicyVersion
 from accounts.policy.names import SYSTEM
 from accounts.policy.system import EXCLUSIVE, system_policies
@@ -92,8 +92,6 @@ def update(
         policy = services.lock(policy)
         document = policy.document if given is None else given
         if document != policy.document:
-            access.authorize(actor, UPDATE, policy)
-            delegation.enforce(rewriting(actor, policy, document))
             changes |= {"document": document, "revision": policy.revision + 1}
         policy = services.update(actor, policy, changes, expected_version=expected_version)
         if "document" in changes:
@@ -103,14 +101,12 @@ def update(
     return policy
 
 
-def rewriting(actor: Actor, policy: Policy, document: object) -> Decision | None:
-    """Why the actor may not let the policy say ``document`` where it is attached, or None; asked
-    beside ``UPDATE``. It may neither deny less nor give more than the actor holds."""
-    if not policy.attachments.exists():
-        return None
-    old, new = engine.load_stored(policy.document), engine.load_stored(document)
-    refused = delegation.narrowing(actor, UPDATE, old, new)
-    return delegation.giving(actor, UPDATE, [new]) if refused is None else refused
+def rewriting(actor: Actor, policy: Policy, document: object) -> Decision:
+    """May the actor let the policy say ``document``, where it is attached?"""
+    wanted = copy.copy(policy)
+    wanted.document = document
+    change = {"document": policy.document} if document != policy.document else {}
+    return access.decide(actor, UPDATE, access.about(actor, wanted, change=change))
 
 
 def restore(actor: Actor, policy: Policy, number: int) -> Policy:
@@ -152,22 +148,22 @@ def attach(actor: Actor, policy: str | UUID | Policy, principal: Principal) -> P
 
 def _attach(actor: Actor, policy: str | UUID | Policy, principal: Principal) -> PolicyAttachment:
     """The same about locked rows: an edit of the policy comes before or after all of it."""
-    decision = access.authorize(actor, ATTACH, principal)
     found = find(actor, policy)
     if isinstance(found, Policy):
         found = services.lock(found)
-    if isinstance(principal, User) and principal.is_root:
-        raise Conflict(
-            "The main account holds every right; policies do not apply to it.",
-            hint="Attach the policy to a user, a group or an agency.",
-        )
     name = found if isinstance(found, str) else found.name
     document = (
         system_policies()[found].compiled.document
         if isinstance(found, str)
         else engine.load_stored(found.document)
     )
-    delegation.check(actor, ATTACH, [document])
+    asked = access.about(actor, principal, change={"document": document})
+    decision = access.authorize(actor, ATTACH, asked)
+    if isinstance(principal, User) and principal.is_root:
+        raise Conflict(
+            "The main account holds every right; policies do not apply to it.",
+            hint="Attach the policy to a user, a group or an agency.",
+        )
     column = _column(principal)
     _check_exclusive(name, principal, column)
     try:
@@ -205,11 +201,10 @@ def detach(actor: Actor, attachment: PolicyAttachment) -> None:
     _same_account(actor, principal)
     with services.holding(actor, principal):
         principal = services.lock(principal)
-        decision = access.authorize(actor, DETACH, principal)
         here = PolicyAttachment.objects.select_for_update().filter(pk=attachment.pk)
         if not here.exists():
             raise NotFound()
-        delegation.enforce(releasing(actor, attachment))
+        decision = access.authorize(actor, DETACH, _ending(actor, principal, attachment))
         here.delete()
         facts.bump(attachment.account_id)
         audit.record(
@@ -222,10 +217,13 @@ def detach(actor: Actor, attachment: PolicyAttachment) -> None:
         )
 
 
-def releasing(actor: Actor, attachment: PolicyAttachment) -> Decision | None:
-    """Why the actor may not detach this one, or None; asked beside ``DETACH`` on the principal."""
-    rows = PolicyAttachment.objects.filter(pk=attachment.pk)
-    return delegation.releasing(actor, DETACH, rows)
+def releasing(actor: Actor, principal: Principal, attachment: PolicyAttachment) -> Decision:
+    """May the actor detach this one from ``principal``?"""
+    return access.decide(actor, DETACH, _ending(actor, principal, attachment))
+
+
+def _ending(actor: Actor, principal: Principal, attachment: PolicyAttachment) -> access.Target:
+    return access.about(actor, principal, change={"attachment": attachment.pk})
 
 
 def attachment_of(actor: Actor, attachment_id: str) -> PolicyAttachment:

@@ -287,7 +287,7 @@ class EndSessionPage(Page):
 class StrictModePage(Page):
     """Strict mode of one's own account: GET asks, POST ``strict`` = on or off does it."""
 
-    actions: ClassVar = {"post": "iam:accounts:updateAccount"}
+    actions: ClassVar = dict.fromkeys(("get", "post"), "iam:accounts:updateAccount")
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.show(Account.objects.get(pk=self.actor.account_id))

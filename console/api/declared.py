@@ -73,7 +73,7 @@ def unknown_verbs(view: type[Any], names: Iterable[str]) -> str:
     if not issubclass(view, ResourceRules):
         return f"{view.__name__} asks {verbs}, but is no ResourceRules" if verbs else ""
     slug = getattr(view, "slug", "")
-    spec = registry.spec_by_slug(slug) if slug else view.spec
+    spec = registry.spec_by_slug(slug) if slug else view.spec  # type: ignore[attr-defined]
     wrong = [verb for verb in verbs if rules.unknown(spec, verb)]
     return f"{view.__name__} asks {wrong}, which {spec.type_label} lacks" if wrong else ""
 
@@ -82,10 +82,14 @@ class ResourceRules(Declared):
     """Looks the row up that the address names and asks what is declared about it, before the
     handler runs; ``obj`` is that row."""
 
-    spec: ClassVar[registry.ResourceSpec]
     verb: str = ""
     obj: Any = None
     asked: rules.Asked
+
+    @property
+    def declaration(self) -> registry.ResourceSpec:
+        """The type that the address is about."""
+        raise NotImplementedError
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -95,7 +99,7 @@ class ResourceRules(Declared):
         verb = self.verb_of(rule.removeprefix(RESOURCE))
         key = kwargs.get("pk")
         find = None if key is None else partial(self.find, key)
-        self.obj, self.asked = rules.ask(self.actor, self.spec, verb, find)
+        self.obj, self.asked = rules.ask(self.actor, self.declaration, verb, find)
 
     def verb_of(self, declared: str) -> str:
         """The verb to ask: the declared one, or the one that the address names."""
@@ -104,7 +108,7 @@ class ResourceRules(Declared):
     def find(self, key: Any) -> Any:
         """The row the address names, if the actor may see it; a room may accept names as well as
         ids. Raises NotFound."""
-        return services.visible(self.spec.model, self.actor, pk=key)
+        return services.visible(self.declaration.model, self.actor, pk=key)
 
 
 class ResourceView(ResourceRules):
@@ -113,6 +117,6 @@ class ResourceView(ResourceRules):
     slug: ClassVar[str] = ""
 
     @property
-    def spec(self) -> registry.ResourceSpec:  # type: ignore[override]
-        """The declaration of the type."""
+    def declaration(self) -> registry.ResourceSpec:
+        """See ResourceRules."""
         return registry.spec_by_slug(self.slug)

@@ -17,7 +17,7 @@ from console.api.fields import Tags, unknown_fields
 from console.api.idempotency import idempotent
 from console.filters import filterset_class
 from console.pages.list import branches
-from core import printed, rules, services
+from core import printed, registry, rules, services
 from core.errors import (
     PreconditionFailed,
     PreconditionRequired,
@@ -46,6 +46,7 @@ class ResourceViewSet(ResourceRules, viewsets.GenericViewSet):  # type: ignore[t
     ``verb_inputs`` maps a verb to the serializer of its body.
     """
 
+    spec: ClassVar[registry.ResourceSpec]
     by_method = False
     input_class: ClassVar[type[serializers.Serializer[Any]] | None] = None
     update_class: ClassVar[type[serializers.Serializer[Any]] | None] = None
@@ -60,6 +61,11 @@ class ResourceViewSet(ResourceRules, viewsets.GenericViewSet):  # type: ignore[t
         "destroy": "resource:delete",
         "perform": f"resource:{rules.BY_ADDRESS}",
     }
+
+    @property
+    def declaration(self) -> registry.ResourceSpec:
+        """See ResourceRules."""
+        return self.spec
 
     def get_queryset(self) -> Any:
         """Only for schema generation; handlers ask for branches or one visible row."""

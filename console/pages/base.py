@@ -80,6 +80,7 @@ class Page(View):
                 return self.sign_in_first(request)
             if self.actor.must_change_password and not self.while_password_expired:
                 return HttpResponseRedirect(settings.PASSWORD_CHANGE_URL)
+        self.check(request)
         rule = self.asks.get(method_of(request))
         if rule is not None:
             self.ask(rule)
@@ -110,6 +111,9 @@ class Page(View):
         )
         response["Allow"] = allowed
         return response
+
+    def check(self, request: HttpRequest) -> None:
+        """Hook: whether the page is there at all. Raises NotFound."""
 
     def ask(self, rule: str) -> None:
         """Ask what is declared, before the handler runs. Raises AccessDenied."""
@@ -146,9 +150,9 @@ class ResourcePage(Page):
         """See Django's. Raises TypeError where the type declares no such verb."""
         spec = initkwargs.get("spec")
         missing = sorted({v for v in cls.asks.values() if spec and rules.unknown(spec, v)})
-        if missing:
+        if spec and missing:
             raise TypeError(f"{cls.__name__} asks {missing}, which {spec.type_label} lacks")
-        return super().as_view(**initkwargs)  # type: ignore[misc]
+        return super().as_view(**initkwargs)
 
     def ask(self, rule: str) -> None:
         """Look the object up and ask about it. Raises NotFound, AccessDenied."""

@@ -214,16 +214,18 @@ class DetailPage(ResourcePage):
         }
 
     def _access(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        asked = {
-            self.spec.action(v): ACTION_WORDS.get(v, v)
+        """What the buttons ask, each with its answer and the steps that led to it."""
+        asked: list[tuple[Any, str, Any]] = [
+            (ACTION_WORDS.get(v, v), self.spec.action(v), obj)
             for v in self.spec.actions
             if v not in ("list", "create")
+        ]
+        for verb in self.spec.verbs:
+            target = access.about(self.actor, obj, own_only=verb.own_only, verb=verb.name)
+            asked.append((verb.label, verb.action, target))
+        return {
+            "decisions": [
+                {"label": label, "decision": access.decide(self.actor, action, target)}
+                for label, action, target in asked
+            ]
         }
-        asked |= {verb.action: verb.label for verb in self.spec.verbs}
-        own_only = {verb.action for verb in self.spec.verbs if verb.own_only}
-        decisions = []
-        for action, label in asked.items():
-            target = access.about(self.actor, obj, own_only=action in own_only)
-            decision = access.decide(self.actor, action, target)
-            decisions.append({"label": label, "decision": decision})
-        return {"decisions": decisions}

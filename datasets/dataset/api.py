@@ -27,7 +27,7 @@ class DatasetSerializer(ResourceSerializer):
     current_version = serializers.SerializerMethodField()
 
     def get_current_version(self, dataset: Dataset) -> CurrentVersionSerializer(allow_null=True):  # type: ignore[valid-type]
-        found = tabs.current(dataset)
+        found = dataset.newest if hasattr(dataset, "newest") else tabs.current(dataset)
         return CurrentVersionSerializer(found).data if found else None
 
 
@@ -55,3 +55,10 @@ class DatasetViewSet(ResourceViewSet):
     input_class = DatasetInput
     update_class = ResourceInput
     verb_inputs: ClassVar[dict[str, Any]] = {"add-version": AddVersionInput}
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """The page's current versions in one query, however many datasets it shows."""
+        page = super().paginate_queryset(queryset)
+        if page:
+            tabs.note_current(page)
+        return page

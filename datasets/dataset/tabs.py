@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Case, OuterRef, Subquery, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -35,6 +36,17 @@ def current(dataset: Dataset) -> DatasetVersion | None:
         rows.filter(phase=DatasetVersion.Phase.READY).first() or rows.first()
     )
     return found
+
+
+def note_current(datasets: list[Dataset]) -> None:
+    """Set ``newest`` of each dataset to what ``current`` says, in one query."""
+    rows = DatasetVersion.objects.unscoped("versions of visible datasets")
+    ready_first = Case(When(phase=DatasetVersion.Phase.READY, then=0), default=1)
+    best = rows.filter(dataset=OuterRef("dataset")).order_by(ready_first, "-number")
+    found = rows.filter(dataset__in=datasets, pk=Subquery(best.values("pk")[:1]))
+    by_dataset = {version.dataset_id: version for version in found}
+    for dataset in datasets:
+        dataset.newest = by_dataset.get(dataset.pk)  # type: ignore[attr-defined]
 
 
 def visible_current(request: HttpRequest, dataset: Dataset) -> DatasetVersion | None:

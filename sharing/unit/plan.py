@@ -10,13 +10,13 @@ from typing import Any
 
 from core import access, regions, registry
 from core.actor import Actor
-from core.errors import AccessDenied, Problem, ValidationFailed
+from core.errors import Problem, ValidationFailed
 from core.models import Resource
 from core.text import english
 from sharing import grants
 from sharing.permission import catalog
 from sharing.permission.catalog import SharePermission
-from sharing.unit import guesses
+from sharing.unit import guards, guesses
 from sharing.unit.models import ShareUnit, UnitPermission, UnitResource
 
 ACCOUNT_ID = re.compile(r"[0-9]{10}", re.ASCII)
@@ -57,14 +57,26 @@ def read(
         ValidationFailed: everything else that is wrong, all at once.
     """
     plan = Plan()
-    _resources(actor, region, resources, plan)
+    things = _resources(actor, region, resources, plan)
+    _ask(actor, unit, things=things)
     _permissions(permissions or {}, unit, plan)
     _principals(actor, principals, plan)
     plan.check()
-    for obj in plan.resources:
-        for action in catalog.actions(plan.permissions[registry.spec_of(obj).type_label]):
-            _must_hold(actor, action, obj)
+    rights = [
+        (action, obj)
+        for obj in plan.resources
+        for action in catalog.actions(plan.permissions[registry.spec_of(obj).type_label])
+    ]
+    _ask(actor, unit, rights=rights)
     return plan
+
+
+def _ask(actor: Actor, unit: ShareUnit | None, **change: Any) -> None:
+    """Ask about what the unit would hold and give (``sharing.unit.guards``)."""
+    if unit is None:
+        access.authorize(actor, guards.CREATE, access.Target(actor.account_id, change=change))
+    else:
+        access.authorize(actor, guards.UPDATE, access.about(actor, unit, change=change))
 
 
 def spec_of_type(text: str) -> registry.ResourceSpec | None:
@@ -90,11 +102,12 @@ def object_key(item: Mapping[str, Any]) -> tuple[registry.ResourceSpec, uuid.UUI
 
 def _resources(
     actor: Actor, region: str, given: Iterable[Mapping[str, Any]], plan: Plan
-) -> None:  # fmt: skip
+) -> list[Resource]:
+    """What of the objects named the caller sees, own and shared; own ones go into the plan."""
     given = list(given)
     if len(given) > MAX_RESOURCES:
         plan.problems.append(_too_many_resources())
-        return
+        return []
     there = _objects(actor, given)
     seen: set[uuid.UUID] = set()
     for item in given:
@@ -121,11 +134,10 @@ def _resources(
                     "Copy the id from its page.",
                 )
             )
-        elif obj.account_id != actor.account_id:
-            raise AccessDenied(_not_yours(spec, obj), target=obj)
-        elif obj.pk not in seen:
+        elif obj.account_id == actor.account_id and obj.pk not in seen:
             seen.add(obj.pk)
             _shareable(spec, obj, region, plan)
+    return list(there.values())
 
 
 def _too_many_resources() -> Problem:
@@ -157,34 +169,6 @@ def _shareable(spec: registry.ResourceSpec, obj: Resource, region: str, plan: Pl
         )
     else:
         plan.resources.append(obj)
-
-
-def _not_yours(spec: registry.ResourceSpec, obj: Resource) -> access.Decision:
-    return access.Decision(
-        False,
-        "resource_share:unit:create",
-        "share",
-        f"{spec.label} “{obj}” was shared with you by another account. Only its owner can share "
-        "it; ask him to invite the other account himself.",
-    )
-
-
-def _must_hold(actor: Actor, action: str, obj: Resource) -> None:
-    decision = access.decide(actor, action, obj)
-    if not decision.allowed:
-        raise AccessDenied(
-            access.Decision(
-                False,
-                action,
-                decision.step,
-                f"Nobody can give away a right he lacks: sharing “{obj}” with this permission "
-                f"gives `{action}`. {decision.reason}",
-                decision.trace,
-                missing=decision.missing,
-                statement=decision.statement,
-            ),
-            target=obj,
-        )
 
 
 def _permissions(given: Mapping[str, str], unit: ShareUnit | None, plan: Plan) -> None:

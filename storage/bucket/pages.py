@@ -28,7 +28,7 @@ class RemovePage(ResourcePage):
         bucket = self.obj
         keys = request.POST.getlist("key")[:MAX_CHOSEN]
         if not keys:
-            raise ValidationFailed.of("key", "Choose at least one object.")
+            raise ValidationFailed.of("key", _("Choose at least one object."))
         removed = 0
         for key in keys:
             try:

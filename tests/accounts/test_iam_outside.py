@@ -128,6 +128,33 @@ class TestPages:
         wrong = {p: s for p in paths if (s := client.get(p).status_code) != 200}
         assert wrong == {}
 
+    def test_members_come_and_go_by_the_forms_of_the_tab(self, client, owner):
+        li, group = make.user(owner, "li"), make.group(owner)
+        tab = client.get(f"/groups/{group.pk}/members").context
+        assert client.post(tab["add_url"], {"add": str(li.pk)}).status_code == 302
+        assert [u.name for u in client.get(f"/groups/{group.pk}/members").context["members"]] == [
+            "li"
+        ]
+        text = client.get(f"/groups/{group.pk}/members").content.decode()
+        assert f'action="{tab["remove_url"]}"' in text and f'name="user" value="{li.pk}"' in text
+        assert client.post(tab["remove_url"], {"user": str(li.pk)}).status_code == 302
+        assert not client.get(f"/groups/{group.pk}/members").context["members"]
+        assert client.post(tab["add_url"], {"add": "nonsense"}, follow=True).status_code == 200
+        assert not client.get(f"/groups/{group.pk}/members").context["members"]
+        assert client.post(tab["remove_url"], {"user": "nonsense"}).status_code == 404
+
+    def test_who_may_read_a_group_adds_nobody(self, owner):
+        reader, li, group = make.user(owner), make.user(owner), make.group(owner)
+        make.attach(reader, statement("Allow", "iam:groups:getGroup", "iam:users:getUser"))
+        client = Client()
+        client.post(
+            "/sign-in", {"account": owner.name, "user": reader.name, "password": make.PASSWORD}
+        )
+        for page in ("add-member", "remove-member"):
+            path = f"/groups/{group.pk}/x/{page}"
+            body = {"user": str(li.pk), "add": str(li.pk)}
+            assert client.post(path, body).status_code == 403
+
     def test_a_new_users_password_is_shown_once(self, client):
         answer = client.post("/users/new", {"name": "li", "once": "k1"})
         assert answer.status_code == 201

@@ -24,6 +24,7 @@ from console.api.viewsets import ResourceViewSet
 from core import registry
 from core.models import IdempotencyRecord
 from storage.bucket.models import Bucket
+from tests.accounts import make
 from tests.doors.world import bearer
 from tests.storage import people
 
@@ -207,6 +208,8 @@ def test_a_repeated_request_is_answered_with_the_rights_of_now(client: Any) -> N
     with transaction.atomic():
         PolicyAttachment.objects.filter(user=helper.user).delete()
         facts.bump(owner.user.account_id)
+    assert send().status_code == 403, "a repeated request is asked about like a first one"
+    make.attach(helper.user, make.statement("Allow", "iam:groups:createGroup"))
     seen = client.get(f"/api/v1/groups/{made.json()['id']}", headers=headers)
     refused = send()
     assert refused.status_code == seen.status_code == 404

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from typing import Any, ClassVar
 
 import pytest
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from rest_framework.response import Response
 
 from accounts.group.models import Group
@@ -16,10 +17,9 @@ from console.api.declared import Declared, ResourceView, mismatch
 from console.api.viewsets import ResourceViewSet
 from console.pages.base import Page, ResourcePage
 from core import access, checks, registry, rules, services
-from core.actor import ANONYMOUS
 from core.errors import AccessDenied, NotFound
 from tests.accounts import make
-from tests.storage.people import Person, root, statement, user
+from tests.storage.people import Person, root, sign_in, statement, token, user
 
 ran: list[str] = []
 
@@ -173,14 +173,14 @@ class TestEndpoints:
         callback.cls = plain  # type: ignore[attr-defined]
         assert "no ResourceRules" in routes.problem(callback)
 
-    def test_a_service_that_forgets_to_ask_answers_nothing(self) -> None:
+    def test_a_service_that_forgets_to_ask_answers_nothing(self, owner: Person) -> None:
         rule = f"{rules.WITHIN}obs:object:GetObject"
         with rules.kept(rule) as check:
             check(404)
-            with pytest.raises(RuntimeError, match="Nobody asked"):
+            with pytest.raises(RuntimeError, match="was not asked"):
                 check(200)
         with rules.kept(rule) as check:
-            access.decide(ANONYMOUS, "obs:object:GetObject")
+            access.authorize(owner.actor, "obs:object:GetObject")
             check(200)
 
 
@@ -245,3 +245,34 @@ class TestOnceBeforeAndOnceAfter:
             services.perform(actor, other, "end-sessions", {})
         other.refresh_from_db()
         assert other.tags == {}
+
+
+class TestOneAnswer:
+    """What a list offers, a page shows, the *Access* tab says, ``decide`` says and the API does."""
+
+    def test_agencies_are_the_main_accounts_everywhere(self, owner: Person, client: Any) -> None:
+        spec = registry.spec_by_slug("agencies")
+        actions = sorted({*map(spec.action, spec.actions), *(v.action for v in spec.verbs)})
+        clerk = user(owner, "clerk", [statement("Allow", *actions)])
+        agency = make.agency(owner.user.account)
+        sign_in(client, clerk)
+        page = f"/agencies/{agency.pk}"
+        assert client.get("/agencies").context["can_create"] is False
+        assert client.get("/agencies/new").status_code == 403
+        shown = client.get(page).context
+        buttons = [*shown["actions"], *shown["more"]]
+        assert {b["url"].rpartition("/")[2] for b in buttons} == {"revoke", "edit", "delete"}
+        assert all(not b["enabled"] and b["why_not"] for b in buttons)
+        rows = client.get(f"{page}/access").context["decisions"]
+        refused = {r["decision"].action for r in rows if not r["decision"].allowed}
+        assert refused == {spec.action("update"), spec.action("delete")}
+        assert {r["decision"].step for r in rows if not r["decision"].allowed} == {"main_account"}
+        assert access.decide(clerk.actor, spec.action("create")).step == "main_account"
+        for path in (f"{page}/do/revoke", f"{page}/delete", f"{page}/edit"):
+            assert client.post(path, {"typed": str(agency)}).status_code == 403, path
+        bearer = {"Authorization": f"Bearer {token(clerk, dt.timedelta(hours=1))}"}
+        answer = Client().post(
+            "/api/v1/agencies", {"name": "a1"}, content_type="application/json", headers=bearer
+        )
+        assert answer.status_code == 403
+        assert answer.json()["explanation"]["step"] == "main_account"

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.http.response import HttpResponseBase
 
 from accounts.account.models import Account
+from console.checks import routes
 from core import registry
-from tests.core.test_meta import routes
 from tests.doors.world import World
 
 METHODS = ("get", "post", "put", "patch", "delete")

@@ -147,7 +147,8 @@ def test_nobody_gives_a_right_he_lacks(owner, consumer: Tenant, model: Model) ->
                 "principals": [consumer.id],
             },
         )
-    assert refused.value.decision.action == "modelarts:model:finetune"
+    assert refused.value.decision.step == "delegation"
+    assert refused.value.decision.missing == "Allow modelarts:model:finetune"
 
 
 def test_leaving_ends_it_at_once(shared, consumer: Tenant, model: Model) -> None:

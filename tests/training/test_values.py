@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import facts
 from compute.runner.masking import LEAST, Masker
-from core import sealed
+from core import access, sealed
 from core.errors import Conflict, ValidationFailed
 from core.models import AuditRecord
 from tests.accounts import make
@@ -190,6 +190,15 @@ class TestReaders:
         (row,) = over_api(owner, "")["items"]
         assert row["environment"] == {"MODE": None}
         assert row["hyperparameters"] == {"epochs": None}
+
+    def test_it_is_a_step_of_the_one_decision(self, owner: Person, job: TrainingJob) -> None:
+        reader = people.user(owner, "reader", [people.statement("Allow", "modelarts:*:*")])
+        asked = access.about(reader.actor, job, verb=values.VALUES)
+        found = access.decide(reader.actor, values.READ, asked)
+        assert (found.allowed, found.step) == (False, "submitter")
+        assert found.trace[-1].name == "submitter"
+        assert access.decide(reader.actor, values.READ, job).allowed
+        assert access.decide(owner.actor, values.READ, asked).allowed
 
     def test_other_users_see_names(self, owner: Person, job: TrainingJob) -> None:
         other = people.user(owner, "colleague", [ANY])

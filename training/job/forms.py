@@ -320,7 +320,7 @@ class RerunForm(OutputsForm):
         self.fields["outputs"].help_text = _(
             "One per line: train_url=obs://bucket/directory/. Empty: as listed above."
         )
-        own = values.submitted_by(self.instance, self.actor)
+        own = values.readable(self.instance, self.actor)
         asked = values.names(self.instance)
         for name in values.FIELDS:
             names, field = asked[name], self.fields[name]

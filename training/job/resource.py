@@ -69,7 +69,7 @@ def _warning(job: TrainingJob, problem: dict[str, Any]) -> Any:
 def _shown(job: TrainingJob, kind: str, actor: Any, sign: str) -> tuple[Item, ...]:
     """Names with what this reader may see of the values."""
     hidden = _("only the user who submitted the job sees the value")
-    if values.submitted_by(job, actor):
+    if values.readable(job, actor):
         hidden = _("flag, without a value")
     secret = _("secret, set %(when)s") % {"when": exact_time(job.created_at)}
     return tuple(

@@ -10,7 +10,7 @@ from accounts.agency.models import Agency
 from compute import local, logtext
 from compute.backends.base import LogChunk, UnknownAttempt
 from compute.catalog.flavors import DEFAULT_FLAVOR, pools
-from core import access, sealed, services, states
+from core import sealed, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, Problem, ValidationFailed
 from core.models import Event
@@ -141,7 +141,7 @@ def _values_again(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> di
     Raises: ValidationFailed, Conflict (its secrets cannot be opened).
     """
     given = {field: dict(data.get(field) or {}) for field in values.FIELDS}
-    if not values.submitted_by(obj, actor):
+    if not values.readable(obj, actor):
         missing = [problem for kind in values.KINDS for problem in _not_yours(obj, kind, given)]
         if missing:
             raise ValidationFailed(missing[0].text, problems=missing)

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from core import sealed
+from core import access, sealed
 from core.actor import Actor
 from training.job.models import TrainingJob
 
@@ -21,6 +21,8 @@ KINDS = ("environment", "hyperparameters")
 FIELDS = tuple(field for kind in KINDS for field in (kind, f"secret_{kind}"))
 Values = dict[str, str]
 Pairs = dict[str, str | None]  # None: a bare flag
+#: reading the values of a job is reading the job, and one thing more
+READ, VALUES = "modelarts:trainJob:get", "values"
 _WORDS = re.compile(r"[a-z0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")  # of a name of 128 characters
 _SECRET = frozenset(
     {"password", "passwd", "passphrase", "pwd", "secret", "secrets", "credential", "credentials",
@@ -83,14 +85,29 @@ def shown(job: TrainingJob, kind: str, actor: Actor | None) -> dict[str, str | N
     None as ``actor`` is a reader nobody knows, such as a list.
     """
     plain: Pairs = getattr(job, kind)
-    if actor is not None and submitted_by(job, actor):
+    if actor is not None and readable(job, actor):
         return dict(plain)
     return dict.fromkeys(plain)
 
 
-def submitted_by(job: TrainingJob, actor: Actor) -> bool:
-    """Whether the values of ``job`` are this user's own."""
-    return actor.user_id is not None and actor.user_id == job.created_by_id
+def readable(job: TrainingJob, actor: Actor) -> bool:
+    """Whether this user reads the values of ``job``, and may have another job read them."""
+    return access.decide(actor, READ, access.about(actor, job, verb=VALUES)).allowed
+
+
+def register() -> None:
+    """Tell the one decision that values are their submitter's."""
+    access.guard(READ, _submitter)
+
+
+def _submitter(actor: Actor, target: access.Target) -> access.Refusal | None:
+    job = target.instance
+    if target.verb != VALUES or not isinstance(job, TrainingJob):
+        return None
+    if actor.user_id is not None and actor.user_id == job.created_by_id:
+        return None
+    reason = f"The values of job “{job}” are for the user who submitted it."
+    return access.Refusal("submitter", reason)
 
 
 def secret_names(job: TrainingJob, kind: str) -> list[str]:

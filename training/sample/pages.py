@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -33,7 +35,7 @@ class SamplesPage(Page):
                 "title": _("Samples"),
                 "samples": SAMPLES.values(),
                 "bucket": services.bucket_name(self.actor.region),
-                "may_use": access.decide(self.actor, UsePage.action).allowed,
+                "may_use": access.decide(self.actor, UsePage.actions["post"]).allowed,
             },
         )
 
@@ -41,7 +43,7 @@ class SamplesPage(Page):
 class UsePage(Page):
     """POST: put the sample's files into the bucket, then the prefilled form."""
 
-    action = "obs:bucket:CreateBucket"
+    actions: ClassVar = {"post": "obs:bucket:CreateBucket"}
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         sample = SAMPLES.get(name)

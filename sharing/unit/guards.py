@@ -1,0 +1,40 @@
+"""Rules of sharing that no policy expresses: who shares owns, and who gives a right holds it.
+
+``Target.change`` of a share unit holds ``things`` (rows that would be shared) or ``rights``
+(pairs of an action and the row on which the unit would give it).
+"""
+
+from __future__ import annotations
+
+from core import access, registry
+from core.access import Refusal, Target
+from core.actor import Actor
+
+CREATE, UPDATE = "resource_share:unit:create", "resource_share:unit:update"
+
+
+def register() -> None:
+    """Tell the one decision."""
+    for action in (CREATE, UPDATE):
+        access.guard(action, _sharing)
+
+
+def _sharing(actor: Actor, target: Target) -> Refusal | None:
+    for thing in target.change.get("things", ()):
+        if thing.account_id != actor.account_id:
+            label = registry.spec_of(thing).label
+            return Refusal(
+                "owner",
+                f"{label} “{thing}” was shared with you by another account. Only its owner can "
+                "share it; ask them to invite the other account themselves.",
+            )
+    for action, thing in target.change.get("rights", ()):
+        decision = access.decide(actor, action, thing)
+        if not decision.allowed:
+            return Refusal(
+                "delegation",
+                f"You cannot give a right that you do not hold: sharing “{thing}” with this "
+                f"permission gives `{action}`. {decision.reason}",
+                decision.missing,
+            )
+    return None
