@@ -7,8 +7,10 @@ in here is a deny (``core.access.decide`` sees to it).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from itertools import product
+from math import prod
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +25,7 @@ from accounts.principal import Principal, principal_of
 from accounts.question import Question, is_own_thing
 from accounts.rows import NO_ROW, any_of
 from accounts.workspace.models import Workspace
-from core import grants
+from core import grants, tags
 from core.access import Context, Decision, Scope, Step, Target, as_target, new_id
 from core.actor import Actor
 from core.models import Resource
@@ -38,6 +40,8 @@ _COLUMN_KEYS = frozenset(key.lower() for key in COLUMNS.values())
 ANYTHING = "*"
 #: the agency of work for somebody whom no agency lets the platform work for
 NO_AGENCY = UUID(int=0)
+#: combinations of tags, workspace and region that one list asks about
+COMBINATIONS = 500
 #: rows looked at one by one before a list under a tag condition is cut
 ROWS_ONE_BY_ONE = 5000
 
@@ -127,6 +131,8 @@ class Engine:
         holder: str = getattr(model, "HOLDER", "")
         if own and holder and (_of_tags(principal) or principal.keys & _COLUMN_KEYS):
             return self._by_holder(principal, actor, action, model, holder)
+        if own and _of_tags(principal) and issubclass(model, Resource):
+            return self._by_tags(principal, actor, action, model, base)
         if _of_tags(principal) or (not own and "g:resourceaccount" in principal.keys):
             return self._one_by_one(actor, action, model, base)
         if _stopped(principal, actor, action) is not None:
@@ -146,6 +152,44 @@ class Engine:
                     continue
                 where = place if region is None else {**place, "region": region}
                 parts.append(found & Q(**where) if where else found)
+        return any_of(parts) if parts else None
+
+    def _by_tags(
+        self, principal: Principal, actor: Actor, action: str, model: type[Resource], base: Q
+    ) -> Q | None:
+        """Own rows under a condition on tags: asked once for every combination of values that the
+        named tags have, by the table of tags; row by row where there are too many of them."""
+        keys = sorted(key[len(_TAG) :] for key in principal.keys if key.startswith(_TAG))
+        choices: list[list[str | None]] = [
+            [None, *tags.values(principal.account.id, model, key, limit=COMBINATIONS)]
+            for key in keys
+        ]
+        regions = ("", *settings.REGIONS) if principal.keys & _REGION_KEYS else (None,)
+        places = list(_places(principal, model, base))
+        if prod(map(len, choices)) * len(places) * len(regions) > COMBINATIONS:
+            return self._one_by_one(actor, action, model, base)
+        if _stopped(principal, actor, action) is not None:
+            return None
+        parts: list[Q] = []
+        for place, region in product(places, regions):
+            # of the last tag, the values that are answered alike stand together
+            alike: dict[tuple[Any, ...], list[str | None]] = {}
+            for chosen in product(*choices):
+                given = {k: v for k, v in zip(keys, chosen, strict=True) if v is not None}
+                target = Target(
+                    principal.account.id,
+                    region=actor.region if region is None else region,
+                    holder=model(**place, tags=given),
+                )
+                question = Question(principal, actor, action, target, {}, rows_of=model)
+                if question.answer().allowed and (found := question.rows()) != NO_ROW:
+                    alike.setdefault((chosen[:-1], found), []).append(chosen[-1])
+            where = dict(place) if region is None else {**place, "region": region}
+            for (before, found), last in alike.items():
+                condition = found & Q(**where) if where else found
+                for key, value in zip(keys, before, strict=False):
+                    condition &= _tagged(key, [value])
+                parts.append(condition & _tagged(keys[-1], last))
         return any_of(parts) if parts else None
 
     def _one_by_one(self, actor: Actor, action: str, model: type[Resource], base: Q) -> Q | None:
@@ -181,6 +225,13 @@ class Engine:
             if question.answer().allowed and (found := question.rows()) != NO_ROW:
                 parts.append(found & Q(**{f"{holder}__in": [one.pk for one in holders]}))
         return any_of(parts) if parts else None
+
+
+def _tagged(key: str, values: Collection[str | None]) -> Q:
+    """Rows whose tag ``key`` has one of these values; None stands for rows without it."""
+    known = [value for value in values if value is not None]
+    parts = [tags.carries(key, known)] if known else []
+    return any_of([*parts, tags.lacks(key)] if None in values else parts)
 
 
 def _places(principal: Principal, model: type[Resource], base: Q) -> Iterable[dict[str, str]]:

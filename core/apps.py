@@ -12,9 +12,10 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_delete
 
-        from core import checks, deadline, references, registry
+        from core import checks, deadline, references, registry, tags
 
         registry.autodiscover()
         post_delete.connect(references.forget, dispatch_uid="core.references")
+        post_delete.connect(tags.forget, dispatch_uid="core.tags")
         checks.register_all()
         deadline.connect()

@@ -16,6 +16,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from core import access, audit, outbox, quotas, references, registry
+from core import tags as tag_table
 from core.actor import Actor
 from core.errors import (
     Conflict,
@@ -167,6 +168,8 @@ def update(
         access.authorize(actor, action, access.about(actor, fresh, change=moved), context)
         values = {name: getattr(fresh, name) for name in changes}
         _write(fresh, values)
+        if "tags" in changes:
+            tag_table.write(fresh)
         decision = access.authorize(actor, action, fresh, context)
         old, new = audit.difference(before, audit.snapshot(fresh))
         audit.record(

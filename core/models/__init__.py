@@ -8,6 +8,7 @@ from core.models.outbox import Lease, OutboxMessage, Turn
 from core.models.quota import Quota
 from core.models.reference import Reference
 from core.models.resource import Resource
+from core.models.tag import Tag
 
 __all__ = [
     "AuditRecord",
@@ -19,5 +20,6 @@ __all__ = [
     "Quota",
     "Reference",
     "Resource",
+    "Tag",
     "Turn",
 ]

@@ -48,6 +48,12 @@ def validate_tags(value: object) -> None:
                 code="TAG_RULE",
             )
 
+    if len({key.lower() for key in value}) < len(value):
+        raise ValidationError(
+            _("Two tag keys differ in upper and lower case only; policies take them for one."),
+            code="TAG_RULE",
+        )
+
 
 class Resource(models.Model):
     """A named thing of one account in one region, with a version for optimistic locking.
@@ -96,6 +102,17 @@ class Resource(models.Model):
     def access_path(self) -> str:
         """Path part of the resource name in policies; types without resource paths keep ""."""
         return ""
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert or update; the table of tags is written with the row."""
+        from core import tags
+
+        new, columns = self._state.adding, kwargs.get("update_fields")
+        super().save(*args, **kwargs)
+        if new:
+            tags.add(self)
+        elif columns is None or "tags" in columns:
+            tags.write(self)
 
     @property
     def etag(self) -> str:

@@ -223,10 +223,9 @@ def test_a_list_is_what_decide_says_row_by_row(shares, mine, delegated, who, add
     for number, name in enumerate(NAMES):
         for account in (owner, other):
             row = make.group(account, name=name)
-            Group.objects.unscoped("test").filter(pk=row.pk).update(
-                region=("cn-north-1", "cn-east-1")[number % 2],
-                tags={"team": ("red", "blue")[number % 3 == 0]},
-            )
+            row.region = ("cn-north-1", "cn-east-1")[number % 2]
+            row.tags = {"team": ("red", "blue")[number % 3 == 0]}
+            row.save()
             if account is other and number % 2:
                 shares.rows[owner.pk, row.pk] = {ACTION: "S1"}
     for one in mine:
