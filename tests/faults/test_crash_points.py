@@ -254,10 +254,11 @@ class TestJob:
 
 
 def made_service() -> Service:
+    owner = own(people.root(f"crash-{next(_numbers)}"))
     service = Service(
-        **own(people.root(f"crash-{next(_numbers)}")),
+        **owner,
         model_label="digits V001",
-        model_account_id="1234567890",
+        model_account_id=owner["account_id"],
         engine="python_3.11-sklearn-cpu",
         flavor=FLAVOR,
     )
