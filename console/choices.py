@@ -25,6 +25,8 @@ LISTED = 50
 """Rows up to which a field is a plain list."""
 PAGE = 20
 """Rows of one answer to a search."""
+NAMED = 1000
+"""Rows of each kind that are looked through for exact names."""
 MAX_TEXT = 256
 """Characters of an id or a name, as in console.filters."""
 _PARTS = re.compile(r"[\n,，、;；]+")
@@ -41,7 +43,8 @@ class Rows:
 
     ``value`` is the column that is submitted ("pk", or "name" where names are the key), with
     ``prefix`` before it where one field offers several kinds. ``search`` are the columns in which
-    each word of a search is looked for; ``exact`` is the condition of a whole name.
+    each word of a search is looked for; ``exact`` is the condition of a whole name, which is what
+    ``str`` gives of a row.
     """
 
     rows: QuerySet[Any]
@@ -115,28 +118,28 @@ class Offer:
             for text, row in kind.keyed(left).items():
                 found[text] = kind.option(row)
             left = [text for text in left if text not in found]
-        for text in left:
-            if option := self._named(text):
-                found[text] = option
-        return found
+        return found | self._named(left)
 
     def option(self, given: str) -> tuple[str, str] | None:
         """(value, text) of what one text names; None for nothing."""
         return self.options([given]).get(given)
 
-    def _named(self, text: str) -> tuple[str, str] | None:
-        found = [
-            kind.option(row)
-            for kind in self.kinds
-            for row in kind.rows.filter(kind.exact(text))[:2]
-        ]
-        if len(found) > 1:
-            raise ValidationError(
-                _("Several are called “%(name)s”. Give the id."),
-                params={"name": text},
-                code="AMBIGUOUS",
-            )
-        return found[0] if found else None
+    def _named(self, given: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """(value, text) by exact name: one query of each kind, however many names."""
+        left, found = set(given), {}
+        for kind in self.kinds if left else ():
+            condition = Q(*(kind.exact(text) for text in left), _connector=Q.OR)
+            for row in kind.rows.filter(condition)[:NAMED]:
+                name = str(row)
+                if name in found:
+                    raise ValidationError(
+                        _("Several are called “%(name)s”. Give the id."),
+                        params={"name": name},
+                        code="AMBIGUOUS",
+                    )
+                if name in left:
+                    found[name] = kind.option(row)
+        return found
 
 
 def _uuid(text: str) -> uuid.UUID | None:
