@@ -22,6 +22,7 @@ PARSES = {
 #: modules that parse and need no row: what they read is the platform's own
 OWN = {
     "accounts.engine.catalog": "the catalogue of this release",
+    "accounts.principal": "the tags of a user, bounded when they were saved",
     "accounts.policy.system": "the system policies of this release",
     "accounts.signin.setup": "the supervisor's own state file",
     "compute.backends.reports": "an order that the backend wrote",

@@ -25,6 +25,7 @@ def var(settings: Any, tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "var"
     folder.mkdir()
     settings.VAR_DIR = folder
+    installation.installation_id.cache_clear()  # a test before may have asked for it
     yield folder
     installation.installation_id.cache_clear()
 

@@ -24,7 +24,7 @@ FIXED = frozenset(
         "digest", "sha256", "password", "prefix", "kind", "bucket", "code_bucket", "model_account",
         "model_account_id", "session_key", "permission", "resource_type", "permission_version",
         "system", "duration", "model_version", "lease_owner", "content_type",
-        "sealed_email", "email_digest",
+        "sealed_email", "email_digest", "workspace_id", "enterprise_project_id", "code",
     }
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ from tests.doors.knock import doors, knock
 from tests.doors.world import PERSONAS, World
 
 FILE = Path(__file__).with_name("matrix.csv")
-pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 UPDATE = os.environ.get("MODELYARD_UPDATE_MATRIX") == "1"
 Line = dict[str, str]
 #: many objects at once: every object is asked about, and the answer names what stayed
