@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any
@@ -220,7 +221,7 @@ class Engine:
             alike.setdefault(key, []).append(one)
         parts: list[Q] = []
         for holders in alike.values():
-            target = replace(as_target(actor, holders[0]), path="")
+            target = as_target(actor, holders[0])._replace(path="")
             question = Question(principal, actor, action, target, {}, rows_of=model)
             if question.answer().allowed and (found := question.rows()) != NO_ROW:
                 parts.append(found & Q(**{f"{holder}__in": [one.pk for one in holders]}))
@@ -271,13 +272,20 @@ def _with_own_id(d: Decision) -> Decision:
     )
 
 
+@lru_cache(1024)
+def _never_alike(keys: frozenset[str]) -> bool:
+    """Whether conditions ask for something that the key of a memo does not tell apart: the time,
+    the tags or the columns of the very row."""
+    return bool(keys & (_COLUMN_KEYS | {"g:currenttime"})) or any(k.startswith(_TAG) for k in keys)
+
+
 def _memo_key(
     principal: Principal, actor: Actor, action: str, target: Target, context: Context
 ) -> tuple[Any, ...] | None:
     """What the answer depends on, or None where it is not worth keeping."""
     ambient: tuple[Any, ...] = ()
     if principal.keys:
-        if _of_tags(principal) or principal.keys & (_COLUMN_KEYS | {"g:currenttime"}):
+        if _never_alike(principal.keys):
             return None
         ambient = (
             actor.source_ip, actor.user_agent, actor.mfa, actor.region, actor.secure, target.verb,

@@ -14,9 +14,10 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from django.conf import settings
 from django.db import transaction
@@ -92,9 +93,12 @@ class Decision:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is acted on, for actions on things that are no row (a type, an object key)."""
+class Target(NamedTuple):
+    """What is acted on, for actions on things that are no row (a type, an object key).
+
+    Every question makes one, so it is a tuple: it cannot be changed, and is made in a third of the
+    time of a frozen dataclass.
+    """
 
     account_id: str | None
     path: str = ""  # path part of the resource name, e.g. "bucket/key"
@@ -106,7 +110,7 @@ class Target:
     verb: str = ""  # the declared verb, where several share one action
     #: what the act changes, for guards: of a row its columns and their values before; of others
     #: what the guard of the action says
-    change: Mapping[str, Any] = field(default_factory=dict)
+    change: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def described(self) -> Model | None:
@@ -198,7 +202,7 @@ def about(
 ) -> Target:
     """A row as a target; ``own_only`` where no share can ever open the act in question. ``verb``
     tells acts apart that share an action, ``change`` is what guards look at."""
-    return replace(as_target(actor, obj), own_only=own_only, verb=verb, change=change or {})
+    return as_target(actor, obj)._replace(own_only=own_only, verb=verb, change=change or {})
 
 
 @dataclass(frozen=True, slots=True)

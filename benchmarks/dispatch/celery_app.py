@@ -10,6 +10,7 @@ from celery import Celery, signals
 from console import settings
 
 app = Celery("floor", broker=settings.CELERY_BROKER_URL)
+app.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
 
 
 @signals.worker_ready.connect

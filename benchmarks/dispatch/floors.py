@@ -17,6 +17,7 @@ from .place import ROOT, SCRIPT, Place
 from .steps import bare, first_line, ms
 
 QUEUE = "floor"
+LOST_AFTER = 60.0  # seconds
 
 
 def floors(place: Place, count: int) -> None:
@@ -32,6 +33,8 @@ def floors(place: Place, count: int) -> None:
             arguments = [str(place.python), str(place.script), str(out)]
             current_app.send_task("floor.start", args=arguments, queue=QUEUE)
             while not out.exists():
+                if time.time() - sent > LOST_AFTER:
+                    raise SystemExit("The floor's worker did not take its task; see floor.log.")
                 time.sleep(0.005)
             taken.append(first_line(out.read_bytes()) - sent)
         taken = taken[1:]
