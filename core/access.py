@@ -24,6 +24,7 @@ from django.db import transaction
 from django.db.models import Model, Q
 from django.utils.module_loading import import_string
 
+from core import witness
 from core.actor import Actor
 from core.errors import AccessDenied, NotAuthenticated
 from core.grants import Walk
@@ -259,27 +260,6 @@ def _guarded(found: Decision, actor: Actor, target: Target) -> Decision:
     return found
 
 
-#: actions that were authorized, or narrowed a list, since ``witnessing`` began; None outside
-_witnessed: ContextVar[set[str] | None] = ContextVar("modelyard_witnessed", default=None)
-
-
-@contextlib.contextmanager
-def witnessing() -> Iterator[set[str]]:
-    """The actions that are authorized, or narrow a list, meanwhile."""
-    asked: set[str] = set()
-    token = _witnessed.set(asked)
-    try:
-        yield asked
-    finally:
-        _witnessed.reset(token)
-
-
-def _witness(action: str) -> None:
-    asked = _witnessed.get()
-    if asked is not None:
-        asked.add(action)
-
-
 def decide(
     actor: Actor, action: str, target: object = None, context: Context | None = None
 ) -> Decision:
@@ -317,7 +297,7 @@ def standing(actor: Actor) -> Decision:
 
 def scope(actor: Actor, action: str, model: type[Resource]) -> Scope:
     """Row filters for a list under ``action``; an error inside is an empty list."""
-    _witness(action)
+    witness.note(action)
     try:
         return _engine().scope(actor, action, model)
     except Exception:
@@ -340,7 +320,7 @@ def authorize(
     if not decision.allowed:
         row = target.instance if isinstance(target, Target) else None
         raise AccessDenied(decision, target=row if row is not None else target)
-    _witness(action)
+    witness.note(action)
     return decision
 
 

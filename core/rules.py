@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core import access, registry
+from core import access, registry, witness
 from core.actor import Actor
 from core.errors import AccessDenied, NotFound
 
@@ -117,7 +117,7 @@ def kept(rule: str) -> Iterator[Callable[[int], None]]:
 
     Raises RuntimeError: the rule promises that the service asks, and it did not.
     """
-    with access.witnessing() as asked:
+    with witness.witnessing() as asked:
 
         def check(status: int) -> None:
             promised = rule.removeprefix(WITHIN)

@@ -25,7 +25,7 @@ ROOMS = (
     "storage",
     "training",
 )
-MOST_LINES = 450
+MOST_LINES = 400
 EXCUSE = re.compile(r"(?:#|\{#)\s*house-rule:\s*\S")
 
 

@@ -17,7 +17,7 @@ from sharing.unit import services as units
 from sharing.unit.models import ShareUnit
 from storage.bucket.models import Bucket
 from tests.accounts import make as accounts
-from tests.contract import base
+from tests.contract import base, creates
 from tests.storage import people
 from tests.storage.people import Person
 from training.job.models import TrainingJob
@@ -35,7 +35,7 @@ def own(owner: Person, **fields: Any) -> dict[str, Any]:
     }
 
 
-class TestBucket(base.CreatesOverApi):
+class TestBucket(creates.CreatesOverApi):
     slug = "buckets"
 
     def make(self, owner: Person) -> Any:
@@ -45,7 +45,7 @@ class TestBucket(base.CreatesOverApi):
         return {"name": f"bucket-{next(_numbers)}"}
 
 
-class TestTrainingJob(base.CreatesOverApi):
+class TestTrainingJob(creates.CreatesOverApi):
     """A job that is over: only then may it be deleted."""
 
     slug = "training-jobs"
@@ -106,7 +106,7 @@ class TestService(base.ResourceContract):
         )
 
 
-class TestGroup(base.CreatesOverApi):
+class TestGroup(creates.CreatesOverApi):
     slug = "groups"
 
     def make(self, owner: Person) -> Any:
@@ -116,7 +116,7 @@ class TestGroup(base.CreatesOverApi):
         return {"name": f"group-{next(_numbers)}"}
 
 
-class TestBlockedAccount(base.CreatesOverApi):
+class TestBlockedAccount(creates.CreatesOverApi):
     slug = "blocked-accounts"
 
     def make(self, owner: Person) -> Any:
@@ -128,7 +128,7 @@ class TestBlockedAccount(base.CreatesOverApi):
         return {"name": str(7_000_000_000 + next(_numbers))}
 
 
-class TestPolicy(base.CreatesOverApi):
+class TestPolicy(creates.CreatesOverApi):
     slug = "policies"
 
     def make(self, owner: Person) -> Any:
@@ -146,7 +146,7 @@ class TestPolicy(base.CreatesOverApi):
         }
 
 
-class TestUser(base.CreatesOverApi):
+class TestUser(creates.CreatesOverApi):
     slug = "users"
 
     def make(self, owner: Person) -> Any:
@@ -156,7 +156,7 @@ class TestUser(base.CreatesOverApi):
         return {"name": f"user-{next(_numbers)}"}
 
 
-class TestAgency(base.CreatesOverApi):
+class TestAgency(creates.CreatesOverApi):
     """Only the main account makes, changes and ends agencies."""
 
     slug = "agencies"
@@ -169,7 +169,7 @@ class TestAgency(base.CreatesOverApi):
         return {"name": f"agency-{next(_numbers)}"}
 
 
-class TestShareUnit(base.CreatesOverApi):
+class TestShareUnit(creates.CreatesOverApi):
     """A deleted unit stays readable, so that both sides see what was given to whom."""
 
     slug = "share-units"
@@ -205,7 +205,7 @@ class TestInvitation(base.ResourceContract):
         return Invitation.objects.unscoped("test").get(unit=unit)
 
 
-class TestDataset(base.CreatesOverApi):
+class TestDataset(creates.CreatesOverApi):
     slug = "datasets"
 
     def make(self, owner: Person) -> Any:
@@ -215,7 +215,7 @@ class TestDataset(base.CreatesOverApi):
         return {"name": f"dataset-{next(_numbers)}"}
 
 
-class TestDatasetVersion(base.CreatesOverApi):
+class TestDatasetVersion(creates.CreatesOverApi):
     slug = "dataset-versions"
 
     def make(self, owner: Person) -> Any:
@@ -235,7 +235,10 @@ def test_every_type_has_its_contract() -> None:
     """A new resource type without a contract test fails here; nothing is excused."""
     tested = {
         cls.slug
-        for cls in (*base.CreatesOverApi.__subclasses__(), *base.ResourceContract.__subclasses__())
+        for cls in (
+            *creates.CreatesOverApi.__subclasses__(),
+            *base.ResourceContract.__subclasses__(),
+        )
         if hasattr(cls, "slug")
     }
     assert tested == {spec.slug for spec in registry.all_specs()}
