@@ -316,11 +316,11 @@ def authorize(
     """
     if actor.kind == "anonymous":
         raise NotAuthenticated("Sign in first.", hint="Send an API token or open the sign-in page.")
+    witness.note(action)  # a question was asked, whatever the answer
     decision = decide(actor, action, target, context)
     if not decision.allowed:
         row = target.instance if isinstance(target, Target) else None
         raise AccessDenied(decision, target=row if row is not None else target)
-    witness.note(action)
     return decision
 
 

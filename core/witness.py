@@ -13,7 +13,7 @@ _witnessed: ContextVar[set[str] | None] = ContextVar("modelyard_witnessed", defa
 
 @contextlib.contextmanager
 def witnessing() -> Iterator[set[str]]:
-    """The actions that are authorized, or narrow a list, meanwhile."""
+    """The actions that are asked about, refused ones included, or narrow a list, meanwhile."""
     asked: set[str] = set()
     token = _witnessed.set(asked)
     try:
@@ -23,7 +23,7 @@ def witnessing() -> Iterator[set[str]]:
 
 
 def note(action: str) -> None:
-    """Called where an action was authorized or narrows a list."""
+    """Called where an action is asked about or narrows a list."""
     asked = _witnessed.get()
     if asked is not None:
         asked.add(action)

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from console.pages.base import ResourcePage
 from core import rules
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound, ValidationFailed
+from storage.keys import normalise_key
 from storage.object import services as objects
 
 MAX_CHOSEN = 100  # objects of one page
@@ -26,7 +27,8 @@ class RemovePage(ResourcePage):
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
         bucket = self.obj
-        keys = request.POST.getlist("key")[:MAX_CHOSEN]
+        # A key that breaks the rule of keys names no object: nothing is deleted, and that is told.
+        keys = [normalise_key(key) for key in request.POST.getlist("key")[:MAX_CHOSEN]]
         if not keys:
             raise ValidationFailed.of("key", _("Choose at least one object."))
         removed = 0

@@ -183,6 +183,12 @@ class TestEndpoints:
             access.authorize(owner.actor, "obs:object:GetObject")
             check(200)
 
+    def test_a_refusal_that_a_handler_tells_was_a_question(self, owner: Person) -> None:
+        with rules.kept(f"{rules.WITHIN}obs:object:GetObject") as check:
+            with pytest.raises(AccessDenied):
+                access.authorize(reader(owner).actor, "obs:object:GetObject")
+            check(302)
+
 
 class TestVerbs:
     def declare(self, monkeypatch: pytest.MonkeyPatch, **wrong: Any) -> list[Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
 
@@ -198,6 +199,26 @@ def test_pages_walk_folders_and_delete(alice: Person) -> None:
     assert gone.status_code == 302
     assert gone["Location"].endswith("?prefix=a%2F")
     assert not StoredObject.objects.unscoped("test").filter(key="a/2").exists()
+
+
+def test_keys_that_may_not_be_removed_are_told(alice: Person) -> None:
+    made = people.bucket(alice)
+    for key in ("a", "b"):
+        people.put(alice, "team1", key, b"1")
+    may_look = people.statement("Allow", "obs:bucket:*", "obs:object:GetObject")
+    client, page = Client(), f"/buckets/{made.pk}/x/remove"
+    people.sign_in(client, people.user(alice, "looks", [may_look]))
+    assert client.post(page, {"key": ["a", "b"]}).status_code == 302
+    told = [
+        str(message) for message in get_messages(client.get(f"/buckets/{made.pk}").wsgi_request)
+    ]
+    assert [text[:3] for text in told] == ["a: ", "b: "]
+    assert client.post(page, {"key": "a"}).status_code == 403
+    people.sign_in(client, alice)
+    for bad in ("../x", "", "a//b"):
+        assert client.post(page, {"key": bad}).status_code == 400
+        assert client.post(page, {"key": ["a", bad]}).status_code == 400
+    assert StoredObject.objects.unscoped("test").count() == 2
 
 
 def test_empty_bucket_says_what_to_do(alice: Person) -> None:
