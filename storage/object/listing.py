@@ -47,7 +47,7 @@ def visible_rows(actor: Actor) -> QuerySet[Any]:
 
 def list_objects(
     actor: Actor,
-    bucket: str,
+    bucket: str | Bucket,
     *,
     prefix: str = "",
     marker: str = "",
@@ -57,6 +57,7 @@ def list_objects(
     """Objects below ``prefix`` after ``marker`` in the order of their keys, at most ``limit``.
 
     With ``delimiter`` "/" everything below the next slash is one entry of ``prefixes``.
+    ``bucket``: see ``queries.located``.
 
     Raises: AccessDenied (obs:bucket:ListBucket), NotFound, ValidationFailed.
     """
@@ -67,8 +68,10 @@ def list_objects(
     if delimiter not in ("", "/"):
         raise ValidationFailed.of("delimiter", "The delimiter is “/”, or none.")
     asked = {"obs:prefix": prefix, "obs:delimiter": delimiter, "obs:max-keys": limit}
-    access.authorize(actor, LIST, queries.target(actor, bucket), asked)
-    found = queries.own_bucket(actor, bucket)
+    target, found = queries.located(actor, bucket)
+    access.authorize(actor, LIST, target, asked)
+    if found is None:
+        raise NotFound()
     rows = in_prefix(visible_rows(actor).filter(bucket=found), prefix).order_by("key")
     return _folders(rows, prefix, marker, limit) if delimiter else _flat(rows, marker, limit)
 

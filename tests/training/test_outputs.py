@@ -88,6 +88,30 @@ class TestPaths:
         body["allow_nonempty_outputs"] = True
         assert client.post("/api/v1/training-jobs", body, "application/json").status_code == 201
 
+    def test_objects_that_may_not_be_read_are_asked_about_without_names(
+        self, owner: Person
+    ) -> None:
+        hidden = people.statement(
+            "Deny", "obs:object:GetObject", resources=["OBS:*:*:object:data/full/secret*"]
+        )
+        writer = people.user(owner, "writer", [people.statement("Allow", "*:*:*"), hidden])
+        people.put(owner, "data", "full/secret", b"12")
+        body = {"outputs": [{"name": "out", "bucket": "data", "prefix": "full/"}]}
+        with pytest.raises(Conflict) as refused:
+            created(writer, **body)
+        assert refused.value.code == "OUTPUT_NOT_EMPTY"
+        assert refused.value.message == ("obs://data/full/ holds objects that you may not read")
+        people.put(owner, "data", "full/open", b"12")
+        with pytest.raises(Conflict, match="`full/open`, and objects that you may not") as refused:
+            created(writer, **body)
+        assert "secret" not in f"{refused.value.message}{refused.value.extra}"
+        job = created(writer, **body, allow_nonempty_outputs=["obs://data/full/"])
+        client = Client()
+        people.sign_in(client, writer)
+        ended(owner, job, {})
+        page = client.get(f"/training-jobs/{job.pk}/do/rerun").content.decode()
+        assert "1 object, 2\xa0B, and objects that you may not read" in page
+
     def test_the_form_asks_and_takes_what_was_shown_only(self, owner: Person) -> None:
         people.put(owner, "data", "full/a", b"12")
         people.put(owner, "data", "other/a", b"12")

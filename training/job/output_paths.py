@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from core import access
 from core.actor import Actor
 from core.errors import Conflict, Problem
+from storage.bucket import queries as buckets
+from storage.bucket.models import Bucket
+from storage.keys import normalise_prefix
 from storage.object import listing
+from storage.object.models import StoredObject
+from storage.object.services import PUT
 
 DEFAULT_NAME = "train_url"
 DEFAULT_FOLDER = "output/"
@@ -50,12 +56,20 @@ def path(place: Place) -> str:
 
 
 def filled(actor: Actor, outputs: Iterable[Place]) -> list[dict[str, Any]]:
-    """The places with objects that ``actor`` may read: ``path``, ``objects`` (counted up to
-    ``COUNTED``), ``bytes`` of those, ``more``, and the first few keys as ``examples``."""
+    """The places with objects. Of those that ``actor`` may read: ``objects`` (counted up to
+    ``COUNTED``), ``bytes`` of those, ``more``, and the first few keys as ``examples``.
+    ``unreadable``: whether others lie there, too, which is told to who may write there.
+
+    Raises: AccessDenied (obs:bucket:ListBucket), NotFound, ValidationFailed.
+    """
     found = []
     for place in outputs:
-        page = listing.list_objects(actor, place["bucket"], prefix=place["prefix"], limit=COUNTED)
-        if page.items:
+        bucket = buckets.located(actor, place["bucket"])[1]
+        page = listing.list_objects(
+            actor, bucket or place["bucket"], prefix=place["prefix"], limit=COUNTED
+        )
+        unreadable = bucket is not None and _unreadable(actor, bucket, place["prefix"])
+        if page.items or unreadable:
             found.append(
                 {
                     "path": path(place),
@@ -63,9 +77,24 @@ def filled(actor: Actor, outputs: Iterable[Place]) -> list[dict[str, Any]]:
                     "more": page.next_marker is not None,
                     "bytes": sum(row.size for row in page.items),
                     "examples": [row.key for row in page.items[:SHOWN]],
+                    "unreadable": unreadable,
                 }
             )
     return found
+
+
+def _unreadable(actor: Actor, bucket: Bucket, prefix: str) -> bool:
+    """Whether objects lie there that ``actor`` may not read, though they may write there: a job
+    would overwrite them."""
+    prefix = normalise_prefix(prefix)
+    if not access.decide(actor, PUT, buckets.inside(bucket, f"{prefix}file")).allowed:
+        return False
+    rows = StoredObject.objects.unscoped("whether a job would write over objects")
+    there, readable = (
+        listing.in_prefix(some.filter(bucket=bucket), prefix)
+        for some in (rows, listing.visible_rows(actor))
+    )
+    return bool(there.exclude(pk__in=readable.values("pk")).exists())
 
 
 def refuse_filled(actor: Actor, outputs: Iterable[Place], accepted: bool | Iterable[str]) -> None:
@@ -92,8 +121,12 @@ def refuse_filled(actor: Actor, outputs: Iterable[Place], accepted: bool | Itera
 
 
 def _sentence(seen: Mapping[str, Any]) -> str:
+    others = "objects that you may not read"
+    if not seen["objects"]:
+        return f"{seen['path']} holds {others}"
     many = f"more than {seen['objects']}" if seen["more"] else str(seen["objects"])
     noun = "object" if many == "1" else "objects"
     names = ", ".join(f"`{key}`" for key in seen["examples"])
     rest = ", …" if seen["more"] or seen["objects"] > len(seen["examples"]) else ""
-    return f"{seen['path']} holds {many} {noun} ({seen['bytes']:,} bytes): {names}{rest}"
+    beside = f", and {others}" if seen["unreadable"] else ""
+    return f"{seen['path']} holds {many} {noun} ({seen['bytes']:,} bytes): {names}{rest}{beside}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from console.ui.format import bytes_text
 from core.actor import Actor
@@ -47,19 +49,21 @@ def _there(actor: Actor, outputs: list[dict[str, str]]) -> tuple[tuple[str, str]
         found = output_paths.filled(actor, outputs)
     except AppError:  # the bucket is gone or not the reader's: the rerun itself says so
         return ()
-    return tuple(
-        (
-            ngettext(
-                "%(path)s: %(count)s object, %(size)s",
-                "%(path)s: %(count)s objects, %(size)s",
-                seen["objects"],
-            )
-            % {
-                "path": seen["path"],
-                "count": f"{seen['objects']}{'+' if seen['more'] else ''}",
-                "size": bytes_text(seen["bytes"]),
-            },
-            "",
-        )
-        for seen in found
-    )
+    return tuple((_words(seen), "") for seen in found)
+
+
+def _words(seen: dict[str, Any]) -> str:
+    if not seen["objects"]:
+        return gettext("%(path)s: objects that you may not read") % seen
+    words = ngettext(
+        "%(path)s: %(count)s object, %(size)s",
+        "%(path)s: %(count)s objects, %(size)s",
+        seen["objects"],
+    ) % {
+        "path": seen["path"],
+        "count": f"{seen['objects']}{'+' if seen['more'] else ''}",
+        "size": bytes_text(seen["bytes"]),
+    }
+    if seen["unreadable"]:
+        return gettext("%(words)s, and objects that you may not read") % {"words": words}
+    return words
