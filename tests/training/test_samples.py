@@ -95,6 +95,16 @@ def test_again_changes_nothing_that_is_there(owner: Person) -> None:
     assert DatasetVersion.objects.unscoped("test").count() == 1
 
 
+def test_a_file_that_the_user_may_not_read_stays(owner: Person) -> None:
+    browser(owner).post("/samples/digits-sklearn/use")
+    name, key = services.bucket_name(REGION), "digits-sklearn/train.py"
+    people.put(owner, name, key, b"print('mine')")
+    hidden = people.statement("Deny", "obs:object:GetObject")
+    writer = people.user(owner, "writer", [people.statement("Allow", "*:*:*"), hidden])
+    assert browser(writer).post("/samples/digits-sklearn/use").status_code == 302
+    assert StoredObject.objects.unscoped("test").get(key=key).size == len(b"print('mine')")
+
+
 def test_who_may_not_make_buckets_is_told_and_refused(owner: Person) -> None:
     reader = people.user(owner, "reader", [people.statement("Allow", "modelarts:trainJob:list")])
     client = browser(reader)

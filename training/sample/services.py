@@ -11,8 +11,8 @@ from datasets.dataset import services as datasets
 from datasets.dataset.models import Dataset
 from storage.bucket import services as buckets
 from storage.bucket.models import Bucket
-from storage.object import listing
 from storage.object import services as objects
+from storage.object.models import StoredObject
 from training.sample.catalogue import DATA, Sample
 
 DATASET = "sample-digits"
@@ -30,8 +30,11 @@ def use(actor: Actor, sample: Sample) -> str:
     Raises: AccessDenied, QuotaExceeded and what storing an object raises.
     """
     bucket = _bucket(actor)
-    there = set(listing.visible_rows(actor).filter(bucket=bucket).values_list("key", flat=True))
-    for key, path in sample.files().items():
+    files = sample.files()
+    # Files that the user may not read are there, too, and stay.
+    rows = StoredObject.objects.unscoped("keys of the sample that are taken")
+    there = set(rows.filter(bucket=bucket, key__in=list(files)).values_list("key", flat=True))
+    for key, path in files.items():
         if key not in there:
             with path.open("rb") as file:
                 objects.put_object(actor, bucket.name, key, file, size=path.stat().st_size)
