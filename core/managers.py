@@ -99,6 +99,16 @@ class ScopedManager(models.Manager[M]):
         condition = parts[0] if len(parts) == 1 else Q(*parts, _connector=Q.OR)
         return super().get_queryset().filter(condition)
 
+    def offered(self, actor: Actor, verb: str) -> tuple[models.QuerySet[M], models.QuerySet[M]]:
+        """Own and shared rows that ``verb`` may reach and the actor may read: what a form offers,
+        by name, to choose from for ``verb``."""
+        read = self._scope(actor, _as_resource(self.model).READ_VERB)
+        own, shared = self._narrow(read.own), self._narrow(read.shared)
+        return (
+            self.own(actor, verb).filter(pk__in=own.values("pk")),
+            self.shared(actor, verb).filter(pk__in=shared.values("pk")),
+        )
+
     def _scope(self, actor: Actor, verb: str) -> Any:
         from core import access, registry
 

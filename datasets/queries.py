@@ -32,16 +32,20 @@ class VersionFile:
 
 
 def usable_versions(actor: Actor, *, region: str) -> list[QuerySet[DatasetVersion]]:
-    """Ready versions that ``actor`` may use in a job of ``region``: of own datasets, and of shared
-    ones."""
+    """Ready versions that ``actor`` may read, and use in a job of ``region``: of own datasets, and
+    of shared ones."""
     rows = Dataset.objects.unscoped("filtered by the scope of modelarts:dataset:use")
     scope = access.scope(actor, USE, Dataset)
-    versions = DatasetVersion.objects.unscoped("versions of datasets the actor may use")
-    ready = versions.filter(phase=DatasetVersion.Phase.READY, region=region)
-    ready = ready.select_related("dataset")
+    versions, read = DatasetVersion.objects, DatasetVersion.READ_VERB
+    ready = {"phase": DatasetVersion.Phase.READY, "region": region}
     return [
-        ready.filter(dataset__in=rows.filter(condition).values("pk"))
-        for condition in (scope.own, scope.shared)
+        readable.filter(**ready, dataset__in=rows.filter(condition).values("pk")).select_related(
+            "dataset"
+        )
+        for readable, condition in (
+            (versions.own(actor, read), scope.own),
+            (versions.shared(actor, read), scope.shared),
+        )
         if condition is not None
     ]
 

@@ -52,9 +52,8 @@ class ServiceForm(NamedForm):
     )
 
     def setup(self) -> None:
-        own = Model.objects.own(self.actor, "deploy").filter(region=self.actor.region)
-        shared = Model.objects.shared(self.actor, "deploy").filter(region=self.actor.region)
-        published = {"phase": Model.Phase.PUBLISHED}
+        own, shared = Model.objects.offered(self.actor, "deploy")
+        published = {"phase": Model.Phase.PUBLISHED, "region": self.actor.region}
         field = self.fields["model"]
         assert isinstance(field, SearchChoiceField)  # declared above
         field.fill(

@@ -71,6 +71,20 @@ class TestOneOfMany:
         assert empty == ""
         assert {value for value, _text in options} == {str(m.pk) for m in made}
 
+    def test_a_model_that_may_be_deployed_and_not_read_is_no_choice(self, owner: Person) -> None:
+        named, other = models(owner, 1, name="secret", tags={"to": "few"})[0], models(owner, 1)[0]
+        statements = [
+            people.statement("Allow", "*:*:*"),
+            {
+                **people.statement("Deny", "modelarts:model:get"),
+                "Condition": {"StringEquals": {"g:ResourceTag/to": ["few"]}},
+            },
+        ]
+        form = ServiceForm(actor=people.user(owner, "blind", statements).actor)
+        offered = str(form["model"])
+        assert str(other.pk) in offered
+        assert str(named.pk) not in offered and "secret" not in offered
+
     @pytest.mark.parametrize("count", [1, MANY])
     def test_what_cannot_be_chosen_is_refused_in_words(
         self, owner: Person, client: Client, count: int

@@ -329,3 +329,17 @@ def test_create_through_the_page(alice: Person) -> None:
     )
     assert added.status_code == 302
     assert DatasetVersion.objects.unscoped("test").count() == 2
+
+
+def test_a_version_that_may_be_used_and_not_read_is_no_choice(alice: Person) -> None:
+    uploaded(alice)
+    version = checked(made(alice))
+    assert usable(alice) == [version]
+    deaf = people.user(
+        alice,
+        "deaf",
+        [statement("Allow", "*:*:*"), statement("Deny", "modelarts:dataset:get*")],
+    )
+    assert usable(deaf) == []
+    with pytest.raises(NotFound):
+        queries.usable_version(deaf.actor, version.pk)
