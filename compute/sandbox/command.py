@@ -1,9 +1,13 @@
-"""From a SandboxSpec to the command line: setpriv (identity) -> bwrap (view) -> prlimit (limits).
+"""From a SandboxSpec to the command lines: setpriv (identity) -> bwrap (view); prlimit (limits).
 
 The order matters. Bubblewrap run by root lets the program read every file of the host's root, even
 with `--uid`; so the identity is dropped first and bubblewrap then works inside a user namespace of
-an ordinary user. prlimit comes last, inside: in a user namespace RLIMIT_NPROC counts the job's own
+an ordinary user. The limits are set from outside, by process id, on bubblewrap's inner process,
+which waits for them before the program: in a user namespace RLIMIT_NPROC counts the job's own
 processes, outside it would count everything the platform's user runs.
+
+The user's variables are set in bubblewrap itself, which executes the program and nothing else: a
+LD_PRELOAD among them is obeyed by no process of the platform.
 
 Options that may carry secrets (environment variables) travel in a file descriptor (`--args`), never
 in the command line, which every user of the host can read.
@@ -145,8 +149,8 @@ def _shared_memory(spec: SandboxSpec) -> list[str]:
     return ["--perms", "1777", *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
 
 
-def limit_prefix(spec: SandboxSpec, controllers: Collection[str]) -> list[str]:
-    """prlimit before the program. Memory per process only where no control group bounds the job.
+def limit_options(spec: SandboxSpec, controllers: Collection[str]) -> list[str]:
+    """For prlimit. Memory per process only where no control group bounds the job.
 
     RLIMIT_DATA is the tight bound (private writable memory); RLIMIT_AS is loose, because thread
     stacks and allocator arenas reserve address space that is never used.
@@ -162,7 +166,13 @@ def limit_prefix(spec: SandboxSpec, controllers: Collection[str]) -> list[str]:
     if limits.memory_mb and "memory" not in controllers:
         options.append(f"--data={limits.memory_mb * MIB}")
         options.append(f"--as={(4 * limits.memory_mb + 4096) * MIB}")
-    return [PRLIMIT, *options, "--"]
+    return options
+
+
+def limit_command(spec: SandboxSpec, controllers: Collection[str], pid: int) -> list[str]:
+    """Limit the process ``pid`` of the job: under the job's identity, which needs no privilege."""
+    options = limit_options(spec, controllers)
+    return [*identity_prefix(spec), PRLIMIT, "--pid", str(pid), *options]
 
 
 def identity_prefix(spec: SandboxSpec) -> list[str]:
@@ -176,11 +186,12 @@ def command_line(
     spec: SandboxSpec,
     args_fd: int,
     status_fd: int,
-    controllers: Collection[str],
+    gate_fd: int,
     bwrap: str = BWRAP,
     calls_fd: int | None = None,
 ) -> list[str]:
-    """The whole isolated command. ``calls_fd``: the filter of system calls."""
+    """The whole isolated command. ``gate_fd``: the program waits until a byte can be read there.
+    ``calls_fd``: the filter of system calls."""
     return [
         *identity_prefix(spec),
         bwrap,
@@ -189,8 +200,9 @@ def command_line(
         str(args_fd),
         "--json-status-fd",
         str(status_fd),
+        "--block-fd",
+        str(gate_fd),
         "--",
-        *limit_prefix(spec, controllers),
         *spec.argv,
     ]
 
@@ -207,7 +219,9 @@ def weak_command_line(spec: SandboxSpec, controllers: Collection[str]) -> list[s
         "--no-new-privs",
         "--pdeathsig=KILL",
         "--",
-        *limit_prefix(spec, controllers),
+        PRLIMIT,
+        *limit_options(spec, controllers),
+        "--",
         ENV,
         "-i",
         *(f"{name}={value}" for name, value in spec.env.items()),

@@ -8,23 +8,20 @@ import json
 import os
 import select
 import signal
-import stat
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from compute.sandbox import command, keyring, syscalls
+from compute.sandbox import command, keyring, staging, syscalls
 from compute.sandbox.cgroups import JobGroup
 from compute.sandbox.report import SandboxReport
 from compute.sandbox.spec import SandboxSpec
 
 PR_SET_CHILD_SUBREAPER = 36
-CLONE_NEWNS = 0x00020000
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
-STAGE = "/tmp"  # noqa: S108 - hidden below a fresh tmpfs in a mount namespace of its own
 CLEAN_ENV = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 STATUS_SECONDS = 5.0
+LIMIT_SECONDS = 60.0  # for the sandbox to exist and for its limits; a busy host takes long
 
 
 class SandboxProcess:
@@ -201,8 +198,9 @@ def start(
 ) -> SandboxProcess:
     """Start the program with standard output and error on the descriptor `output`.
 
-    Must be called from the main thread: the kernel ties "die with the parent" to the thread that
-    started the child. Raises SandboxUnavailable, OSError (with what could not be prepared).
+    The program begins once its limits are set. Must be called from the main thread: the kernel
+    ties "die with the parent" to the thread that started the child. Raises SandboxUnavailable,
+    OSError (with what could not be prepared).
     """
     report.require()
     controllers = group.controllers if group is not None else ()
@@ -228,13 +226,14 @@ def _start_isolated(
     controllers: tuple[str, ...],
 ) -> SandboxProcess:
     paths = command.sources(spec) if spec.uid else []
-    staged = {path: f"{STAGE}/{index}" for index, path in enumerate(paths)}
+    staged = {path: f"{staging.STAGE}/{index}" for index, path in enumerate(paths)}
     options = command.bwrap_options(
         spec, lambda path: staged.get(path, path), disable_userns=report.disable_userns
     )
     args = os.memfd_create("sandbox-args")
     calls = syscalls.memory_file()
-    given = (args,) if calls is None else (args, calls)
+    gate = _gate()
+    given = (args, gate) if calls is None else (args, gate, calls)
     status, status_write = os.pipe2(os.O_CLOEXEC)
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -243,22 +242,70 @@ def _start_isolated(
             os.write(fd, b"0")
         keyring.join_own(libc)
         if staged:
-            _stage(libc, staged)
+            staging.stage(libc, staged)
 
     try:
         os.write(args, command.packed(options))
         os.lseek(args, 0, os.SEEK_SET)
-        argv = command.command_line(
-            spec, args, status_write, controllers, report.bubblewrap_path, calls
-        )
+        argv = command.command_line(spec, args, status_write, gate, report.bubblewrap_path, calls)
         popen = _spawn(argv, output, "/", prepare, (*given, status_write))
+        os.close(status_write)
+        status_write = -1
+        job = SandboxProcess(popen, status, True, group, spec.uid)
+        status = -1
+        try:
+            _limit(job, spec, controllers)
+        except OSError:
+            job.gone(STATUS_SECONDS)
+            job.close()
+            raise
+        os.write(gate, b"1")
     except OSError:
-        os.close(status)
+        if status >= 0:
+            os.close(status)
         raise
     finally:
         for fd in (*given, status_write):
-            os.close(fd)
-    return SandboxProcess(popen, status, True, group, spec.uid)
+            if fd >= 0:
+                os.close(fd)
+    return job
+
+
+def _gate() -> int:
+    """A pipe as one descriptor for both ends: who inherits it waits there for a byte, and also when
+    this process is gone, because an end for writing is always open."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    try:
+        return os.open(f"/proc/self/fd/{reading}", os.O_RDWR | os.O_CLOEXEC)
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def _limit(job: SandboxProcess, spec: SandboxSpec, controllers: tuple[str, ...]) -> None:
+    """Set the limits of the sandbox's process 1, which has not started the program yet.
+
+    Nothing where the sandbox never came up: its exit tells. Raises OSError with what could not be
+    limited; the program must not begin then.
+    """
+    if not job.wait_set_up(LIMIT_SECONDS):
+        if job.wait(STATUS_SECONDS) is None:
+            raise OSError("The sandbox could not be prepared: it did not come up.")
+        return
+    try:
+        done = subprocess.run(
+            command.limit_command(spec, controllers, job.init_pid),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=_environment(),
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"The limits could not be set: {error}") from error
+    if done.returncode and job.wait(1.0) is None:  # else it ended by itself: its exit tells
+        said = done.stderr[-500:].decode(errors="replace").strip()
+        raise OSError(f"The limits could not be set: {said}")
 
 
 def _start_weak(
@@ -327,37 +374,6 @@ def _spawn(
     finally:
         os.close(errors)
         os.close(errors_write)
-
-
-def _stage(libc: ctypes.CDLL, staged: dict[str, str]) -> None:
-    """Bind the job's paths, as root, to places that the dropped identity can reach.
-
-    The platform's directory may lie below a home of mode 0700; bubblewrap runs as an ordinary user
-    and could not walk there. This happens in a mount namespace of its own and vanishes with it.
-    """
-    _check(libc.unshare(CLONE_NEWNS), "unshare mount namespace")
-    _check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "make mounts private")
-    # Opened before /tmp is covered, because a path may lie below it; after unshare, because the
-    # kernel binds only from mounts of the same namespace.
-    handles = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in staged}
-    _check(libc.mount(b"tmpfs", STAGE.encode(), b"tmpfs", 0, b"mode=0755"), "mount staging area")
-    for path, fd in handles.items():
-        target = staged[path]
-        if stat.S_ISDIR(os.fstat(fd).st_mode):
-            os.mkdir(target, 0o755)  # noqa: PTH102 - between fork and exec: as little as possible
-        else:
-            os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
-        result = libc.mount(
-            f"/proc/self/fd/{fd}".encode(), target.encode(), None, MS_BIND | MS_REC, None
-        )
-        _check(result, f"bind {path}")
-        os.close(fd)
-
-
-def _check(result: int, what: str) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def _zombie(pid: str) -> bool:
