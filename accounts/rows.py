@@ -89,7 +89,7 @@ def anchored(pattern: str) -> str:
     """
     head, *parts = (re.escape(part) for part in pattern.split("*"))
     if not parts:
-        return f"^{head}$"
+        return rf"^{head}\Z"
     *inner, tail = parts
     step = "(?>.*?{})" if connection.vendor == "sqlite" else ".*{}"
-    return f"^{head}{''.join(step.format(part) for part in inner if part)}.*{tail}$"
+    return f"^{head}{''.join(step.format(part) for part in inner if part)}.*{tail}\\Z"

@@ -24,11 +24,12 @@ KINDS = ("job", "service")
 FETCH_KINDS = ("prefix", "object", "url")
 PASSED = ("parameter", "env")
 FETCH_ROOTS = ("code", "inputs", "model", "files")
-NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")  # house-rule: bounded classes
-HYPERPARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")  # house-rule: bounded classes
-ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")  # house-rule: bounded classes
-ATTEMPT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}$")  # house-rule: bounded classes
+NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")  # house-rule: bounded classes
+HYPERPARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")  # house-rule: bounded classes
+ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}\Z")  # house-rule: bounded classes
+ATTEMPT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}\Z")  # house-rule: bounded classes
 RESERVED_ENV = frozenset({"HOME", "USER", "LOGNAME"})
+OWN_ENV = "MODELYARD_"  # how the names of the platform's own variables begin
 
 
 class SpecError(ValueError):
@@ -303,7 +304,9 @@ class RunSpec:
             if place.access_method not in PASSED:
                 found.append(f"{place.name!r}: access_method is one of {', '.join(PASSED)}")
             elif place.access_method == "env" and not (
-                ENV_NAME.match(place.name) and place.name not in {*RESERVED_ENV, *self.env}
+                ENV_NAME.match(place.name)
+                and place.name not in {*RESERVED_ENV, *self.env}
+                and not place.name.startswith(OWN_ENV)
             ):
                 found.append(f"{place.name!r} cannot be an environment variable of its own")
         found += [f"{place.name!r} names no bucket" for place in places if not place.bucket]
@@ -322,7 +325,7 @@ class RunSpec:
         return found
 
 
-NAME_OF_DIRECTORY = re.compile(r"^(?!\.\.?$)[^/\0]{1,200}$")  # house-rule: bounded classes
+NAME_OF_DIRECTORY = re.compile(r"^(?!\.\.?\Z)[^/\0]{1,200}\Z")  # house-rule: bounded classes
 _LISTS: dict[str, type] = {"fetch": Fetch, "inputs": Input, "outputs": Output, "mounts": Mount}
 
 

@@ -19,7 +19,7 @@ from core.models import IdempotencyRecord
 
 #: shown in the first answer and kept nowhere: a repeated request is answered without them
 SHOWN_ONCE = frozenset({"initial_password", "token"})
-_KEY = re.compile(r"^[\x21-\x7e]{1,100}$")
+_KEY = re.compile(r"^[\x21-\x7e]{1,100}\Z")
 
 Handler = Callable[..., Response]
 

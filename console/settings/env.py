@@ -24,7 +24,7 @@ BYTES = {
     **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", start=1)},
 }
 QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]*)", re.IGNORECASE)
-SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|KEY|_URL$")
+SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|KEY|_URL\Z")
 
 
 class BadVariable(ImproperlyConfigured):

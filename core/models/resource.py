@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from core.managers import ScopedManager, uniqueness_over_all_rows
 
 #: letters, digits, Chinese characters, dot, underscore, hyphen; starts with a letter or digit
-NAME_RULE = re.compile(r"^[0-9A-Za-z一-鿿][0-9A-Za-z一-鿿._-]{0,63}$")
+NAME_RULE = re.compile(r"^[0-9A-Za-z一-鿿][0-9A-Za-z一-鿿._-]{0,63}\Z")
 #: workspace and enterprise project of what was put into none; the vendor's id of the default ones
 DEFAULT_PLACE = "0"
 MAX_TAGS = 20  # vendor limit: 20 tags per job, notebook and service

@@ -15,7 +15,7 @@ from core.states import Stateful
 from sharing.grants import GrantBase
 from storage.blob.models import Blob
 
-VERSION = re.compile(r"^(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,4})$")
+VERSION = re.compile(r"^(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,4})\Z")
 
 
 def validate_version(value: str) -> None:

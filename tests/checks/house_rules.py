@@ -79,6 +79,10 @@ RULES = (
     Rule(r"permission_classes\s*=", "a view declares an action, not permission classes"),
     Rule(r"\bmark_safe\(|\bSafeString\(", "markup belongs in a template, use format_html"),
     Rule(r"\|\s*safe\b", "escape it, or build the markup in a component", (".html",)),
+    Rule(
+        r"\bre\.\w+\(.*\$[\"']",
+        r"$ lets a line feed through at the end: \Z, or fullmatch without it",
+    ),
     Rule(r"shell=True", "pass a list of arguments"),
     Rule(r"\bpickle\.loads?\(", "pickled data runs code when read"),
     Rule(r"verify=False", "a connection that checks nothing protects nothing"),

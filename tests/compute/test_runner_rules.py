@@ -15,7 +15,7 @@ from tests.compute.helpers import Lab
 REPORT = capabilities()
 
 
-@pytest.mark.parametrize("name", ["HOME", "data-url", "TAKEN"])
+@pytest.mark.parametrize("name", ["HOME", "data-url", "TAKEN", "MODELYARD_X"])
 def test_a_path_needs_a_variable_of_its_own(name: str) -> None:
     spec = RunSpec("a", boot_file="m.py", code_name="c", engine="/e", api_url="http://x",
                    credential_file="/c", env={"TAKEN": "x"},

@@ -108,6 +108,15 @@ def test_flags_and_both_ways_of_passing_over_the_api(owner: Person, tmp_path: Pa
         ),
         ({"outputs": [place(name="HOME", access_method="env")]}, "NAME_TWICE", "outputs"),
         ({"environment": {"HOME": "/tmp"}}, "NAME_RESERVED", "environment"),
+        ({"environment": {"MODELYARD_ATTEMPT": "x"}}, "NAME_RESERVED", "environment"),
+        ({"secret_environment": {"MODELYARD_X": "x"}}, "NAME_RESERVED", "environment"),
+        (
+            {"outputs": [place(name="MODELYARD_JOB_NAME", access_method="env")]},
+            "NAME_RESERVED",
+            "outputs",
+        ),
+        ({"environment": {"A\n": "x"}}, "BAD_NAME", "environment"),
+        ({"hyperparameters": {"a\n": "1"}}, "BAD_NAME", "hyperparameters"),
         ({"environment": {"EMPTY": None}}, "BAD_VALUE", "environment"),
     ],
 )

@@ -21,8 +21,8 @@ from storage.bucket.models import Bucket
 from storage.object import listing
 from training.job import places
 
-PARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
-VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
+PARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
+VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 MAX_INPUTS = 10  # vendor: at most 10 datasets per job
 MAX_OUTPUTS = 10
 MAX_PAIRS = 100

@@ -23,7 +23,7 @@ from training.job.checks import MAX_OUTPUTS
 from training.job.models import TrainingJob
 from training.job.output_paths import ACCEPT
 
-OBS = re.compile(r"^(?:obs://)?(?P<bucket>[^/\s]+)/?(?P<prefix>.*)$")
+OBS = re.compile(r"^(?:obs://)?(?P<bucket>[^/\s]+)/?(?P<prefix>.*)\Z")
 
 
 def refuse_longer(value: Any, most: int | None) -> None:

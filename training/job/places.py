@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Sum
 
 from compute.catalog.flavors import FLAVORS
-from compute.runner.spec import ENV_NAME, RESERVED_ENV
+from compute.runner.spec import ENV_NAME, OWN_ENV, RESERVED_ENV
 from compute.sandbox.spec import MIB
 from core.actor import Actor
 from core.errors import Problem
@@ -16,18 +16,23 @@ from storage.bucket.models import Bucket
 from storage.object import listing
 
 METHODS = ("parameter", "env")
-TOOK_PLACE = "MODELYARD_JOB_NAME"  # what the platform sets by itself
 COUNTED = 100_000  # objects of an output path whose sizes are added up
 
 
 def ways(data: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with the ways in which paths and flags reach the program."""
     secrets = data["secrets"]
-    variables = {*(data.get("environment") or {}), *secrets["environment"], TOOK_PLACE}
-    for name in sorted(RESERVED_ENV & variables):
-        yield Problem(
-            "environment", f"“{name}” is set by the platform.", "NAME_RESERVED", "Choose another."
-        )
+    variables = {*(data.get("environment") or {}), *secrets["environment"]}
+    for name in sorted(variables):
+        if name in RESERVED_ENV:
+            yield Problem(
+                "environment",
+                f"“{name}” is set by the platform.",
+                "NAME_RESERVED",
+                "Choose another.",
+            )
+        elif name.startswith(OWN_ENV):
+            yield _own("environment", name)
     for field in ("inputs", "outputs"):
         for item in data[field]:
             if item.get("access_method", "parameter") == "env":
@@ -42,6 +47,15 @@ def ways(data: Mapping[str, Any]) -> Iterator[Problem]:
             )
 
 
+def _own(field: str, name: str) -> Problem:
+    return Problem(
+        field,
+        f"“{name}”: names that begin with {OWN_ENV} are kept for the platform's own variables.",
+        "NAME_RESERVED",
+        "Choose another.",
+    )
+
+
 def _variable(field: str, name: str, variables: set[str]) -> Iterator[Problem]:
     if not ENV_NAME.match(name):
         yield Problem(
@@ -50,6 +64,8 @@ def _variable(field: str, name: str, variables: set[str]) -> Iterator[Problem]:
             "BAD_NAME",
             "Use letters, digits and “_”, starting with a letter, or pass it as a hyperparameter.",
         )
+    elif name.startswith(OWN_ENV):
+        yield _own(field, name)
     elif name in RESERVED_ENV | variables:
         yield Problem(
             field,
