@@ -43,6 +43,20 @@ class YesNoFilter(django_filters.ChoiceFilter):  # type: ignore[misc]
         return super().filter(qs, value == "true") if value else qs
 
 
+class PhaseFilter(django_filters.ChoiceFilter):  # type: ignore[misc]
+    """The status as it is shown: a secondary phase of ``IN_PLACE`` stands for its phase."""
+
+    def __init__(self, model: type[Any], **kwargs: Any) -> None:
+        self.in_place = model.IN_PLACE
+        ends = [(name, label) for name, label in model.SECONDARY.items() if name in self.in_place]
+        super().__init__(choices=[*model.Phase.choices, *ends], **kwargs)
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        if value in self.in_place:
+            return qs.filter(secondary=value)
+        return qs.exclude(secondary__in=self.in_place).filter(phase=value) if value else qs
+
+
 @lru_cache(maxsize=256)
 def filterset_class(spec: registry.ResourceSpec) -> type[django_filters.FilterSet]:
     """Search ``q`` plus one filter per name in ``spec.filters``."""
@@ -59,9 +73,7 @@ def _filter_for(model: type[Any], name: str) -> django_filters.Filter:
     field = model._meta.get_field(name)
     label = capfirst(field.verbose_name)  # lazy: the class outlives the request
     if name == "phase":
-        return django_filters.ChoiceFilter(
-            choices=model.Phase.choices, label=_("Status"), empty_label=_("Any status")
-        )
+        return PhaseFilter(model, label=_("Status"), empty_label=_("Any status"))
     if field.choices:
         return django_filters.ChoiceFilter(
             choices=field.flatchoices, label=label, empty_label=_("Any")

@@ -11,7 +11,7 @@ from django.db.models import Q
 from core import registry
 from core.actor import Actor
 from core.models import Reference
-from core.references import SHOWN, Key, at_work, visible, words
+from core.references import SHOWN, Key, at_work, visible, whole, words
 
 #: steps that are followed in one direction
 DEPTH = 6
@@ -26,6 +26,7 @@ class Node:
     says: Any  # what connects it with the step before
     path: str  # the part that is referred to, e.g. a prefix of a bucket
     depth: int  # 1 = the next step
+    whole: Any = ""  # what stands for an empty path
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ def _flatten(
         row = edge.reference
         kind, there = edge.there[0], known.get(edge.there)
         says = words(row.from_type, row.role, at_work(known.get(_from(row))))
-        found.append(Node(kind, there, says, row.path, depth))
+        root = whole(row.from_type, row.role, row.path)
+        found.append(Node(kind, there, says, row.path, depth, root))
         if edge.there not in shown and not edge.ends:
             shown.add(edge.there)
             _flatten(edge.there, below, known, depth + 1, shown, found)

@@ -100,6 +100,11 @@ class Use:
         """What the referrer does with the target, in the reader's language."""
         return words(self.referrer._meta.label_lower, self.role, at_work(self.referrer))
 
+    @property
+    def whole(self) -> Any:
+        """What stands for the path where that is empty, in the reader's language."""
+        return whole(self.referrer._meta.label_lower, self.role, self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class Uses:
@@ -118,6 +123,12 @@ def words(type_label: str, role: str, working: bool) -> Any:
     if declared is None:
         return role
     return declared.says if working or not declared.said else declared.said
+
+
+def whole(type_label: str, role: str, path: str) -> Any:
+    """What stands for an empty path, "" where the role says nothing or a path is there."""
+    declared = registry.spec_by_type(type_label).references.get(role)
+    return "" if path or declared is None else declared.whole
 
 
 def towards(target: Any) -> QuerySet[Reference]:

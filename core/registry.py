@@ -146,12 +146,14 @@ class Role:
     ``says``: between referrer and target while the referrer is at work ("reads"); ``said``
     afterwards, "" for the same. ``holds``: the target may not be deleted while the referrer is at
     work. ``writes``: the referrer makes what it refers to, so lineage runs the other way.
+    ``whole``: shown in place of the path where that is empty.
     """
 
     says: Any
     said: Any = ""
     holds: bool = False
     writes: bool = False
+    whole: Any = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,8 @@ class ResourceSpec:
     edit_form: str = ""  # dotted path; "" = the same form
     viewset: str = ""  # dotted path of the API view set
     services: str = ""  # dotted module with create(actor, data), update(...), delete(...)
-    inventory: str = ""  # dotted f(actor, obj) -> list[InventoryGroup]: what a delete breaks
+    #: dotted f(actor, obj) -> list[InventoryGroup]: what a delete breaks; "": what refers to it
+    inventory: str = ""
     delete_words: DeleteWords | None = None
     #: obj -> why it cannot be deleted as it is, "" where it can
     why_not_delete: Callable[[Any], Any] | None = None

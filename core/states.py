@@ -40,6 +40,8 @@ class Stateful(models.Model):
     TONES: ClassVar[Mapping[str, str]]
     #: second level of the status -> what a reader sees; the bare value where it is absent
     SECONDARY: ClassVar[Mapping[str, Any]] = {}
+    #: those of SECONDARY that a reader sees in place of the phase; lists are filtered by them, too
+    IN_PLACE: ClassVar[frozenset[str]] = frozenset()
     #: where a poisoned object is parked
     PARKED: ClassVar[str]
 

@@ -43,3 +43,9 @@ def english(words: Any) -> str:
     English whatever the reader's language, so that no sentence is of two languages."""
     with translation.override(None):
         return str(words)
+
+
+def told(*sentences: str) -> str:
+    """Sentences of an error for a form. One that is marked by ``gettext_noop`` where it is raised
+    stands in the reader's language; the others stay English, as the API says them."""
+    return " ".join(translation.gettext(text) for text in sentences if text)

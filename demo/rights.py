@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 PREFIX = "digits"
-"""What the story makes is called so; the policies reach no bucket of another name."""
+"""What the story makes is called so."""
+
+BUCKETS = (f"{PREFIX}*", "samples-*")
+"""The story's buckets and those that the page *Samples* makes; the policies reach no others."""
 
 
 def policy(*statements: dict[str, Any]) -> dict[str, Any]:
@@ -26,15 +29,15 @@ OBJECTS = policy(
         "obs:bucket:CreateBucket",
         "obs:bucket:HeadBucket",
         "obs:bucket:ListBucket",
-        Resource=[f"obs:*:*:bucket:{PREFIX}*"],
+        Resource=[f"obs:*:*:bucket:{name}" for name in BUCKETS],
     ),
     allow(
         "obs:object:GetObject",
         "obs:object:PutObject",
-        Resource=[f"obs:*:*:object:{PREFIX}*/*"],
+        Resource=[f"obs:*:*:object:{name}/*" for name in BUCKETS],
     ),
 )
-"""See which buckets there are; make some called digits..., read and write objects in those."""
+"""See which buckets there are; make those of BUCKETS, read and write objects in them."""
 
 DEVELOPMENT = policy(
     allow(
@@ -60,8 +63,10 @@ DEVELOPMENT = policy(
 )
 """Make datasets, train on them in the public pool, register models. No deploying, no deleting."""
 
-AGENCY_DATA = policy(allow("modelarts:dataset:use"))
-"""The platform reads dataset versions for jobs."""
+AGENCY_DATA = policy(
+    allow("modelarts:dataset:use", "modelarts:model:get", "modelarts:model:deploy")
+)
+"""The platform reads dataset versions for jobs and fetches the account's models for services."""
 
 AGENCY_DEPLOY = policy(allow("modelarts:model:get", "modelarts:model:deploy"))
 """The platform fetches models for services."""

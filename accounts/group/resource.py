@@ -40,7 +40,11 @@ def _members(request: HttpRequest, group: Group) -> dict[str, Any]:
 
 def inventory(_actor: Actor, group: Group) -> list[InventoryGroup]:
     """Who loses and who gains rights when the group is deleted."""
-    return impact.inventory(PolicyAttachment.objects.filter(group=group))
+    found = impact.inventory(PolicyAttachment.objects.filter(group=group))
+    if there := services.members(group):
+        items = tuple((user.name, "") for user in there)
+        found = [InventoryGroup(_("Members of the group"), items, severity="info"), *found]
+    return found
 
 
 SPEC = register(

@@ -6,14 +6,24 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.utils.functional import lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.signin.passwords import MIN_LENGTH
 from core.errors import AppError
+from core.text import told
 
-HINT = _(
-    "At least %(n)d characters, any kind, blanks too. A sentence is easier to remember than signs."
-) % {"n": MIN_LENGTH}
+
+def _hint() -> str:
+    return gettext(
+        "At least %(n)d characters, any kind, blanks too. "
+        "A sentence is easier to remember than signs."
+    ) % {"n": MIN_LENGTH}
+
+
+#: in the language of the reader: ``%`` on a lazy text would settle it at import
+HINT = lazy(_hint, str)()
 
 
 def password_field(label: Any, autocomplete: str, help_text: Any = "") -> forms.CharField:
@@ -33,9 +43,9 @@ class ProblemForm(forms.Form):
     def add_app_error(self, error: AppError) -> None:
         for problem in error.problems:
             name = problem.field if problem.field in self.fields else None
-            self.add_error(name, f"{problem.text} {problem.next}".strip())
+            self.add_error(name, told(problem.text, problem.next))
         if not error.problems:
-            self.add_error(None, f"{error.message} {error.hint}".strip())
+            self.add_error(None, told(error.message, error.hint))
 
 
 class SecretForm(ProblemForm):

@@ -8,6 +8,7 @@ import hmac
 from django.contrib.auth import authenticate
 from django.core import signing
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts import facts
 from accounts.actors import actor_of
@@ -135,12 +136,14 @@ def change_password(
         throttle.withdraw(key)
         raise
     if not right:
-        raise ValidationFailed.of("old", "The present password is wrong.", code="PASSWORD_WRONG")
+        raise ValidationFailed.of(
+            "old", gettext_noop("The present password is wrong."), code="PASSWORD_WRONG"
+        )
     throttle.succeeded(key)
     passwords.check(new, account=user.account.name, username=user.name, field="new")
     if user.check_password(new):
         raise ValidationFailed.of(
-            "new", "The new password is the present one.", code="PASSWORD_SAME"
+            "new", gettext_noop("The new password is the present one."), code="PASSWORD_SAME"
         )
     checked = actor.with_request(credential=by_password(user))
     with access.writing(actor, changes=(user.account_id,)):

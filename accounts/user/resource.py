@@ -59,6 +59,9 @@ def inventory(_actor: Actor, user: User) -> list[InventoryGroup]:
         found.append(
             InventoryGroup(_("API tokens that stop working"), tuple((str(t), "") for t in tokens))
         )
+    if groups := list(groups_of(user)):
+        items = tuple((g.name, reverse("groups:detail", kwargs={"pk": g.pk})) for g in groups)
+        found.append(InventoryGroup(_("Groups that lose this user"), items, severity="info"))
     attached = attachments(user)
     if attached:
         found.append(

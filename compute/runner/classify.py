@@ -152,7 +152,7 @@ def _by_text(seen: Evidence, exception: str, location: str) -> Verdict:
         return Verdict(
             "BAD_ARGS",
             f"The script does not accept its parameters: "
-            f"{refused[:300]}. Edit the parameters of the job.",
+            f"{refused[:300]}. Create a new job with parameters that it accepts.",
         )
     if code == 137:
         return Verdict(

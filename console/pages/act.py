@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
+from console.pages import references
 from console.pages.base import ResourcePage, version_of
 from console.pages.choices import NAME, search
 from core import rules, services
@@ -40,7 +41,7 @@ class DeletePage(ResourcePage):
 
     def show(self, obj: Any, problem: str = "", status: int = 200) -> HttpResponse:
         inventory = self.spec.load("inventory")
-        groups = inventory(self.actor, obj) if inventory else []
+        groups = (inventory or references.inventory)(self.actor, obj)
         why_not = self._why_not(obj)
         words = self.spec.delete_words
         label = words.label if words else _("Delete")

@@ -42,7 +42,13 @@ def _used_by(request: HttpRequest, obj: Any) -> dict[str, Any]:
     found = references.uses(obj, request.actor)  # type: ignore[attr-defined]
     return {
         "uses": [
-            {**_line(use.referrer), "how": use.says, "path": use.path, "blocks": use.blocks}
+            {
+                **_line(use.referrer),
+                "how": use.says,
+                "path": use.path,
+                "whole": use.whole,
+                "blocks": use.blocks,
+            }
             for use in found.shown
         ],
         "hidden": found.hidden,
@@ -86,7 +92,9 @@ def _nodes(found: Iterable[lineage.Node]) -> list[dict[str, Any]]:
         known = (
             _line(node.row) if node.row is not None else {"label": spec.label, "icon": spec.icon}
         )
-        lines.append({**known, "how": node.says, "path": node.path, "depth": node.depth})
+        lines.append(
+            {**known, "how": node.says, "path": node.path, "whole": node.whole, "depth": node.depth}
+        )
     return lines
 
 
@@ -128,4 +136,4 @@ def inventory(actor: Actor, obj: Any) -> list[InventoryGroup]:
 
 def _sentence(use: references.Use) -> str:
     label = registry.spec_of(use.referrer).label
-    return f"{label} “{use.referrer}” {use.says} {use.path}".rstrip()
+    return f"{label} “{use.referrer}” {use.says} {use.path or use.whole}".rstrip()

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from console.choices import Rows
 from core import regions
 from core.actor import Actor
@@ -88,7 +90,7 @@ def resolve(actor: Actor, data: Mapping[str, Any]) -> Source:
     if bool(job) == bool(bucket):
         raise ValidationFailed.of(
             "training_job",
-            "Give either a training job, or a bucket and a directory.",
+            gettext_noop("Give either a training job, or a bucket and a directory."),
             code="SOURCE",
         )
     if job:

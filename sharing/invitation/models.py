@@ -74,6 +74,7 @@ class Invitation(Stateful, Resource):
     DEADLINES: ClassVar[Mapping[str, int]] = {Phase.PENDING: int(LIFETIME.total_seconds())}
     HEARTBEATS: ClassVar[Mapping[str, int]] = {}
     SECONDARY: ClassVar[Mapping[str, Any]] = {"LEFT": _("Left"), "REMOVED": _("Removed")}
+    IN_PLACE: ClassVar[frozenset[str]] = frozenset(SECONDARY)
     TONES: ClassVar[Mapping[str, str]] = {
         Phase.PENDING: "yellow",
         Phase.ACCEPTED: "green",

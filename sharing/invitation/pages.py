@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from console.pages.act import VerbPage
 from console.pages.list import ListPage
+from console.ui.format import exact_time
 from core import access
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
 from sharing import words
@@ -48,6 +49,7 @@ class SharedWithMe(ListPage):
             waiting.append(
                 {
                     "invitation": row,
+                    "until": exact_time(row.expires_at),
                     "contents": reading(row),
                     "url": self.url("detail", pk=row.pk),
                     "accept_url": self.url("verb", pk=row.pk, verb="accept"),

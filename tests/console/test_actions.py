@@ -7,7 +7,10 @@ import re
 import pytest
 from django.test import Client
 
+from core import references
+from registry.model.models import Model
 from serving.service.models import Instance, Service
+from tests.accounts import make
 from tests.serving import make as services
 from tests.storage import people
 from tests.training.test_retry_upload import job_of
@@ -92,3 +95,35 @@ def test_a_refused_deletion_keeps_what_was_typed(owner: people.Person, browser: 
     text = refused.content.decode()
     assert refused.status_code == 412 and f'required value="{made.name}"' in text
     assert "Nothing else depends" not in text
+
+
+def test_a_deletion_lists_what_refers_to_it(owner: people.Person, browser: Client) -> None:
+    made = job_of(owner)
+    TrainingJob.objects.unscoped("test").filter(pk=made.pk).update(phase="Completed")
+    path = f"/training-jobs/{made.pk}/delete"
+    assert "Nothing else depends" in browser.get(path).content.decode()
+    model = Model.objects.create(
+        account_id=made.account_id, region=made.region, name="digits", phase="Published",
+        engine="python", source={"training_job": str(made.pk)},
+    )  # fmt: skip
+    references.write(model)
+    text = browser.get(path).content.decode()
+    assert "Nothing else depends" not in text and f"/models/{model.pk}" in text
+
+
+def test_a_deletion_lists_groups_of_a_user_and_members_of_a_group(
+    owner: people.Person, browser: Client
+) -> None:
+    account = owner.user.account
+    user, lone = make.user(account, "member"), make.user(account, "lone")
+    group, empty = make.group(account, user, name="team"), make.group(account, name="none")
+    for path, listed in (
+        (f"/users/{user.pk}", "team"),
+        (f"/groups/{group.pk}", "member"),
+        (f"/users/{lone.pk}", ""),
+        (f"/groups/{empty.pk}", ""),
+    ):
+        text = browser.get(f"{path}/delete").content.decode()
+        items = re.findall(r"<li>(?:<a [^>]*>)?([^<]*)", text.partition("inventory-group")[2])
+        assert ("Nothing else depends" in text) == (not listed)
+        assert not listed or listed in items

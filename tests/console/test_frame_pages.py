@@ -52,6 +52,7 @@ def test_a_failure_is_no_green_ok_in_the_trail(owner: people.Person) -> None:
         ("deleteModelArtsTrainVersion", "training.trainingjob", "Delete: Training job"),
         ("stopModelArtsTrainVersion", "training.trainingjob", "Stop: Training job"),
         ("inviteResourceShare", "sharing.shareunit", "Invite resource share"),
+        ("suspendAccount", "", "Suspend account"),
         ("phaseGone", "away.thing", "Phase gone"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.test import Client
+from django.utils import translation
 from django.utils.safestring import mark_safe
 
 from console.ui import format as fmt
@@ -163,3 +164,26 @@ def test_share_permissions_promise_nothing_that_is_not_there() -> None:
     assert [text for text in words if "train" in text] == [
         "train it further, which nothing in this version does yet"
     ]
+
+
+@pytest.mark.django_db
+def test_an_empty_shared_tab_leads_to_the_invitations(client: Client) -> None:
+    people.sign_in(client, people.root("reader"))
+    for path in ("/models", "/datasets"):
+        page = client.get(f"{path}?scope=shared").content.decode()
+        assert "Nothing is shared with this account" in page and "Register" not in page
+        assert "Nothing is shared with this account" not in client.get(path).content.decode()
+
+
+@pytest.mark.django_db
+def test_passwords_are_spoken_of_in_the_language_of_the_reader(client: Client) -> None:
+    people.sign_in(client, people.root("reader"))
+    sent = {"old": "not the one", "new": "a new sentence", "again": "a new sentence"}
+    for language, hint, wrong in (
+        ("en", "At least 1", "The present password is wrong."),
+        ("zh-CN", "至少1", "当前密码错误。"),
+    ):
+        with translation.override(None):
+            page = client.post("/password", sent, headers={"accept-language": language})
+        text = page.content.decode()
+        assert hint in text and wrong in text

@@ -200,3 +200,13 @@ def test_a_row_costs_one_insert_however_much_it_refers_to(alice: Person) -> None
             references.write(job)
         counts.append(len(asked))
     assert counts == [2, 2]  # the ids of its buckets, and the rows
+
+
+def test_an_empty_path_is_the_root_of_the_bucket(alice: Person) -> None:
+    people.bucket(alice, "data")
+    job = jobs.job(alice, "train", phase="Completed", code_prefix="")
+    client = Client()
+    people.sign_in(client, alice)
+    bucket = lineage.sources(job, alice.actor)[0].row
+    for path in (f"/training-jobs/{job.pk}/lineage", f"/buckets/{bucket.pk}/used-by"):
+        assert "the root of the bucket" in client.get(path).content.decode()

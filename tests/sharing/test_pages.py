@@ -7,6 +7,7 @@ import re
 import pytest
 from django.test import Client
 
+from console.ui.format import exact_time
 from registry.model.models import ModelGrant
 from sharing.invitation.models import Invitation
 from sharing.unit.models import ShareUnit
@@ -239,3 +240,21 @@ def test_only_published_models_are_offered(owner: Tenant, model) -> None:
     page = text_of(client.get(f"/models/{broken.pk}"))
     assert "Only a published model can be shared." in page and "/share-units/new" not in page
     assert "/share-units/new" in text_of(client.get(f"/models/{model.pk}"))
+
+
+def test_invitations_are_filtered_by_the_status_shown(owner, consumer: Tenant, model) -> None:
+    unit = share(owner, [model], [consumer])
+    client = browser(consumer)
+    expires = exact_time(invitation_of(unit, consumer).expires_at)
+    assert f"Answer until {expires}" in text_of(client.get("/share-invitations"))
+    accepted(unit, consumer)
+    row = f"/share-invitations/{invitation_of(unit, consumer).pk}"
+
+    def found() -> set[str]:
+        phases = ("ACCEPTED", "LEFT", "REMOVED", "PENDING")
+        pages = {phase: client.get(f"/share-invitations?phase={phase}") for phase in phases}
+        return {phase for phase, page in pages.items() if row in text_of(page)}
+
+    assert found() == {"ACCEPTED"}
+    client.post(f"{row}/do/leave")
+    assert found() == {"LEFT"}

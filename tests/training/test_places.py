@@ -155,6 +155,11 @@ def test_what_is_copied_in_has_to_fit_and_be_allowed(
     assert codes(other, outputs=[place(bucket="data2", predownload=True)], **ask) == {
         "AGENCY_DENIED": "outputs"
     }
+    same = place(bucket="data2", predownload=True)
+    with pytest.raises(ValidationFailed) as refused:
+        services.create(other.actor, spec(outputs=[same, same | {"name": "again"}], **ask))
+    texts = [p.text for p in refused.value.problems if p.code == "AGENCY_DENIED"]
+    assert len(texts) == 1 and f"obs://data2/{same['prefix']}*" in texts[0]
     services.create(other.actor, spec(outputs=[place(bucket="data2")], **ask))
 
 

@@ -7,7 +7,10 @@ from html.parser import HTMLParser
 import pytest
 from django.test import Client
 
+from accounts.agency.services import in_background
+from core import access
 from datasets.version.models import DatasetVersion
+from demo import rights
 from storage.object.models import StoredObject
 from tests.accounts import make
 from tests.storage import people
@@ -114,3 +117,22 @@ def test_who_may_not_make_buckets_is_told_and_refused(owner: Person) -> None:
     assert browser(owner).post("/samples/none/use").status_code == 404
     assert browser(people.user(owner, "nothing", [])).get("/samples").status_code == 403
     assert not StoredObject.objects.unscoped("test").exists()
+
+
+def test_the_agency_of_the_demonstration_runs_samples_and_deploys_own_models(db: None) -> None:
+    owner = people.root("demoowner")
+    agency = make.agency(owner.user.account)
+    for policy in rights.AGENCIES["owner"][1]:
+        make.attach(agency, *rights.POLICIES["owner"][policy]["Statement"])
+    client = browser(owner)
+    shown = client.post("/samples/digits-sklearn/use", follow=True)
+    sent = Form(shown.content.decode()).values
+    answer = client.post("/training-jobs/new", sent)
+    assert answer.status_code == 302, answer.content.decode()[-3000:]
+    platform = in_background(owner.actor, agency)
+    target = access.Target(owner.user.account_id, region=REGION)
+    assert access.decide(platform, "modelarts:model:deploy", target).allowed
+    people.bucket(owner, "elsewhere")
+    other = {"once": "other", "name": "other", "outputs": "train_url=obs://elsewhere/x/"}
+    refused = client.post("/training-jobs/new", sent | other)
+    assert "obs:object:PutObject" in refused.content.decode()

@@ -234,19 +234,22 @@ def _dataset_denied(actor: Actor, platform: Actor, item: Mapping[str, Any]) -> P
 
 
 def _needed(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """(action, bucket, key, field): each need once, under the first field that has it. ``*`` stands
+    for the files of a directory, so that the advice names what a policy has to allow."""
     read = [(data["code_bucket"], data["code_prefix"], "code_prefix")]
     read += [(i["bucket"], i["prefix"], "inputs") for i in data["inputs"] if i.get("bucket")]
     needed = []
     for bucket, prefix, field in read:
         needed.append(("obs:bucket:ListBucket", bucket, "", field))
-        needed.append(("obs:object:GetObject", bucket, f"{directory(prefix)}file", field))
+        needed.append(("obs:object:GetObject", bucket, f"{directory(prefix)}*", field))
     for item in data["outputs"]:
-        key = f"{directory(item['prefix'])}file"
+        key = f"{directory(item['prefix'])}*"
         needed.append(("obs:bucket:ListBucket", item["bucket"], "", "outputs"))
         needed.append(("obs:object:PutObject", item["bucket"], key, "outputs"))
         if item.get("predownload"):
             needed.append(("obs:object:GetObject", item["bucket"], key, "outputs"))
-    return list(dict.fromkeys(needed))
+    first = {need[:3]: need for need in reversed(needed)}
+    return list(reversed(first.values()))
 
 
 def _buckets(actor: Actor, data: Mapping[str, Any]) -> dict[str, Bucket]:

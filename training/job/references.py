@@ -12,12 +12,13 @@ from datasets import queries as datasets
 from storage.bucket import queries as buckets
 from training.job.models import TrainingJob
 
+ROOT = _("the root of the bucket")
 #: code and inputs matter until they are fetched, outputs until they are verified
 ROLES = {
-    "code": Role(_("reads its code from"), _("read its code from"), holds=True),
-    "input": Role(_("reads"), _("read"), holds=True),
+    "code": Role(_("reads its code from"), _("read its code from"), holds=True, whole=ROOT),
+    "input": Role(_("reads"), _("read"), holds=True, whole=ROOT),
     "data": Role(_("trains on"), _("was trained on"), holds=True),
-    "output": Role(_("writes to"), _("wrote to"), holds=True, writes=True),
+    "output": Role(_("writes to"), _("wrote to"), holds=True, writes=True, whole=ROOT),
 }
 
 

@@ -34,6 +34,23 @@ WORDS = {
     "updateQuotas": gettext_lazy("Change quotas"),
     "updateStrictMode": gettext_lazy("Change strict mode"),
 }
+#: the same where no button of the type of the row has this event
+ELSEWHERE = {
+    "acceptResourceShareInvitation": gettext_lazy("Accept resource share invitation"),
+    "addUserToGroup": gettext_lazy("Add user to group"),
+    "associateResourceShare": gettext_lazy("Associate resource share"),
+    "deleteResourceShare": gettext_lazy("Delete resource share"),
+    "disassociateResourceShare": gettext_lazy("Disassociate resource share"),
+    "freeSlot": gettext_lazy("Free slot"),
+    "inviteResourceShare": gettext_lazy("Invite resource share"),
+    "leaveResourceShare": gettext_lazy("Leave resource share"),
+    "rejectResourceShareInvitation": gettext_lazy("Reject resource share invitation"),
+    "removeUserFromGroup": gettext_lazy("Remove user from group"),
+    "restoreInstallation": gettext_lazy("Restore installation"),
+    "resumeAccount": gettext_lazy("Resume account"),
+    "shareEnded": gettext_lazy("Share ended"),
+    "suspendAccount": gettext_lazy("Suspend account"),
+}
 DONE = {
     "create": gettext_lazy("Create"),
     "update": gettext_lazy("Change"),
@@ -50,7 +67,7 @@ def event_words(record: AuditRecord) -> str:
         return str(WORDS[event])
     spec = _spec(record)
     if spec is None:
-        return _CAPITAL.sub(" ", event).capitalize()
+        return _taken_apart(event)
     if event == event_names.STATE_CHANGED:
         return _("%(thing)s: new status") % {"thing": spec.label}
     for name, declared in spec.events.items():
@@ -60,7 +77,11 @@ def event_words(record: AuditRecord) -> str:
     for verb in spec.verbs:
         if verb.event == event and verb.after.items() <= (record.after or {}).items():
             return f"{verb.label}: {spec.label}"
-    return _CAPITAL.sub(" ", event).capitalize()
+    return _taken_apart(event)
+
+
+def _taken_apart(event: str) -> str:
+    return str(ELSEWHERE.get(event) or _CAPITAL.sub(" ", event).capitalize())
 
 
 @register.filter
