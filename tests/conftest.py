@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from tests import databases, order
 
@@ -76,6 +76,13 @@ def no_minute_ends() -> Iterator[None]:
         patch.setattr(sessions, "SEEN_EVERY", 1500)
         patch.setattr(uses, "EVERY", dt.timedelta(seconds=1500))
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_language_stays() -> Iterator[None]:
+    """A request in another language leaves it active; the next test starts without."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture
