@@ -301,6 +301,10 @@ def _presence(name: str, key: str, values: Values) -> Test:
     return lambda context: (not any(context.get(key, ()))) is expect_missing
 
 
+#: keys whose values are names of tags, which are one name however they are written
+NAMES = frozenset({"g:tagkeys"})
+
+
 def _undecidable(_context: Context) -> bool | None:
     return None
 
@@ -325,6 +329,9 @@ def compile_condition(condition: Condition, path_keys: frozenset[str] = frozense
             values = tuple(folder_path(v) for v in values)
         except MalformedPath:
             return _undecidable
+    elif key in NAMES:
+        convert = str.lower
+        values = tuple(str(v).lower() for v in values)
     matcher = operator.base.build(values)
     if convert is not None:
         matcher = _converted(matcher, convert)

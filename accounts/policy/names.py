@@ -28,14 +28,20 @@ def validate_policy_name(value: str) -> None:
         )
 
 
+#: characters that are drawn alike, after case is gone
+ALIKE = str.maketrans({"0": "o", "1": "l", "i": "l", "丨": "l", "ı": "l", "ǀ": "l"})
+
+
 def look(name: str) -> str:
-    """What is left of a name when case, width, blanks and punctuation are taken away: two names
-    with the same look are taken for each other."""
+    """What is left of a name when case, width, blanks, punctuation and the differences of letters
+    that are drawn alike are taken away: two names with the same look are taken for each other."""
     folded = unicodedata.normalize("NFKC", name).casefold()
-    return "".join(c for c in folded if c.isalnum())
+    alike = "".join(c for c in folded if c.isalnum()).translate(ALIKE)
+    return alike.replace("rn", "m")
 
 
 def system_policy_like(name: str) -> str | None:
     """The system policy that ``name`` looks like, or None."""
     wanted = look(name)
-    return next((n for n in system_policies() if look(n) == wanted), None)
+    looks = {look(n): n for n in system_policies()}
+    return looks.get(wanted) or looks.get(wanted.removeprefix(look("system")))

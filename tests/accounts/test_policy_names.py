@@ -26,6 +26,10 @@ ALIKE = [
     "modelarts_fullaccess",
     "ModelArts.Full.Access",
     "OBS-Administrator",
+    "ModelArts FuIlAccess",
+    "ModeIArts FullAccess",
+    "0BS OperateAccess",
+    "system-ModelArts FullAccess",
 ]
 
 
