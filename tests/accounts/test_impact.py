@@ -40,6 +40,7 @@ def test_a_group_that_denies_gives_its_members_something_back(owner):
     make.attach(li, statement("Allow", "obs:*:*"))
     make.attach(team, statement("Deny", LIST), statement("Allow", HEAD))
     assert told(group_resource.inventory(None, team)) == {
+        "Members of the group": ["li", "wu"],
         "They lose rights at once": [f"wu: `{HEAD}`"],
         "They gain rights at once, because a Deny ends": [f"li: `{LIST}`"],
     }
@@ -78,7 +79,7 @@ def test_what_others_still_give_or_deny_is_no_change(owner):
         make.attach(one, statement("Allow", GET), statement("Deny", HEAD))
     found = change_of(team, li)
     assert not found.lost and not found.gained
-    assert group_resource.inventory(None, team) == []
+    assert list(told(group_resource.inventory(None, team))) == ["Members of the group"]
 
 
 def test_an_allow_that_stays_narrower_is_a_loss(owner):
