@@ -256,7 +256,7 @@ def _of_tags(principal: Principal) -> bool:
 
 
 def _workspaces(principal: Principal) -> tuple[str, ...]:
-    """Codes of the account's workspaces; whoever adds or removes one changes the epoch."""
+    """Codes of the account's workspaces; adding or removing one changes the epoch."""
     key = ("workspaces",)
     if key not in principal.parts:
         rows = Workspace.objects.filter(account=principal.account.id).order_by("code")

@@ -66,7 +66,7 @@ def still_open(
     principal: Principal, action: str, target: Target, context: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """Keys that cannot be known yet: before a form is sent, "may they make one?" is asked without
-    the tags that it will carry. Whoever writes asks again, with them."""
+    the tags that it will carry. The write asks again, with them."""
     if TAG_KEYS in context or target.verb:
         return ()
     if not any(key.startswith(REQUEST_TAGS) for key in principal.keys):

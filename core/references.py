@@ -19,7 +19,7 @@ from django.db.models import Count, Model, Q, QuerySet
 from django.utils.translation import ngettext
 
 from core import grants, registry
-from core.actor import Actor
+from core.actor import Actor, current
 from core.errors import Conflict
 from core.models import Reference
 from core.registry import Ref
@@ -253,8 +253,8 @@ def _others(spec: registry.ResourceSpec, number: int) -> str:
 
 
 def in_use(target: Any, row: Reference, what: str) -> Conflict:
-    """The refusal of an act on ``what``, which is ``target`` or a part of it: its account reads
-    which of its own is in the way, and of other accounts kind and number."""
+    """The refusal of an act on ``what``, which is ``target`` or a part of it: the reader learns
+    which of what they may see is in the way, and of everything else kind and number."""
     spec = registry.spec_by_type(row.from_type)
     if row.account_id != target.account_id:
         others = blocking(target).filter(from_type=row.from_type)
@@ -268,9 +268,17 @@ def in_use(target: Any, row: Reference, what: str) -> Conflict:
             hint="End its share first.",
             extra={"used_by": {"type": row.from_type, "count": number}},
         )
+    says = english(words(row.from_type, row.role, working=True))
+    actor = current()
+    if actor.is_user and not visible(actor, [(row.from_type, row.from_id)]):
+        return Conflict(
+            f"1 {english(spec.label).lower()} that you may not see {says} {what} right now.",
+            code="IN_USE",
+            hint="Ask an administrator of the account to end it, then delete again.",
+            extra={"used_by": {"type": row.from_type, "count": 1}},
+        )
     rows = spec.model.objects.unscoped("what stands in the way of a delete in its own account")
     name = rows.filter(pk=row.from_id).first()
-    says = english(words(row.from_type, row.role, working=True))
     return Conflict(
         f"{english(spec.label)} “{name}” {says} {what} right now.",
         code="IN_USE",

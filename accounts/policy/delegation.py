@@ -110,7 +110,7 @@ def taking_over(actor: Actor, user: User) -> Refusal | None:
 def renaming(actor: Actor, user: User, name: str) -> Refusal | None:
     """The refusal of another name for ``user``, who was called ``name``.
 
-    A condition on the name must follow nobody: it compares the name as it is at the request, so
+    A condition on the name follows no rename: it compares the name as it is at the request, so
     another name can bring an Allow or end a Deny that speaks of it. Both have to be the actor's to
     give and to lift; agencies that work for the user count as well.
     """

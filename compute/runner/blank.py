@@ -3,8 +3,8 @@
 `mkfs.ext4` is a process that takes several milliseconds of every attempt's start. What it writes
 depends on the size and the number of inodes alone, and is some hundred KiB however large the file
 system is. So it is made once for each, as a sparse file, and its data copied from then on. The
-copies share identifier and hash seed, which nobody looks for: each is mounted in a namespace of its
-own.
+copies share identifier and hash seed, which nothing looks for: each is mounted in a namespace of
+its own.
 
     <root>/volumes/<size>-<inodes>-<mark>.ext4    root's alone; the newest MOST are kept
 """

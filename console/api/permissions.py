@@ -1,4 +1,4 @@
-"""What a view of the API declares: a view that declares nothing serves nobody."""
+"""What a view of the API declares: a view that declares nothing refuses everyone."""
 
 from __future__ import annotations
 

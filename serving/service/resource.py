@@ -31,7 +31,7 @@ def prepare(rows: Any) -> Any:
 
 
 def refers_to(service: Service) -> list[Ref]:
-    """The model, whoever it belongs to."""
+    """The model, of any account."""
     return [references.to(service.model, "model")] if service.model is not None else []
 
 

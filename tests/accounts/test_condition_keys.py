@@ -139,7 +139,7 @@ class TestTagsOfTheRequest:
         return make.actor(li)
 
     def test_a_demanded_tag(self, red_only):
-        # Nobody knows yet which tags the form will carry.
+        # It is not known yet which tags the form will carry.
         assert decide(red_only, "obs:bucket:CreateBucket").allowed
         assert buckets.create(red_only, {"name": "one-red", "tags": {"team": "red"}})
         for tags in ({}, {"team": "blue"}, {"Team": "x"}):

@@ -126,7 +126,7 @@ def test_lineage_takes_no_query_per_row(alice: Person) -> None:
 
 
 def test_the_names_of_another_account_are_told_to_nobody(alice: Person, carol: Person) -> None:
-    """Whoever reads, on whatever way: kind and number, never a name."""
+    """For every reader, on every way: kind and number, never a name."""
     model = model_of(alice)
     shared_with(carol, model)
     secret = serving.running(carol.actor.account_id, "carols-secret", model=model)

@@ -35,7 +35,7 @@ class Careless(ResourcePage):
 
 
 class CarelessView(ResourceView):
-    """The same on the API, with a row that nobody narrows."""
+    """The same on the API, with a row that is not narrowed."""
 
     slug = "groups"
     declared: ClassVar = {"get": "resource:delete"}

@@ -13,7 +13,7 @@ from training.job.models import OutputClaim, TrainingJob
 
 def claim(job: TrainingJob) -> None:
     """Hold the output paths of a job; a path inside another path is as taken as the same path. One
-    query and one insert, however many they are: on SQLite nobody else writes meanwhile.
+    query and one insert, however many they are: on SQLite no other writer comes between.
 
     Raises: Conflict (OUTPUT_BUSY).
     """
