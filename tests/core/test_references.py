@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core import lineage, references, registry, states
-from core.actor import system
+from core.actor import acting, system
 from core.errors import Conflict
 from core.models import Reference
 from datasets.dataset import services as datasets
@@ -178,6 +178,17 @@ def test_a_target_is_held_while_the_referrer_is_at_work(alice: Person) -> None:
         references.refuse_if_used(version)
     with pytest.raises(Conflict):
         references.refuse_if_used(version.dataset)  # its versions are parts of it
+
+
+def test_a_refusal_names_only_what_its_reader_may_see(alice: Person) -> None:
+    version = version_of(alice)
+    job = jobs.job(alice, "train-hidden", inputs=jobs.reads(version))
+    blind = people.user(alice, "blind", [statement("Allow", "modelarts:dataset:*")])
+    for who, named in ((alice, True), (blind, False)):
+        with acting(who.actor), pytest.raises(Conflict) as refused:
+            references.refuse_if_used(version)
+        assert (job.name in refused.value.message) is named
+        assert (str(job.pk) in str(refused.value.extra)) is named
 
 
 def test_references_go_with_their_referrer_in_whatever_way(alice: Person) -> None:
