@@ -68,11 +68,6 @@ export function toast(text, tone = "blue") {
   return node;
 }
 
-/** Tell everything that shows live data to look again. */
-export function lookAgain(detail = {}) {
-  document.body.dispatchEvent(new CustomEvent("live", { detail }));
-}
-
 /** Bytes as console/ui/format.py writes them. */
 export function bytes(count) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -1,11 +1,13 @@
 // Live pages. A stream of server-sent events says "something changed"; every element with
 // hx-trigger="live from:body" then fetches itself again. EventSource resumes by Last-Event-ID on
 // its own; while it cannot connect, the page polls and says so.
-import { lookAgain } from "./dom.js";
+import { lookAgain, poll, startRefresh } from "./refresh.js";
 
 const POLL = 5000; // milliseconds between questions while there is no stream
 const GIVE_UP = 3; // failed connections before the page says that it is stale
 const EVENTS = ["message", "changed"];
+const REST = 3000; // milliseconds after which a mouse that does not move minds nothing
+let moved = -REST;
 
 function note(stale) {
   for (const element of document.querySelectorAll("[data-stale-note]")) element.hidden = !stale;
@@ -40,7 +42,7 @@ function connect(url) {
     failures += 1;
     if (failures < GIVE_UP && source.readyState !== EventSource.CLOSED) return;
     note(true);
-    polling ??= setInterval(() => !document.hidden && lookAgain(), POLL);
+    polling ??= setInterval(poll, POLL);
     if (source.readyState === EventSource.CLOSED) {
       // The server refused (signed out, gone): EventSource will not come back by itself.
       setTimeout(() => {
@@ -53,7 +55,7 @@ function connect(url) {
 }
 
 /**
- * Nothing moves under the mouse, in an open menu, under a keyboard user or while rows are chosen.
+ * Nothing moves under a moving mouse, in an open menu, under a keyboard user or while rows are chosen.
  * data-live-calm="menu" minds menus only: the head of a page may change under a resting mouse.
  */
 function busy(element) {
@@ -61,11 +63,14 @@ function busy(element) {
   if (element.dataset.liveCalm === "menu") {
     return document.querySelector("#tab-live .event-details[open]") !== null;
   }
-  return element.matches(":hover") || element.querySelector("[data-bulk-one]:checked") !== null;
+  const pointed = element.matches(":hover") && performance.now() - moved < REST;
+  return pointed || element.querySelector("[data-bulk-one]:checked") !== null;
 }
 
 export function startLive() {
   let missed = false;
+  startRefresh();
+  addEventListener("pointermove", () => (moved = performance.now()), { passive: true });
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     const element = event.detail.elt;
     if (event.detail.requestConfig.triggeringEvent?.type !== "live") return;
@@ -85,8 +90,9 @@ export function startLive() {
   });
   const url = document.body.dataset.liveUrl;
   if (url) {
-    connect(url);
+    // Not before htmx listens: what the first message asks for would be lost.
+    document.addEventListener("DOMContentLoaded", () => connect(url), { once: true });
   } else if (document.querySelector("[data-poll]")) {
-    setInterval(() => !document.hidden && lookAgain(), POLL);
+    setInterval(poll, POLL);
   }
 }

@@ -1,5 +1,6 @@
 // Uploads: every file goes raw by PUT, with progress, its digest and a second try.
-import { bytes, csrf, explain, lookAgain, make, ticked } from "./dom.js";
+import { bytes, csrf, explain, make, ticked } from "./dom.js";
+import { lookAgain } from "./refresh.js";
 
 const PARALLEL = 2;
 const HASH_LIMIT = 256 * 1024 * 1024; // bytes; the browser can only hash what fits into memory

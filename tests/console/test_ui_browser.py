@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests import chromium
 from tests.console import ui_urls
@@ -232,6 +232,60 @@ def test_an_event_redraws_head_and_live_part_once(page: Page, complaints: list[s
     assert page.locator("#tab-live").count() == 1
     assert page.locator("#detail-head").count() == 1
     assert complaints == []
+
+
+LOOK_AGAIN = """
+async () => {
+  const app = document.querySelector("script[type=module]").src;
+  (await import(new URL("refresh.js", app))).lookAgain();
+}
+"""
+
+
+def test_what_changes_while_a_refresh_is_on_its_way_is_shown_after_it(
+    page: Page, complaints: list[str]
+) -> None:
+    held: list[Route] = []
+
+    def first_refresh(route: Route) -> None:
+        if route.request.headers.get("hx-request") and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/live-detail", first_refresh)
+    with page.expect_request(lambda request: "hx-request" in request.headers):
+        page.goto("/live-detail")
+    page.evaluate(LOOK_AGAIN)
+    assert ui_urls.DRAWN == [""]
+    held[0].continue_()
+    expect(page.locator("h1")).to_contain_text("drawn 3")
+    assert ui_urls.DRAWN == ["", "true", "true"]
+    assert complaints == []
+
+
+def test_a_refresh_that_fails_is_tried_again(page: Page) -> None:
+    failed: list[Route] = []
+
+    def first_refresh(route: Route) -> None:
+        if route.request.headers.get("hx-request") and not failed:
+            failed.append(route)
+            route.fulfill(status=503, body="away")
+        else:
+            route.continue_()
+
+    page.route("**/live-detail", first_refresh)
+    page.goto("/live-detail")
+    expect(page.locator("h1")).to_contain_text("drawn 2")
+    assert len(failed) == 1
+
+
+def test_a_mouse_that_rests_on_a_list_does_not_stop_it(page: Page) -> None:
+    """The list is drawn again although the mouse stays where it is."""
+    page.goto("/live-list")
+    with page.expect_request(lambda request: "hx-request" in request.headers):
+        page.locator("#object-table").hover()
+        page.evaluate(LOOK_AGAIN)
 
 
 def test_a_chart_survives_the_redraw_around_it(page: Page, complaints: list[str]) -> None:

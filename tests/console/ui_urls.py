@@ -63,6 +63,11 @@ def live_detail(request: HttpRequest) -> HttpResponse:
     return render(request, "generic/detail.html", context)
 
 
+def live_list(request: HttpRequest) -> HttpResponse:
+    template = "generic/_table.html" if "HX-Request" in request.headers else "generic/list.html"
+    return render(request, template, patterns.list_context() | SHELL | {"live": True})
+
+
 def live_stream(request: HttpRequest) -> HttpResponse:
     return StreamingHttpResponse(
         iter([b"retry: 60000\n\n", b"id: 1\nevent: changed\ndata: {}\n\n"]),
@@ -73,6 +78,7 @@ def live_stream(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("open-patterns", open_patterns),
     path("live-detail", live_detail),
+    path("live-list", live_list),
     path("live-stream", live_stream),
     path("api/v1/buckets/example/objects/<path:key>", put_object),
     path("", include("console.shell_urls")),
