@@ -21,9 +21,12 @@ PATIENT = [sys.executable, "-c", "import signal; signal.pause()"]
 DEAF = [
     sys.executable,
     "-c",
-    "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: signal.pause()",
+    "import signal, pathlib\n"
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "pathlib.Path('deaf').touch()\n"
+    "while True: signal.pause()",
 ]
-"""Ends only on SIGKILL."""
+"""Ends only on SIGKILL, once there is the file `deaf`."""
 PARENT = [
     sys.executable,
     "-c",
@@ -128,7 +131,7 @@ def test_a_program_that_dies_is_started_again_and_the_terminal_says_so(supervise
 def test_sigterm_stops_everything_including_the_grandchildren_of_a_careless_program(supervise):
     running = supervise(
         {"name": "careless", "argv": PARENT, "ready_file": "grandchild"},
-        {"name": "deaf", "argv": DEAF, "grace": 0.3},
+        {"name": "deaf", "argv": DEAF, "ready_file": "deaf", "grace": 0.3},
     )
     running.says("all ready")
     # The file is made by an open and a write; wait for the number itself.
@@ -152,7 +155,12 @@ def test_ctrl_c_on_the_terminal_is_a_clean_stop(supervise):
 def test_kill_9_of_the_supervisor_takes_the_children_with_it(supervise):
     running = supervise(
         {"name": "polite", "argv": PATIENT},
-        {"name": "deaf", "argv": DEAF, "parent_death": int(signal.SIGKILL)},
+        {
+            "name": "deaf",
+            "argv": DEAF,
+            "ready_file": "deaf",
+            "parent_death": int(signal.SIGKILL),
+        },
     )
     running.says("all ready")
     pids = running.pids().values()
@@ -163,7 +171,9 @@ def test_kill_9_of_the_supervisor_takes_the_children_with_it(supervise):
 
 def test_the_next_start_sweeps_what_a_killed_supervisor_left(supervise):
     running = supervise(
-        {"name": "deaf", "argv": DEAF}, {"name": "careless", "argv": PARENT}, patience=0.2
+        {"name": "deaf", "argv": DEAF, "ready_file": "deaf"},
+        {"name": "careless", "argv": PARENT, "ready_file": "grandchild"},
+        patience=0.2,
     )
     running.says("all ready")
     left = running.pids()
