@@ -151,10 +151,10 @@ def update(
     """
     spec = registry.spec_of(obj)
     action = spec.action(verb)
-    named = access.request_tags(changes["tags"], obj.tags) if "tags" in changes else NO_TAGS
-    context = {**named, **(context or {})}
     with holding(actor, obj):
         fresh = lock(obj)
+        named = access.request_tags(changes["tags"], fresh.tags) if "tags" in changes else NO_TAGS
+        context = {**named, **(context or {})}
         access.authorize(actor, action, fresh, context)
         check_version(fresh, expected_version)
         before = audit.snapshot(fresh)

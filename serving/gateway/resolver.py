@@ -273,11 +273,7 @@ def _service(service_id: str) -> Service | None:
     known = _objects.get(pk)
     if known is not None and known[0] == row:
         return known[1]
-    account_id, region, name, phase, reason, message, tags = row
-    service = Service(
-        pk=pk, account_id=account_id, region=region, name=name, phase=phase, reason=reason,
-        message=message, tags=tags,
-    )  # fmt: skip
+    service = Service(pk=pk, **dict(zip(COLUMNS, row, strict=True)))
     if len(_objects) >= MAX_OBJECTS:
         _objects.clear()
     _objects[pk] = (row, service)
@@ -291,11 +287,16 @@ def _socket(backend: Backend, instance: uuid.UUID) -> str:
 
 INFER = "modelarts:service:infer"
 NOT_FOUND = Refusal(404, "NOT_FOUND", "Not found.")
+#: of a service: what a decision and the answer read
+COLUMNS = (
+    "account_id", "region", "workspace_id", "enterprise_project_id", "name", "phase", "reason",
+    "message", "tags",
+)  # fmt: skip
 _SERVICE = Prepared(
     lambda pk: (
         Service.objects.unscoped("decided by the gateway's resolver")
         .filter(pk=pk)
-        .values_list("account_id", "region", "name", "phase", "reason", "message", "tags")
+        .values_list(*COLUMNS)
     ),
     pk=Service._meta.get_field("id"),
 )

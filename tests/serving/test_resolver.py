@@ -120,6 +120,21 @@ def test_every_change_of_rights_holds_on_the_next_request(owner: Person, service
 
 
 @pytest.mark.parametrize(
+    ("key", "column"),
+    [("g:EnterpriseProjectId", "enterprise_project_id"), ("g:WorkspaceId", "workspace_id")],
+)
+def test_a_deny_on_the_place_of_the_service_acts(
+    owner: Person, service: Service, key: str, column: str
+) -> None:
+    asked = {"Condition": {"StringEquals": {key: ["w1"]}}}
+    rights = [statement("Allow", INFER), statement("Deny", INFER) | asked]
+    text = bearer(user(owner, "elsewhere", rights))
+    assert isinstance(ask(service, text), Target)
+    Service.objects.unscoped("test").filter(pk=service.pk).update(**{column: "w1"})
+    assert refused(ask(service, text)) in (403, 404)
+
+
+@pytest.mark.parametrize(
     ("away", "here", "there"),
     [
         ({"IpAddress": {"g:SourceIp": ["192.0.2.0/24"]}}, {}, {"address": "192.0.2.7"}),

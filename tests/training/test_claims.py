@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from core import actor as actors
 from core import states
 from core.errors import Conflict, ValidationFailed
 from tests.storage import people
@@ -46,6 +47,19 @@ def test_paths_that_touch_a_held_one_are_busy(owner: people.Person, prefix: str)
         claim(job(owner, "second", prefix))
     assert refused.value.code == "OUTPUT_BUSY" and "first" in refused.value.message
     assert OutputClaim.objects.count() == 1
+
+
+def test_a_job_that_the_submitter_may_not_see_is_not_named(owner: people.Person) -> None:
+    rights = people.statement("Allow", "modelarts:trainJob:*") | {
+        "Condition": {"StringEquals": {"g:ResourceTag/team": ["b"]}}
+    }
+    other = people.user(owner, "other", [rights])
+    with actors.acting(other.actor), pytest.raises(Conflict) as refused:
+        claim(job(owner, "second", "runs/a_b/deeper/"))
+    assert refused.value.code == "OUTPUT_BUSY" and "first" not in refused.value.message
+    with actors.acting(owner.actor), pytest.raises(Conflict) as refused:
+        claim(job(owner, "third", "runs/a_b/deeper/"))
+    assert "first" in refused.value.message
 
 
 @pytest.mark.parametrize(

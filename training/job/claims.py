@@ -7,6 +7,8 @@ from itertools import pairwise
 from django.db import IntegrityError
 from django.db.models import Q
 
+from core import references
+from core.actor import current
 from core.errors import Conflict
 from training.job.models import OutputClaim, TrainingJob
 
@@ -28,14 +30,11 @@ def claim(job: TrainingJob) -> None:
     for claim in wanted:
         inside = Q(prefix__in=_above(claim.prefix)) | Q(prefix__startswith=claim.prefix)
         near |= Q(bucket=claim.bucket) & inside
-    held = OutputClaim.objects.filter(near, account_id=job.account_id) if wanted else ()
-    for other in held:
-        if any(_overlap(claim, other) for claim in wanted):
-            raise Conflict(
-                f"Job “{other.job.name}” writes to {other} now.",
-                code="OUTPUT_BUSY",
-                hint="Choose another output path, or wait for that job to end.",
-            )
+    held = OutputClaim.objects.filter(near, account_id=job.account_id)
+    for other in held.select_related("job") if wanted else ():
+        for claim in wanted:
+            if _overlap(claim, other):
+                raise _busy(claim, other)
     try:
         OutputClaim.objects.bulk_create(wanted)
     except IntegrityError:
@@ -44,6 +43,23 @@ def claim(job: TrainingJob) -> None:
             code="OUTPUT_BUSY",
             hint="Choose another output path.",
         ) from None
+
+
+def _busy(claim: OutputClaim, other: OutputClaim) -> Conflict:
+    """The refusal of ``claim``: the job in its way is named to who may see it."""
+    actor = current()
+    seen = [(TrainingJob._meta.label_lower, other.job_id)]
+    if actor.is_user and not references.visible(actor, seen):
+        return Conflict(
+            f"A job that you may not see writes to {claim}, or inside or above it, now.",
+            code="OUTPUT_BUSY",
+            hint="Choose another output path.",
+        )
+    return Conflict(
+        f"Job “{other.job.name}” writes to {other} now.",
+        code="OUTPUT_BUSY",
+        hint="Choose another output path, or wait for that job to end.",
+    )
 
 
 def _refuse_own_overlap(wanted: list[OutputClaim]) -> None:
