@@ -103,7 +103,7 @@ def model_server(folder: Path, path: Path) -> Any:
 @contextlib.contextmanager
 def gateway(folder: Path) -> Iterator[tuple[int, int]]:
     """Its port and its process."""
-    from console.supervisor.programs import gateway as program
+    from ops.supervisor.programs import gateway as program
 
     port = free_port()
     ready = answers(f"http://127.0.0.1:{port}/healthz")

@@ -50,7 +50,8 @@ def main() -> None:
 
         ways = people()
         port = free_port()
-        from console.supervisor.programs import Size, web
+        from core.sizes import Size
+        from ops.supervisor.programs import web
 
         program = web("127.0.0.1", port, Size())
         url = f"http://127.0.0.1:{port}/healthz"

@@ -7,24 +7,13 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import module_has_submodule
 
 from console import router
-
-ROOMS = [
-    "accounts",
-    "sharing",
-    "storage",
-    "compute",
-    "datasets",
-    "registry",
-    "training",
-    "serving",
-    "ops",
-]
+from console.app_list import DOMAIN_APPS
 
 
 def room_urls() -> list[URLPattern | URLResolver]:
     """``<room>/urls.py`` of every room that has pages outside the generic ones."""
     found: list[URLPattern | URLResolver] = []
-    for room in ROOMS:
+    for room in DOMAIN_APPS:
         module = apps.get_app_config(room).module
         if module is not None and module_has_submodule(module, "urls"):
             found.append(path("", include(import_module(f"{room}.urls"))))

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from client import StepFailed
 from demo import data, keep, people, serving, sharing, trail, training
-from demo.client import StoryFailed
 from demo.report import Report
 from demo.story import ENGINES, Story
 
@@ -30,10 +30,10 @@ def main() -> int:
         try:
             play(story)
             played = True
-        except StoryFailed as failure:
+        except StepFailed as failure:
             report.problem(f"FAILED: {failure}")
             played = False
-            with contextlib.suppress(StoryFailed):  # it may be the server that is gone
+            with contextlib.suppress(StepFailed):  # it may be the server that is gone
                 people.sign_out(story)
     report.table()
     if played:
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def play(story: Story) -> None:
-    """All steps in their order. Raises StoryFailed at the first that does not happen."""
+    """All steps in their order. Raises StepFailed at the first that does not happen."""
     since = dt.datetime.now(dt.UTC)
     people.play(story)
     story.kept.save()

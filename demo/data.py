@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from client import StepFailed, sha256_of, wait
 from demo import keep, rights
-from demo.client import StoryFailed, sha256_of, wait
 from demo.serving import make_room
 from demo.story import Story
 
@@ -30,7 +30,7 @@ def prepare_engine(story: Story) -> None:
             rows = story.owner.get("/engines")["items"]
             row: dict[str, Any] = next(row for row in rows if row["name"] == story.engine)
             if row["phase"] == "failed":
-                raise StoryFailed(f"Engine {story.engine} could not be built: {row['message']}")
+                raise StepFailed(f"Engine {story.engine} could not be built: {row['message']}")
             return row
 
         def seen(row: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ def fill_bucket(story: Story) -> None:
         command = [str(python), str(SAMPLES / "make_digits.py"), str(story.work)]
         made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         if made.returncode != 0:
-            raise StoryFailed(f"make_digits.py failed: {made.stderr[-500:]}")
+            raise StepFailed(f"make_digits.py failed: {made.stderr[-500:]}")
         name = story.name(rights.PREFIX)
         bucket = story.developer.post("/buckets", {"name": name})
         story.developer.found("/buckets", bucket)
@@ -73,10 +73,10 @@ def fill_bucket(story: Story) -> None:
             story.say(f"{story.uploaded[key][:12]}…  {path.stat().st_size:>8,} bytes  {key}")
         listed = {row["key"]: row["sha256"] for row in story.developer.objects(name, "mnist-")}
         if listed != story.uploaded:
-            raise StoryFailed(f"The bucket lists {listed}, uploaded was {story.uploaded}.")
+            raise StepFailed(f"The bucket lists {listed}, uploaded was {story.uploaded}.")
         for key, path in _files(story):
             if story.developer.get_object(name, key) != path.read_bytes():
-                raise StoryFailed(f"{key} came back with other bytes.")
+                raise StepFailed(f"{key} came back with other bytes.")
         step.result = f"{len(listed)} objects, {size:,} bytes, every digest equal"
         story.say(f"read back: {step.result}")
         story.see(f"/buckets/{bucket['id']}")
@@ -105,7 +105,7 @@ def make_dataset(story: Story) -> None:
             within=120,
         )
         if version["phase"] != "Ready" or version["name"] != "V001":
-            raise StoryFailed(f"Version {version['name']} is {version['phase']}: {version}")
+            raise StepFailed(f"Version {version['name']} is {version['phase']}: {version}")
         for name, split in _splits(version):
             rows, columns = split["shape"]
             story.say(f"{name}: {split['count']:,} images of {rows} x {columns}")
@@ -114,7 +114,7 @@ def make_dataset(story: Story) -> None:
         files = api.get(f"/dataset-versions/{version['id']}/files")["items"]
         wanted = {path.name: sha256_of(path) for path in (story.work / "data").iterdir()}
         if {row["path"]: row["sha256"] for row in files} != wanted:
-            raise StoryFailed(f"The manifest of {version['name']} is {files}.")
+            raise StepFailed(f"The manifest of {version['name']} is {files}.")
         api.found("/datasets", dataset)
         story.made |= {"dataset": dataset, "version": version}
         step.result = f"{dataset['name']} {version['name']} Ready, {version['file_count']} files"
@@ -127,5 +127,5 @@ def _splits(version: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, count in SPLITS.items():
         split = found.get(name)
         if not split or split["count"] != count or sum(split["histogram"].values()) != count:
-            raise StoryFailed(f"{count} {name} images were uploaded, the version holds {split}.")
+            raise StepFailed(f"{count} {name} images were uploaded, the version holds {split}.")
         yield name, split

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 from urllib.parse import urlsplit
 
+from client import Api, Refused, StepFailed
 from demo import keep, rights
-from demo.client import Api, Refused, StoryFailed
 from demo.keep import Person
 from demo.story import Story
 
@@ -56,7 +56,7 @@ def _set_up(story: Story) -> None:
     command = [sys.executable, str(keep.ROOT / "manage.py"), "setup_link"]
     link = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if link.returncode != 0:
-        raise StoryFailed(
+        raise StepFailed(
             "This installation has accounts already, and the demonstration cannot sign in to "
             f"them: {keep.file()} holds no valid password. Play it in a data folder of its own: "
             "./run --demo --var /tmp/modelyard-demo"
@@ -75,7 +75,7 @@ def _set_up(story: Story) -> None:
         {"setup_token": token, "account_name": "demo-late", "password": keep.new_password()},
     )
     if again.status != 404:
-        raise StoryFailed(f"The set-up link worked once and answered {again.status} after that.")
+        raise StepFailed(f"The set-up link worked once and answered {again.status} after that.")
     story.say(f"account {OWNER} ({person.account_id}) made by the single-use set-up")
 
 
@@ -107,7 +107,7 @@ def _sign_in(story: Story, who: str) -> Api:
     api = Api(story.base_url, _token(story, person), f"{person.account}/{person.user or 'root'}")
     me = api.get("/me")
     if me["account"]["id"] != person.account_id or bool(person.user) == me["user"]["is_root"]:
-        raise StoryFailed(f"{api.label} signed in as {me['user']['name']} of {me['account']['id']}")
+        raise StepFailed(f"{api.label} signed in as {me['user']['name']} of {me['account']['id']}")
     # Tokens of a run that was killed before it could end them itself.
     for old in api.get("/tokens")["items"]:
         mine = old["prefix"] == api.token.split("_")[1]
@@ -135,7 +135,7 @@ def _first_password(story: Story, who: str, person: Person) -> None:
         if refused.code != "PASSWORD_CHANGE_REQUIRED":
             raise
     else:
-        raise StoryFailed(f"The temporary password of {person.account} was enough for a token.")
+        raise StepFailed(f"The temporary password of {person.account} was enough for a token.")
     fresh = keep.new_password()
     Api(story.base_url).post(
         "/auth/password",
@@ -190,7 +190,7 @@ def _policies_and_agency(story: Story, who: str) -> None:
         agency = api.named("/agencies", name)
         story.say(f"agency {name} with {', '.join(policies)}")
     if agency is None or agency["state"] != "active" or set(agency["policies"]) != set(policies):
-        raise StoryFailed(f"Agency {name} should be active with {policies}, but is {agency}.")
+        raise StepFailed(f"Agency {name} should be active with {policies}, but is {agency}.")
 
 
 def _group(story: Story) -> None:
@@ -200,7 +200,7 @@ def _group(story: Story) -> None:
     members = f"/groups/{group['id']}/members"
     user = api.named("/users", DEVELOPER)
     if user is None:
-        raise StoryFailed(f"User {DEVELOPER} is not there.")
+        raise StepFailed(f"User {DEVELOPER} is not there.")
     if user["id"] not in [row["id"] for row in api.get(members)["items"]]:
         api.post(members, {"user": user["id"]})
     attached = {row["policy"] for row in _attached(api, group)}
@@ -209,7 +209,7 @@ def _group(story: Story) -> None:
             api.post("/policy-attachments", {"policy": name, "group": group["id"]})
     attached = {row["policy"] for row in _attached(api, group)}
     if attached != set(rights.GROUP_POLICIES):
-        raise StoryFailed(f"Group {rights.GROUP} holds {sorted(attached)}.")
+        raise StepFailed(f"Group {rights.GROUP} holds {sorted(attached)}.")
     story.say(f"{DEVELOPER} is in {rights.GROUP} with {' and '.join(rights.GROUP_POLICIES)}")
 
 
@@ -222,5 +222,5 @@ def _nothing_more(story: Story) -> None:
     """The developer has no right to make users, however he asks."""
     refused = story.developer.refusal("POST", "/users", {"name": "somebody"})
     if refused.status != 403 or not refused.explanation:
-        raise StoryFailed(f"Expected a 403 with an explanation, but: {refused}")
+        raise StepFailed(f"Expected a 403 with an explanation, but: {refused}")
     story.say(f"{DEVELOPER} may not make users: {refused.status} {refused.message}")

@@ -6,8 +6,8 @@ import json
 from functools import partial
 from typing import Any
 
+from client import Refused, StepFailed, brief, predict, wait
 from demo import rights
-from demo.client import Refused, StoryFailed, brief, predict, wait
 from demo.story import Story
 
 ENOUGH = 15
@@ -55,7 +55,7 @@ def deploy(story: Story) -> None:
         )
         if service["phase"] != "Running" or service["ready_replicas"] != 1:
             log = api.get(f"/services/{service['id']}/logs")["text"]
-            raise StoryFailed(f"Service: {brief(service)}\n{service['detail']}\n{log[-1500:]}")
+            raise StepFailed(f"Service: {brief(service)}\n{service['detail']}\n{log[-1500:]}")
         api.found("/services", service)
         story.made["service"] = service
         step.result = f"{service['name']} Running, model of account {service['model_account_id']}"
@@ -80,7 +80,7 @@ def call(story: Story) -> None:
         if wrong:
             story.say(f"wrong: {', '.join(wrong)}")
         if len(labels) != 20 or story.score < ENOUGH:
-            raise StoryFailed(f"{story.score} of {len(labels)} digits right; {ENOUGH} are needed.")
+            raise StepFailed(f"{story.score} of {len(labels)} digits right; {ENOUGH} are needed.")
         _strangers_refused(story)
         _keep_answers(story, answers)
         step.result = f"{story.score} of {len(labels)} held-out digits right"
@@ -98,7 +98,7 @@ def _strangers_refused(story: Story) -> None:
                 raise
             story.say(f"{who} calling it is refused: {refused.status}")
         else:
-            raise StoryFailed(f"{who} could call the service of the consumer.")
+            raise StepFailed(f"{who} could call the service of the consumer.")
 
 
 def _keep_answers(story: Story, answers: dict[str, dict[str, Any]]) -> None:
@@ -108,7 +108,7 @@ def _keep_answers(story: Story, answers: dict[str, dict[str, Any]]) -> None:
     path.write_text(json.dumps(answers, indent=1, sort_keys=True))
     story.consumer.put_file(bucket["name"], "answers.json", path)
     if story.consumer.get_object(bucket["name"], "answers.json") != path.read_bytes():
-        raise StoryFailed("The answers came back with other bytes.")
+        raise StepFailed("The answers came back with other bytes.")
 
 
 def stops(story: Story) -> str:
@@ -121,5 +121,5 @@ def stops(story: Story) -> str:
         within=120,
     )
     if service["reason"] != "SHARE_ENDED":
-        raise StoryFailed(f"The service stopped with {service['reason']}: {service['message']}")
+        raise StepFailed(f"The service stopped with {service['reason']}: {service['message']}")
     return str(service["reason"])

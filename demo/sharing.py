@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from demo.client import Refused, StoryFailed
+from client import Refused, StepFailed
 from demo.serving import stops
 from demo.story import Story
 
@@ -19,7 +19,7 @@ def share(story: Story) -> None:
         consumer = story.kept.people["consumer"].account_id
         early = story.consumer.refusal("GET", f"/models/{model['id']}")
         if early.status != 404:
-            raise StoryFailed(f"Before the share the model should not exist for others: {early}")
+            raise StepFailed(f"Before the share the model should not exist for others: {early}")
         unit = story.owner.post(
             "/share-units",
             {
@@ -37,7 +37,7 @@ def share(story: Story) -> None:
         _expect_association(story, "ASSOCIATED")
         shared = story.consumer.items("/models", scope="shared")
         if model["id"] not in [row["id"] for row in shared]:
-            raise StoryFailed(f"Among the shared models of the consumer are only {shared}.")
+            raise StepFailed(f"Among the shared models of the consumer are only {shared}.")
         story.say(f"the consumer sees {model['name']} among the models shared with it")
         _limits(story)
         step.result = f"{PERMISSION}: seen and usable; edit, export, delete refused"
@@ -47,7 +47,7 @@ def _expect_association(story: Story, state: str) -> None:
     unit = story.owner.get(f"/share-units/{story.made['unit']['id']}")
     found = [row["state"] for row in unit["principals"]]
     if found != [state]:
-        raise StoryFailed(f"The owner should read {state} and reads {found}.")
+        raise StepFailed(f"The owner should read {state} and reads {found}.")
     story.say(f"the owner reads {state}")
 
 
@@ -56,7 +56,7 @@ def _accept(story: Story) -> None:
     waiting = api.items("/share-invitations", phase="PENDING")
     mine = [row for row in waiting if row["share_unit_id"] == story.made["unit"]["id"]]
     if len(mine) != 1:
-        raise StoryFailed(f"One open invitation was expected, there are {waiting}.")
+        raise StepFailed(f"One open invitation was expected, there are {waiting}.")
     invitation = api.get(f"/share-invitations/{mine[0]['id']}")
     story.see(f"/share-invitations/{invitation['id']}")
     for part in invitation["contents"]:
@@ -67,10 +67,10 @@ def _accept(story: Story) -> None:
         story.say(f"   never  {part['permission']['never']}")
     offered = [row["id"] for part in invitation["contents"] for row in part["resources"]]
     if offered != [story.made["model"]["id"]]:
-        raise StoryFailed(f"The invitation offers {offered}.")
+        raise StepFailed(f"The invitation offers {offered}.")
     accepted = api.post(f"/share-invitations/{invitation['id']}/accept")
     if not accepted["in_force"]:
-        raise StoryFailed(f"Accepted, but not in force: {accepted}")
+        raise StepFailed(f"Accepted, but not in force: {accepted}")
     story.say("the consumer accepts")
 
 
@@ -90,13 +90,13 @@ def _limits(story: Story) -> None:
         story.say(f"{name} refused: {refused.status} {refused.message}")
     after = story.owner.get(path)
     if after["description"] != model["description"] or after["version"] != seen["version"]:
-        raise StoryFailed(f"The model changed all the same: {after}")
+        raise StepFailed(f"The model changed all the same: {after}")
 
 
 def expect_403(what: str, refused: Refused) -> None:
-    """A refusal that tells the reason. Raises StoryFailed."""
+    """A refusal that tells the reason. Raises StepFailed."""
     if refused.status != 403 or not refused.explanation:
-        raise StoryFailed(f"{what} should be a 403 with an explanation, but: {refused}")
+        raise StepFailed(f"{what} should be a 403 with an explanation, but: {refused}")
 
 
 def take_back(story: Story) -> None:
@@ -111,13 +111,13 @@ def take_back(story: Story) -> None:
                 story.say(f"   in use: {use}")
         consumer = story.kept.people["consumer"].account_id
         if [loss["account_id"] for loss in losses] != [consumer] or not losses[0]["uses"]:
-            raise StoryFailed(f"The impact should name {consumer} and its service: {losses}")
+            raise StepFailed(f"The impact should name {consumer} and its service: {losses}")
         before = _belongings(story)
         story.owner.delete(f"/share-units/{unit['id']}")
         gone = story.owner.get(f"/share-units/{unit['id']}")
         kept = story.owner.get(f"/models/{model['id']}")
         if gone["phase"] != "DELETED" or kept["phase"] != "Published":
-            raise StoryFailed(f"Unit {gone['phase']}, model {kept['phase']} after the delete.")
+            raise StepFailed(f"Unit {gone['phase']}, model {kept['phase']} after the delete.")
         story.say("the owner deletes the share unit; the model stays Published")
         order = {"name": story.name("digits-late"), "model": model["id"]}
         refused = story.consumer.refusal("POST", "/services", order)
@@ -126,9 +126,9 @@ def take_back(story: Story) -> None:
         story.say(f"the next deploy: {refused.status} {refused.message}")
         shared = [row["id"] for row in story.consumer.items("/models", scope="shared")]
         if model["id"] in shared or story.consumer.named("/services", order["name"]):
-            raise StoryFailed("The consumer still sees the model or got its service.")
+            raise StepFailed("The consumer still sees the model or got its service.")
         if _belongings(story) != before:
-            raise StoryFailed(f"The consumer's own data changed: {before} -> {_belongings(story)}")
+            raise StepFailed(f"The consumer's own data changed: {before} -> {_belongings(story)}")
         reason = stops(story)
         story.say(f"the consumer's own data is untouched, its service stops: {reason}")
         story.see(f"/services/{service['id']}")

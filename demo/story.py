@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from demo.client import Api, StoryFailed
+from client import Api, StepFailed
 from demo.keep import Kept
 from demo.report import Report
 
@@ -47,7 +47,7 @@ class Story:
         try:
             return self.people[who]
         except KeyError:
-            raise StoryFailed(f"Nobody signed in as {who}.") from None
+            raise StepFailed(f"Nobody signed in as {who}.") from None
 
     @property
     def owner(self) -> Api:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections import Counter
 from typing import Any
 
-from demo.client import Api, StoryFailed
+from client import Api, StepFailed
 from demo.story import Story
 
 OWNER = (
@@ -62,7 +62,7 @@ def _one(story: Story, rows: list[dict[str, Any]], event: str, by: str, result: 
     ]
     if not found:
         seen = sorted({(row["event"], row["result"], row["actor_label"]) for row in rows})
-        raise StoryFailed(f"No record of {event} by {labels} ({result}) among {seen}.")
+        raise StepFailed(f"No record of {event} by {labels} ({result}) among {seen}.")
     row = found[0]
     story.say(f"{row['at'][11:19]}  {row['actor_label']}  {event} {row['resource_name']} {result}")
 
@@ -72,5 +72,5 @@ def _refusal_is_told(story: Story, since: dt.datetime) -> None:
     wanted = story.made["late_refusal"].explanation.get("decision_id", "")
     rows = [row for row in _since(story.consumer, since) if row["event"] == "accessDenied"]
     if wanted not in [row["decision_id"] for row in rows]:
-        raise StoryFailed(f"Decision {wanted} is not in the trail: {rows}")
+        raise StepFailed(f"Decision {wanted} is not in the trail: {rows}")
     story.say(f"the refused deploy stands there as decision {wanted}")

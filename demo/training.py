@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from demo.client import StoryFailed, brief, wait
+from client import StepFailed, brief, wait
 from demo.data import CODE, OUTPUT
 from demo.story import Story
 
@@ -35,7 +35,7 @@ def train(story: Story) -> None:
         )  # fmt: skip
         follower.rest()
         if job["phase"] != "Completed":
-            raise StoryFailed(f"Job {job['name']}: {brief(job)}\n{job['detail']}")
+            raise StepFailed(f"Job {job['name']}: {brief(job)}\n{job['detail']}")
         _metrics_kept(story, job, follower.text)
         _outputs_verified(story, job)
         accuracy = EPOCH_END.findall(follower.text)[-1][1]
@@ -47,7 +47,7 @@ def _pool_fits(story: Story) -> None:
     pool = next(row for row in story.developer.get("/pools")["items"] if row["id"] == POOL)
     flavor = next((row for row in pool["flavors"] if row["id"] == FLAVOR), None)
     if flavor is None:
-        raise StoryFailed(f"Flavor {FLAVOR} does not fit pool {POOL}: {pool}")
+        raise StepFailed(f"Flavor {FLAVOR} does not fit pool {POOL}: {pool}")
     story.say(f"pool {POOL}: {pool['free_cpus']:g} of {pool['cpus']:g} vCPU are free")
 
 
@@ -110,14 +110,14 @@ def _metrics_kept(story: Story, job: dict[str, Any], log: str) -> None:
     """The curves hold what the log said."""
     printed = [float(value) for _epoch, value in EPOCH_END.findall(log)]
     if len(printed) != EPOCHS:
-        raise StoryFailed(f"{EPOCHS} epochs were asked for, the log tells of {len(printed)}.")
+        raise StepFailed(f"{EPOCHS} epochs were asked for, the log tells of {len(printed)}.")
     series = story.developer.get(f"/training-jobs/{job['id']}/metrics")["series"]
     kept = [value for _step, value in series.get("val_accuracy", [])]
     if kept != printed:
-        raise StoryFailed(f"The log says val_accuracy {printed}, the curve {kept}.")
+        raise StepFailed(f"The log says val_accuracy {printed}, the curve {kept}.")
     losses = series.get("loss", [])
     if len(losses) < EPOCHS or losses[-1][1] >= losses[0][1]:
-        raise StoryFailed(f"The loss did not fall: {losses}.")
+        raise StepFailed(f"The loss did not fall: {losses}.")
     story.say(f"curves kept: {', '.join(f'{name} {len(v)}' for name, v in sorted(series.items()))}")
 
 
@@ -128,13 +128,13 @@ def _outputs_verified(story: Story, job: dict[str, Any]) -> None:
     for row in story.developer.objects(bucket, OUTPUT):
         content = story.developer.get_object(bucket, row["key"])
         if hashlib.sha256(content).hexdigest() != row["sha256"] or len(content) != row["size"]:
-            raise StoryFailed(f"{row['key']} does not match its digest {row['sha256']}.")
+            raise StepFailed(f"{row['key']} does not match its digest {row['sha256']}.")
         found[row["key"].removeprefix(f"{OUTPUT}model/")] = row
     if not found.keys() > MODEL_FILES:
-        raise StoryFailed(f"Below {OUTPUT}model/ lie only {sorted(found)}.")
+        raise StepFailed(f"Below {OUTPUT}model/ lie only {sorted(found)}.")
     for name in MODEL_FILES:  # copied by the script from what was uploaded
         if found[name]["sha256"] != story.uploaded[f"{CODE}infer/{name}"]:
-            raise StoryFailed(f"{name} is not the file that was uploaded.")
+            raise StepFailed(f"{name} is not the file that was uploaded.")
     story.made["outputs"] = found
     for name, row in sorted(found.items()):
         story.say(f"{row['sha256'][:12]}…  {row['size']:>8,} bytes  {OUTPUT}model/{name}")
@@ -154,12 +154,12 @@ def register(story: Story) -> None:
             within=60,
         )
         if model["phase"] != "Published":
-            raise StoryFailed(f"Model {model['name']}: {brief(model)} {model['problems']}")
+            raise StepFailed(f"Model {model['name']}: {brief(model)} {model['problems']}")
         files = api.get(f"/models/{model['id']}/files")["items"]
         if dict(_digests(files)) != {k: v["sha256"] for k, v in story.made["outputs"].items()}:
-            raise StoryFailed(f"The model holds {files}, the job wrote {story.made['outputs']}.")
+            raise StepFailed(f"The model holds {files}, the job wrote {story.made['outputs']}.")
         if model["engine"] != story.engine:
-            raise StoryFailed(f"The model runs on {model['engine']}, not on {story.engine}.")
+            raise StepFailed(f"The model runs on {model['engine']}, not on {story.engine}.")
         api.found("/models", model)
         story.made["model"] = model
         step.result = f"{model['name']} {model['model_version']} Published"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import runpy
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,20 +23,7 @@ import polib
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = (
-    "accounts",
-    "compute",
-    "console",
-    "core",
-    "datasets",
-    "demo",
-    "ops",
-    "registry",
-    "serving",
-    "sharing",
-    "storage",
-    "training",
-)
+PACKAGES = runpy.run_path(str(ROOT / "console/app_list.py"))["PACKAGES"]
 # Declarations that do without Django: (class or "", field) whose text is translated where shown.
 DECLARED = {
     "accounts/policy/system.json": ("", "description"),
@@ -135,7 +123,7 @@ def of_declaration(text: str, name: str, field_name: str) -> Iterator[str]:
 
 def sources(root: Path = ROOT) -> Iterator[Path]:
     """The Python files of the rooms and all templates."""
-    for room in ROOMS:
+    for room in PACKAGES:
         yield from sorted((root / room).rglob("*.py"))
     yield from sorted((root / "templates").rglob("*.html"))
 

@@ -1,1 +1,1 @@
-"""What keeps an installation safe beyond its processes: backup and restore."""
+"""Operations: what starts, watches, backs up and breaks an installation on purpose."""

@@ -39,7 +39,7 @@ EXEMPT = {
     "tests/checks/test_suite.py": "its signs are examples",
     "tests/console/test_choices_browser.py": "a server for the browser commits; the page is tested",
     "tests/console/test_env.py": "it opens SQLite files of its own",
-    "tests/console/test_patience.py": "its threads are callers of a web server without a database",
+    "tests/supervisor/test_web_worker.py": "its threads call a web server that has no database",
     "tests/console/test_ui_browser.py": "a server for the browser commits; the page is tested",
     "tests/hostile/conftest.py": "a server for real programs commits; the sandbox is tested",
     "tests/serving/test_predict_browser.py": "a server for the browser commits; the page is tested",

@@ -19,9 +19,9 @@ from accounts.actors import actor_of
 from accounts.signin import passwords, throttle
 from accounts.signin.services import set_password
 from accounts.user.models import User
-from console.supervisor.layout import Layout
 from core import audit
 from core.errors import NotFound, ValidationFailed
+from core.layout import Layout
 
 
 def token_path() -> Path:

@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 
 from benchmarks.load import installation, plot, report, world
-from demo.client import StoryFailed
+from client import StepFailed
 
 QUICK = {"minutes": 1.0, "warm": 0.0, "users": 10, "jobs": 4, "predictions": 20}
 
@@ -79,7 +79,7 @@ def main() -> int:
             from benchmarks.load import run  # it looks into the database that is now set up
 
             found = asyncio.run(run.measure(house, filled, chosen))
-        except (installation.NotStarted, StoryFailed) as problem:
+        except (installation.NotStarted, StepFailed) as problem:
             print(f"FAILED: {problem}", file=sys.stderr)
             return 1
         found.read_logs(house.var / "log")

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from benchmarks.load.installation import House
 from benchmarks.load.record import LASTING, Sample
-from console.supervisor.broker import key_prefix
 from core import reconcile, registry
 from core.identity import places
+from core.identity.broker_keys import key_prefix
 from core.models import OutboxMessage
 
 PROC = Path("/proc")
@@ -32,7 +32,7 @@ ROLES = (
     (" beat ", "beat"),
     ("celery", "worker"),
     ("valkey", "broker"),
-    ("console.supervisor", "supervisor"),
+    ("ops.supervisor", "supervisor"),
     ("supervisor/bootstrap", "supervisor"),
     ("compute.runner", "runners"),
     ("modelserver", "model servers"),

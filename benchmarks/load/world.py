@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.load import program
 from benchmarks.load.installation import ENGINE, ROOT, House
-from demo.client import Api, StoryFailed
+from client import Api, StepFailed
 from demo.keep import new_password
 
 NEW_ACCOUNTS = ("vision-team", "north-lab", "retail-forecast")
@@ -67,7 +67,7 @@ class World:
 
 def fill(house: House, users: int) -> World:
     """Everything, through the API where people make it, and the past straight into the database.
-    Raises StoryFailed."""
+    Raises StepFailed."""
     kept = json.loads((house.var / "demo.json").read_text())["people"]
     world = World()
     roots = [
@@ -172,7 +172,7 @@ def _shares(house: House, roots: list[Member]) -> None:
         models = api.get("/models", limit=12, phase="Published")["items"]
         datasets = api.get("/datasets", limit=6)["items"]
         if not models or not datasets:
-            raise StoryFailed(f"{api.label} has nothing to share.")
+            raise StepFailed(f"{api.label} has nothing to share.")
         others = [roots[(number + step) % len(roots)].account_id for step in (1, 2)]
         api.post(
             "/share-units",

@@ -8,9 +8,8 @@ from django.utils.module_loading import module_has_submodule
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from console.api.audit import AuditViewSet
+from console.app_list import DOMAIN_APPS
 from core import registry
-
-ROOMS = ["accounts", "sharing", "storage", "compute", "datasets", "registry", "training", "serving"]
 
 
 class SchemaView(SpectacularJSONAPIView):
@@ -53,7 +52,7 @@ def resource_routes() -> list[URLPattern]:
 
 def room_routes() -> list[URLPattern | URLResolver]:
     found = []
-    for room in ROOMS:
+    for room in DOMAIN_APPS:
         module = apps.get_app_config(room).module
         if module is not None and module_has_submodule(module, "api_urls"):
             found += import_module(f"{room}.api_urls").urlpatterns

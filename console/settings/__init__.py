@@ -12,12 +12,12 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from console.beat import Every
+from console.app_list import DOMAIN_APPS
 from console.settings.database import database_config
 from console.settings.env import Env
-from console.supervisor.broker import key_prefix
-from console.supervisor.programs import Size
 from core.identity import places
+from core.identity.broker_keys import key_prefix
+from core.sizes import Size
 
 env = Env(os.environ)
 
@@ -25,6 +25,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VERSION = "0.1.0"
 VAR_DIR = Path(env.text("MODELYARD_VAR", str(BASE_DIR / "var"))).resolve()
 TESTING = "pytest" in sys.modules
+SIZE = Size.read(os.environ)
 
 DEBUG = env.boolean("MODELYARD_DEBUG", default=False)
 
@@ -88,15 +89,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "django_htmx",
-    "accounts",
-    "sharing",
-    "storage",
-    "compute",
-    "datasets",
-    "registry",
-    "training",
-    "serving",
-    "ops",
+    *DOMAIN_APPS,
     "console",
     "core",
 ]
@@ -247,13 +240,13 @@ FILE_UPLOAD_HANDLERS = ["console.bodies.NoFiles"]
 #: open live pages per web process, each of which holds a thread: half of them stay for requests
 MODELYARD_LIVE_STREAMS = env.integer(
     "MODELYARD_LIVE_STREAMS",
-    default=max(1, env.integer("MODELYARD_WEB_THREADS", default=16, minimum=1) // 2),
+    default=max(1, SIZE.web_threads // 2),
     minimum=1,
 )
 #: calls of services from pages per web process: with the streams they leave threads for requests
 MODELYARD_PREDICT_CALLS = env.integer(
     "MODELYARD_PREDICT_CALLS",
-    default=max(1, env.integer("MODELYARD_WEB_THREADS", default=16, minimum=1) // 4),
+    default=max(1, SIZE.web_threads // 4),
     minimum=1,
 )
 PREDICT_CALLS_PER_USER = 2
@@ -274,7 +267,7 @@ REDIS_URL = env.text("REDIS_URL") or _broker_url()
 MODELYARD_PUBLISHER = "core.outbox.publish_nowhere" if TESTING else "core.tasks.publish"
 MODELYARD_BACKEND = env.text("MODELYARD_BACKEND", "compute.local.backend")
 #: worker processes of this host, as the supervisor starts them
-MODELYARD_WORKER_PROCESSES = Size.read(dict(os.environ)).worker_processes
+MODELYARD_WORKER_PROCESSES = SIZE.worker_processes
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
@@ -292,23 +285,23 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "console.beat:Scheduler"
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULER = "ops.beat:Scheduler"
+CELERY_BEAT_SCHEDULE = {  # schedule: seconds between two
     # Sweeps that pile up while no worker is there are worth nothing later, but clocks of two
     # machines may differ by a minute.
-    "sweep": {"task": "core.sweep", "schedule": Every(1.0), "options": {"expires": 75}},
-    "forget": {"task": "core.forget", "schedule": Every(3600.0)},
-    "analyze": {"task": "core.analyze", "schedule": Every(600.0), "options": {"expires": 600}},
-    "pulse": {"task": "core.pulse", "schedule": Every(300.0), "options": {"expires": 300}},
-    "forget-sign-ins": {"task": "accounts.forget", "schedule": Every(3600.0)},
-    "forget-rates": {"task": "sharing.forget", "schedule": Every(3600.0)},
-    "storage-sweep": {"task": "storage.sweep", "schedule": Every(3600.0)},
+    "sweep": {"task": "core.sweep", "schedule": 1.0, "options": {"expires": 75}},
+    "forget": {"task": "core.forget", "schedule": 3600.0},
+    "analyze": {"task": "core.analyze", "schedule": 600.0, "options": {"expires": 600}},
+    "pulse": {"task": "core.pulse", "schedule": 300.0, "options": {"expires": 300}},
+    "forget-sign-ins": {"task": "accounts.forget", "schedule": 3600.0},
+    "forget-rates": {"task": "sharing.forget", "schedule": 3600.0},
+    "storage-sweep": {"task": "storage.sweep", "schedule": 3600.0},
     "compute-sweep": {
         "task": "compute.sweep",
-        "schedule": Every(60.0),
+        "schedule": 60.0,
         "options": {"expires": 120},
     },
-    "backup": {"task": "ops.backup", "schedule": Every(300.0), "options": {"expires": 300}},
+    "backup": {"task": "ops.backup", "schedule": 300.0, "options": {"expires": 300}},
 }
 
 # -- API
@@ -348,7 +341,7 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "console.log.LineFormatter",
+            "()": "ops.log.LineFormatter",
             "format": "{asctime} {levelname} {name} {message}",
             "style": "{",
         },

@@ -14,9 +14,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
-from console.supervisor.layout import Layout
 from core.identity import places
 from core.installation import intentions
+from core.layout import Layout
 from ops.backup import check, database, logs, settle
 from ops.backup.errors import BackupError
 from ops.backup.files import new_file, room

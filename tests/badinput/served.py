@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from console.supervisor import ports, programs
-from console.supervisor.process import Life
+from ops.supervisor import ports, programs
+from ops.supervisor.process import Life
 from tests.waiting import until
 
 SEED = """

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from console.app_list import APPS
 from tests.badinput.linear import Row, check
 from tests.badinput.rows import ROWS
-from tests.core.test_meta import ROOMS
 
 #: calls that read text or bytes of somebody else
 PARSES = {
@@ -39,11 +39,11 @@ OWN = {
     "core.identity.places": "the markers that this installation wrote itself",
     "core.budget": "messages between a process and its own child, of 8 MiB at most",
     "console.api.idempotency": "an answer of the API itself",
-    "console.drill.client": "the demo's own file",
-    "console.drill.report": "reports of the drill",
+    "ops.drill.client": "the demo's own file",
+    "ops.drill.report": "reports of the drill",
     "console.settings": "the installation's own secrets",
-    "console.supervisor.environment": "the supervisor's own file",
-    "console.supervisor.lock": "the supervisor's own file",
+    "ops.supervisor.environment": "the supervisor's own file",
+    "ops.supervisor.lock": "the supervisor's own file",
     "compute.sandbox.syscalls": "the table of system calls of this release",
     "ops.backup.check": "a list that the platform wrote beside a backup",
     "ops.backup.make": "the installation's own secrets",
@@ -98,7 +98,7 @@ def test_every_module_that_parses_has_a_row() -> None:
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
     base = Path(settings.BASE_DIR)
-    for room in ROOMS:
+    for room in APPS:
         for file in sorted((base / room).rglob("*.py")):
             dotted = ".".join(file.relative_to(base).with_suffix("").parts)
             if "migrations" in dotted or "modelserver" in dotted:

@@ -13,12 +13,11 @@ from rest_framework import serializers
 from console.api.fields import unknown_fields
 from console.api.query import known
 from console.api.urls import urlpatterns  # noqa: F401  every serializer of a room is loaded
+from console.app_list import DOMAIN_APPS
 from core import registry
 from tests.badinput.test_fields import bodies, send
 from tests.badinput.uniform import refusal
 from tests.doors.world import World
-
-ROOMS = ("accounts", "sharing", "storage", "compute", "datasets", "registry", "training", "serving")
 
 
 def operations() -> Iterator[tuple[str, str, Any]]:
@@ -65,7 +64,7 @@ def inputs() -> list[type[serializers.Serializer[Any]]]:
     while waiting:
         one = waiting.pop()
         waiting += one.__subclasses__()
-        if one.__module__.partition(".")[0] in ROOMS:
+        if one.__module__.partition(".")[0] in DOMAIN_APPS:
             found.append(one)
     return sorted(set(found), key=lambda one: f"{one.__module__}.{one.__qualname__}")
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.supervisor import procfs
+from ops.supervisor import procfs
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"Modelyard is ready: (http://\S+)")

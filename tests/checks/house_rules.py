@@ -11,20 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from console.app_list import PACKAGES
+
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = (
-    "accounts",
-    "compute",
-    "console",
-    "core",
-    "datasets",
-    "ops",
-    "registry",
-    "serving",
-    "sharing",
-    "storage",
-    "training",
-)
 MOST_LINES = 400
 EXCUSE = re.compile(r"(?:#|\{#)\s*house-rule:\s*\S")
 
@@ -37,7 +26,7 @@ class Rule:
     reason: str
     suffixes: tuple[str, ...] = (".py",)
     everywhere: bool = False
-    """Also outside the rooms: tests, demo, samples, benchmarks."""
+    """Also outside the packages: tests, samples, benchmarks."""
     only: tuple[str, ...] = ()
     """Files and folders that it is about, where it is not about all."""
     regex: re.Pattern[str] = field(init=False)
@@ -117,7 +106,7 @@ def findings(path: Path) -> Iterator[str]:
     relative = path.relative_to(ROOT)
     if path == Path(__file__) or "migrations" in relative.parts or relative.parts[0] == "static":
         return
-    inside = relative.parts[0] in (*ROOMS, "templates")
+    inside = relative.parts[0] in (*PACKAGES, "templates")
     rules = [
         rule
         for rule in RULES

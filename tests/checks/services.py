@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from console.supervisor import broker, probes
-from console.supervisor.process import Life, Program
+from ops.supervisor import broker, probes
+from ops.supervisor.process import Life, Program
 from tests.engines import CACHE, PYTORCH, SKLEARN
 
 NAME = "modelyard_t"

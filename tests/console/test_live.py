@@ -194,6 +194,6 @@ def test_a_reader_who_is_still_there_keeps_the_stream(
 
 
 def test_streams_never_take_every_thread_of_a_process() -> None:
-    from console.supervisor.programs import Size
+    from core.sizes import Size
 
     assert 0 < settings.MODELYARD_LIVE_STREAMS < Size().web_threads

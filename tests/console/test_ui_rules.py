@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.template.loader import get_template
 
+from console.app_list import APPS
 from console.ui import html, vendor
 from console.ui.icons import ICONS
 
@@ -63,20 +64,7 @@ class TestRules:
                 r'\{%\s*icon\s+"([^"]+)"|\bicon="([a-z0-9-]+)"', path.read_text()
             ):
                 used[next(filter(None, name))] = path
-        rooms = (
-            "accounts",
-            "compute",
-            "console",
-            "core",
-            "datasets",
-            "ops",
-            "registry",
-            "serving",
-            "sharing",
-            "storage",
-            "training",
-        )
-        for room in rooms:
+        for room in APPS:
             for path in (ROOT / room).rglob("*.py"):
                 for name in re.findall(
                     r"\bicon=\"([a-z0-9-]+)\"|\"icon\": \"([a-z0-9-]+)\"", path.read_text()

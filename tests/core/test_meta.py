@@ -10,23 +10,10 @@ from django.apps import apps
 from django.conf import settings
 
 from console import checks
+from console.app_list import APPS
 from core import managers, registry
 from core.errors import UnscopedQuery
 from core.models import Resource
-
-ROOMS = (
-    "core",
-    "console",
-    "accounts",
-    "sharing",
-    "storage",
-    "compute",
-    "datasets",
-    "registry",
-    "training",
-    "serving",
-    "ops",
-)
 
 
 def test_every_route_declares_who_may_use_it() -> None:
@@ -114,7 +101,7 @@ def test_only_one_place_decides() -> None:
         "permission_required",
         "has_module_perms",
     }
-    for room in ROOMS:
+    for room in APPS:
         for file in (Path(settings.BASE_DIR) / room).rglob("*.py"):
             names = {
                 node.attr if isinstance(node, ast.Attribute) else node.id

@@ -16,18 +16,17 @@ from django.core.management import get_commands
 from django.urls import Resolver404, resolve
 
 from accounts.engine.catalog import default_catalog
-from console.supervisor import options
+from console.app_list import PACKAGES
 from core import errors
+from ops.supervisor import options
 from tests.docs.markdown import ROOT, Page, pages
 
 PAGES = pages()
-ROOMS = (
-    "accounts", "benchmarks", "compute", "console", "core", "datasets", "demo", "docs", "locale",
-    "ops", "registry", "samples", "serving", "sharing", "static", "storage", "templates", "tests",
-    "training",
+FOLDERS = (
+    *PACKAGES, "benchmarks", "docs", "locale", "samples", "static", "templates", "tests",
 )  # fmt: skip
-FILE = re.compile(rf"^(?:\.\./)*(?:{'|'.join(ROOMS)})/[\w./*{{}},-]*$")
-DOTTED = re.compile(rf"^(?:{'|'.join(ROOMS)})(?:\.\w+){{2,}}$")
+FILE = re.compile(rf"^(?:\.\./)*(?:{'|'.join(FOLDERS)})/[\w./*{{}},-]*$")
+DOTTED = re.compile(rf"^(?:{'|'.join(FOLDERS)})(?:\.\w+){{2,}}$")
 SOURCES = (".py", ".sh", ".html", ".js")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -42,7 +41,7 @@ def sources() -> str:
     """All code of the project as one text."""
     return "\n".join(
         path.read_text(encoding="utf-8", errors="replace")
-        for room in (*ROOMS, "run", "test")
+        for room in (*FOLDERS, "run", "test")
         for path in ([ROOT / room] if (ROOT / room).is_file() else sorted((ROOT / room).rglob("*")))
         if path.is_file() and (path.suffix in SOURCES or not path.suffix)
         if "vendor" not in path.parts and not path.is_relative_to(ROOT / "tests" / "docs")

@@ -10,6 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 
+from console.app_list import DOMAIN_APPS
 from core.models import AuditRecord, Event
 from tests.doors.world import World
 from training.job.models import Attempt, MetricPoint, TrainingJob
@@ -52,7 +53,7 @@ def poison(world: World) -> int:
     """Rewrite the rows of ``world``. Returns how many columns were changed."""
     _more(world)
     changed = 0
-    rooms = {"accounts", "sharing", "storage", "datasets", "registry", "training", "serving"}
+    rooms = {*DOMAIN_APPS} - {"compute", "ops"}
     for model in apps.get_models():
         if model._meta.app_label not in rooms:
             continue

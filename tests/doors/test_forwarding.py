@@ -20,8 +20,9 @@ from django.test import Client, RequestFactory
 
 from accounts.actors import client_ip, is_loopback
 from console.settings.env import BadVariable, Env
-from console.supervisor import ports
-from console.supervisor.programs import Size, web
+from core.sizes import Size
+from ops.supervisor import ports
+from ops.supervisor.programs import web
 from tests.serving.gateway import GOOD, House, call
 from tests.waiting import until
 

@@ -12,11 +12,11 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from console.log import LineFormatter
-from console.supervisor.reporter import Reporter
 from console.visible_text import shown
 from core.text import unstorable
 from core.visible import holds_hidden, json_escaped, visible, visible_lines
+from ops.log import LineFormatter
+from ops.supervisor.reporter import Reporter
 from storage.object import transfer
 from tests.badinput.linear import Row, check
 from tests.doors import poison

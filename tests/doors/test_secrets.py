@@ -28,9 +28,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from console.drill.client import DrillFailed
-from console.drill.cluster import Cluster
-from console.supervisor import procfs
+from ops.drill.client import DrillFailed
+from ops.drill.cluster import Cluster
+from ops.supervisor import procfs
 from tests.browser.installation import READY, ROOT, STOP_SECONDS, left_of, variables
 from tests.doors.visitor import Visitor
 from tests.engines import SKLEARN, engine_python

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from accounts.account.models import Account
 from accounts.signin import services as signin
-from console.log import LineFormatter
+from ops.log import LineFormatter
 from tests.accounts import make
 from tests.doors.knock import doors
 from tests.doors.world import World
@@ -278,7 +278,7 @@ def test_request_ids_of_callers_are_taken_only_where_harmless() -> None:
 
 def test_nobody_forges_a_line_of_the_log(account: Account) -> None:
     formatter = settings.LOGGING["formatters"]["line"]
-    assert formatter["()"] == "console.log.LineFormatter"
+    assert formatter["()"] == "ops.log.LineFormatter"
     made = LineFormatter(formatter["format"], style="{")
     forged = "x\n2026-01-01 00:00:00 INFO modelyard root signed in\r\x1b[2Jy\u2028z"
     try:

@@ -6,19 +6,20 @@ import datetime as dt
 import json
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from celery import Celery
 from django.utils import timezone
 
-from console import beat
-from console.beat import Every
 from core import outbox, reconcile
 from core.models import OutboxMessage
+from ops import beat
+from ops.beat import Every
 from tests.accounts import make as accounts
 from tests.core.test_kernel import fresh, job
 
@@ -81,8 +82,8 @@ class TestScheduler:
         app = Celery(broker="memory://", set_as_current=False)
         app.conf.timezone = "UTC"
         app.conf.beat_schedule = {
-            "often": {"task": "often", "schedule": Every(1.0, app=app)},
-            "seldom": {"task": "seldom", "schedule": Every(60.0, app=app)},
+            "often": {"task": "often", "schedule": 1.0},
+            "seldom": {"task": "seldom", "schedule": 60.0},
         }
         wall, steady, sent = [1_800_000_000.0], [5_000.0], []
         monkeypatch.setattr(Celery, "now", lambda self: dt.datetime.fromtimestamp(wall[0], dt.UTC))
@@ -108,6 +109,27 @@ class TestScheduler:
         assert 4 <= run(5) <= 7, "not silent until the old time comes again"
         wall[0] += 60
         assert 4 <= run(5) <= 7
+        scheduler.close()
+
+    def test_a_plan_kept_by_another_version_is_made_anew(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        class Gone(Every):
+            """A class of a module that the new version does not have."""
+
+        module = ModuleType("former_beat")
+        Gone.__module__, Gone.__qualname__ = module.__name__, "Gone"
+        module.Gone = Gone  # type: ignore[attr-defined]
+        app = Celery(broker="memory://", set_as_current=False)
+        app.conf.beat_schedule = {"often": {"task": "often", "schedule": Gone(5.0, app=app)}}
+        file = str(tmp_path / "schedule")
+        with monkeypatch.context() as former:
+            former.setitem(sys.modules, module.__name__, module)
+            beat.Scheduler(app, schedule_filename=file).close()
+        app.conf.beat_schedule = {"often": {"task": "often", "schedule": 7.0}}
+        scheduler = beat.Scheduler(app, schedule_filename=file)
+        plan = scheduler.schedule["often"].schedule
+        assert (type(plan), plan.seconds) == (Every, 7.0)
         scheduler.close()
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from console.drill import others
-from console.drill.others import Others
-from demo.client import StoryFailed
+from client import StepFailed
+from ops.drill import others
+from ops.drill.others import Others
 
 IDLE = {"change": 0.2, "list": 0.01, "store": 0.1, "register": 0.2}
 
@@ -26,7 +26,7 @@ class Quiet:
     def post(self, path: str, data: Any) -> dict[str, Any]:
         if self.fails:
             self.fails -= 1
-            raise StoryFailed("no answer")
+            raise StepFailed("no answer")
         return {"id": "1"}
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:

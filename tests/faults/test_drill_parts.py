@@ -20,12 +20,12 @@ from typing import Any
 import pytest
 
 from compute.slot.models import Slot
-from console.drill import attacks, clock, matrix, program, proof, report
-from console.drill.matrix import Cell, Row
-from console.drill.processes import Host
-from console.drill.work import Job
 from core import actor as actors
 from core import states
+from ops.drill import attacks, clock, matrix, program, proof, report
+from ops.drill.matrix import Cell, Row
+from ops.drill.processes import Host
+from ops.drill.work import Job
 from serving.service.models import Service
 from tests.faults.test_crash_points import made_job, running_job
 from tests.waiting import until

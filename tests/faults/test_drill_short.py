@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from console.drill import report
+from ops.drill import report
 from tests.engines import SKLEARN, engine_python
 from tests.story.test_story import ROOT, processes_of
 

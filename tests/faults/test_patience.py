@@ -20,7 +20,7 @@ from compute.runner import state as states
 from compute.runner.log import WAITING, LogWriter, end_offset, read_log
 from compute.runner.state import State, StateFile, read_state, write_atomic
 from compute.runner.storage import ADDRESS, Client, StorageError
-from console.supervisor import ports
+from ops.supervisor import ports
 from tests.waiting import PATIENCE
 
 PAUSES = (0.05, 0.1)

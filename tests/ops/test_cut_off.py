@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from console.supervisor import installation
-from console.supervisor.reporter import Reporter
 from ops.backup import files
 from ops.backup.errors import BackupError
+from ops.supervisor import installation
+from ops.supervisor.reporter import Reporter
 from tests.ops.small import Small, ids, stored
 from tests.waiting import until
 

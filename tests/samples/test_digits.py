@@ -15,8 +15,8 @@ import aiohttp
 import pytest
 from PIL import Image, ImageOps
 
-from console.supervisor import ports
 from datasets.idx import validate
+from ops.supervisor import ports
 from registry.package import build_example, from_directory, inspect, judge_answer
 from serving.gateway.app import create_app
 from serving.gateway.protocol import Instance, Refusal, Target

@@ -9,7 +9,7 @@ import aiohttp
 import uvicorn
 from yarl import URL
 
-from console.supervisor import ports
+from ops.supervisor import ports
 from serving.gateway.app import create_app
 from serving.gateway.callers import Callers
 from serving.gateway.protocol import Instance, Refusal, Settings, Target

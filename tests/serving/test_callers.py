@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from console.supervisor.programs import gateway
+from ops.supervisor.programs import gateway
 from serving.gateway import __main__ as entry
 from serving.gateway import callers
 from serving.gateway.callers import Callers

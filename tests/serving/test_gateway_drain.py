@@ -6,7 +6,7 @@ import signal
 import aiohttp
 import pytest
 
-from console.supervisor import ports
+from ops.supervisor import ports
 from serving.gateway.app import create_app
 from serving.gateway.protocol import Instance, Settings, Target
 from tests.serving.gateway import Server

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from console.supervisor import ports
+from ops.supervisor import ports
 from tests.serving import hostile_model
 from tests.waiting import until
 

@@ -99,7 +99,7 @@ def test_beyond_the_limit_nothing_is_sent_and_the_page_says_why(
 
 
 def test_streams_and_calls_leave_threads_for_requests() -> None:
-    from console.supervisor.programs import Size
+    from core.sizes import Size
 
     held = configured.MODELYARD_LIVE_STREAMS + configured.MODELYARD_PREDICT_CALLS
     assert held < Size().web_threads

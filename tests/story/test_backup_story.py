@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from console.drill import work
-from console.drill.client import Client, prepare
-from console.drill.processes import Host
+from ops.drill import work
+from ops.drill.client import Client, prepare
+from ops.drill.processes import Host
 from tests.browser.installation import Installation, running, variables
 from tests.engines import SKLEARN, engine_python
 

@@ -6,7 +6,8 @@ import stat
 import pytest
 
 from accounts import engine
-from demo import client, keep, rights
+from client import api as client
+from demo import keep, rights
 from demo.report import Report
 
 POLICIES = [(name, doc) for group in rights.POLICIES.values() for name, doc in group.items()]
@@ -56,7 +57,7 @@ def test_waiting_ends_with_what_was_seen_last():
     )
     assert [row["phase"] for row in told] == ["Pending", "Running"]
     assert found == {"phase": "Running"}
-    with pytest.raises(client.StoryFailed, match=r"It took more than 0 s.*Pending no room"):
+    with pytest.raises(client.StepFailed, match=r"It took more than 0 s.*Pending no room"):
         client.wait(
             "It",
             lambda: {"phase": "Pending", "message": "no room"},
@@ -87,7 +88,7 @@ def test_what_should_be_refused_and_is_not_fails_the_story(monkeypatch):
     monkeypatch.setattr(
         client, "call", lambda *_args, **_options: client.Answer(200, {}, b'{"id": 1}')
     )
-    with pytest.raises(client.StoryFailed, match="should have been refused and answered 200"):
+    with pytest.raises(client.StepFailed, match="should have been refused and answered 200"):
         client.Api("http://127.0.0.1:1", label="dev").refusal("DELETE", "/models/1")
 
 
@@ -95,8 +96,8 @@ def test_a_step_that_breaks_off_counts_as_failed(capsys):
     report = Report()
     with report.step("first") as step:
         step.result = "done well"
-    with pytest.raises(client.StoryFailed), report.step("second"):
-        raise client.StoryFailed("no")
+    with pytest.raises(client.StepFailed), report.step("second"):
+        raise client.StepFailed("no")
     report.table()
     shown = capsys.readouterr().out
     assert [step.done for step in report.steps] == [True, False]

@@ -6,18 +6,17 @@ import re
 from pathlib import Path
 
 from accounts.engine import default_catalog
+from console.app_list import APPS
 from core import registry
 
 ROOT = Path(__file__).parents[3]
-NOT_ROOMS = {"tests", "benchmarks", "demo", "samples"}
 ACTION = re.compile(r'"([a-z_]+:[A-Za-z]+:[A-Za-z]+)"')
 
 
 def named_in_sources() -> set[str]:
-    """Whatever is written like an action in the rooms' code and templates."""
+    """Whatever is written like an action in the apps' code and templates."""
     found: set[str] = set()
-    rooms = {p.parent for p in ROOT.glob("*/__init__.py")} - {ROOT / name for name in NOT_ROOMS}
-    files = [f for room in rooms for f in room.rglob("*.py") if "migrations" not in f.parts]
+    files = [f for app in APPS for f in (ROOT / app).rglob("*.py") if "migrations" not in f.parts]
     for file in [*files, *(ROOT / "templates").rglob("*.html")]:
         found |= {m.lower() for m in ACTION.findall(file.read_text(encoding="utf-8"))}
     return found
