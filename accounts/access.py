@@ -387,7 +387,7 @@ def _not_a_user(actor: Actor, action: str) -> Decision:
     if actor.kind == "system":
         reason = "The platform itself holds no user's rights; it reads with unscoped()."
     else:
-        reason = "Nobody is signed in."
+        reason = "No user is signed in."
     return _no(action, "authenticated", reason)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accounts import engine
 
-#: what everybody may do about his own sign-in; a Deny still takes it away
+#: what all users may do about their own sign-in; a Deny still takes it away
 SELF_SERVICE = frozenset(
     {
         "iam:users:changeownpassword",

@@ -39,7 +39,7 @@ class ActorMiddleware:
                 return self.get_response(request)
 
     def actor(self, request: HttpRequest) -> Actor:
-        """Who sends this request; ANONYMOUS with its circumstances where nobody is signed in."""
+        """Who sends this request; ANONYMOUS with its circumstances without a sign-in."""
         where = circumstances(request)
         header = request.headers.get("Authorization", "")
         if header and request.path.startswith(API):

@@ -62,7 +62,7 @@ class AgencyFacts:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """One user (with an agency, on his behalf) as of one epoch of his account."""
+    """One user (with an agency, on their behalf) as of one epoch of their account."""
 
     account: AccountFacts
     user_id: UUID
@@ -175,9 +175,9 @@ def _load(account: AccountFacts, user_id: UUID, agency_id: UUID | None) -> Princ
 
 
 def identity_policies(account_id: str, user_id: UUID) -> list[engine.Policy]:
-    """What is attached to the user himself and to his groups."""
+    """What is attached to the user and to their groups."""
     rows = _OF_USER.rows(account_id=account_id, user_id=user_id)
-    # His own first, then his groups', each in the order in which they were attached.
+    # The user's own first, then the groups', each in the order in which they were attached.
     return _compiled(row[2:] for row in sorted(rows, key=lambda row: row[:2]))
 
 

@@ -145,7 +145,7 @@ class Question:
         if engine.allowed_by_default(self.action, strict=p.account.strict_mode):
             return "identity", "strict mode is off and no policy denies it", ""
         if self.action.lower() in SELF_SERVICE and is_own_thing(self.actor, self.target.instance):
-            return "identity", "everybody looks after his own sign-in", ""
+            return "identity", "all users look after their own sign-in", ""
         return None, outcome.reason, ""
 
     def rows(self) -> Q:

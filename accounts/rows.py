@@ -28,7 +28,7 @@ def rows_q(
 ) -> Q:
     """The rows of ``model`` that a resource filter lets through.
 
-    ``own`` is the caller's account when the rows are his; None for rows of other accounts, whose
+    ``own`` is the caller's account when it owns the rows; None for rows of other accounts, whose
     account segment is then compared row by row.
     """
     if isinstance(found, engine.Everything):

@@ -1,4 +1,4 @@
-"""How fast the product answers "may he?": decide() with its database, warm and after a change.
+"""How fast the product answers "may they?": decide() with its database, warm and after a change.
 
     .venv/bin/python -m benchmarks.access [--quick] [--database-url postgres:///postgres]
 

@@ -32,7 +32,7 @@ def installation(database_url: str = "") -> Iterator[Path]:
             "DATABASE_URL": own,
             "DJANGO_SETTINGS_MODULE": "console.settings",
             "MODELYARD_LOG_LEVEL": "WARNING",
-            "REDIS_URL": "redis://127.0.0.1:9/0",  # nobody there: nothing measured needs a broker
+            "REDIS_URL": "redis://127.0.0.1:9/0",  # no server: nothing measured needs one
         }
         import django
 

@@ -153,7 +153,7 @@ class World:
 
     def peers(self) -> Iterator[tuple[str, models.QuerySet[Any]]]:
         """guardian over the rows that the heavy account sees, each granted to its group. Its
-        tables hold nobody else's rows, and the user's groups are given, both in its favour."""
+        tables hold no other rows, and the user's groups are given, both in its favour."""
         user: Any = User._base_manager.get(pk=self.heavy.user.user.pk)
         user.is_superuser = False
         user.groups = Group.objects.filter(pk=self.heavy.group.pk)

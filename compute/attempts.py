@@ -1,4 +1,4 @@
-"""Which attempts somebody wants, and what happens to those that nobody does.
+"""Which attempts have an owner, and what happens to those without one.
 
 Rooms above say what they own with `register`; `sweep` compares that with what is on this host,
 both ways: a live process without a row is killed, capacity without a process is given back.
@@ -102,7 +102,7 @@ class Swept:
 
 @dataclass(slots=True)
 class _Look:
-    """What one sweep found: how many attempts, how many of them alive, which nobody knows."""
+    """What one sweep found: how many attempts, how many of them alive, which are unknown."""
 
     total: int = 0
     alive: int = 0
@@ -111,7 +111,8 @@ class _Look:
     unknown: list[str] = field(default_factory=list)
 
     def refusal(self) -> str:
-        """Why nobody's processes and directories shall stay: the database may not be theirs."""
+        """Why processes and directories without an owner shall stay: the database may not be
+        theirs."""
         if not self.unwanted and not self.unknown:
             return ""
         oldest = (timezone.now() - self.oldest).timestamp()
@@ -162,7 +163,7 @@ def _reported(attempt: str) -> Iterator[None]:
 def _take(backend: Backend, seen: _Look, done: Swept) -> None:
     for attempt in seen.unwanted:
         with _reported(attempt):
-            log.warning("attempt %s runs and nobody wants it", attempt)
+            log.warning("attempt %s runs without an owner", attempt)
             backend.kill(attempt)
             done.killed += 1
     for attempt in seen.unknown:

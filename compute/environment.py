@@ -37,7 +37,7 @@ def root() -> Path:
 
 
 def ensure(name: str) -> Readiness:
-    """Look at an engine and start its build where nobody has yet. Never waits.
+    """Look at an engine and start its build where none is under way. Never waits.
 
     A build that failed is not started again by itself: the operator looks at it first.
     """
@@ -97,8 +97,8 @@ def statuses() -> list[manage.EngineStatus]:
 
 
 def prune() -> int:
-    """Remove builds that newer ones have replaced and nobody runs from; returns how many."""
+    """Remove builds that newer ones have replaced and no process runs from; returns how many."""
     removed = manage.prune(root())
     for directory in removed:
-        log.info("engine build %s was replaced and is used by nobody: removed", directory.name)
+        log.info("engine build %s was replaced and is not used: removed", directory.name)
     return len(removed)

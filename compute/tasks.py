@@ -13,8 +13,8 @@ from core import installation, reconcile
 
 @shared_task(name="compute.sweep", ignore_result=True)
 def sweep() -> str:
-    """Look for processes nobody wants, old working files, slots without an attempt, and builds of
-    engines that newer ones have replaced. One at a time over all workers."""
+    """Look for processes without an owner, old working files, slots without an attempt, and builds
+    of engines that newer ones have replaced. One at a time over all workers."""
     with reconcile.lease("compute.sweep") as holder:
         if holder is None:
             return "busy"

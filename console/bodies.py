@@ -121,7 +121,7 @@ class BodyMiddleware:
                 extra={"limit": most},
             )
         if request.method in ("GET", "HEAD"):
-            return  # nobody reads it
+            return  # it has no reader
         try:
             whole = len(request.body) == length
         except UnreadablePostError:

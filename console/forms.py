@@ -21,7 +21,7 @@ Fieldset = tuple[Any, Any, tuple[str, ...]]  # (title, help text, field names)
 
 
 class ResourceForm(forms.Form):
-    """A form over one resource. ``actor`` limits every choice to what he may use.
+    """A form over one resource. ``actor`` limits every choice to what they may use.
 
     ``once`` makes a double submit one submit; ``version`` guards an edit against a stale tab.
     """
@@ -56,7 +56,7 @@ class ResourceForm(forms.Form):
         return {k: v for k, v in self.cleaned_data.items() if k not in OWN_FIELDS}
 
     def fieldsets(self) -> list[dict[str, Any]]:
-        """Fieldsets as templates draw them; fields nobody placed come last."""
+        """Fieldsets as templates draw them; fields without a place come last."""
         placed: set[str] = set(OWN_FIELDS)
         drawn = []
         for title, text, names in self.FIELDSETS:

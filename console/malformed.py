@@ -1,4 +1,4 @@
-"""Requests that cannot be read, whoever sends them: what is wrong, and with which part."""
+"""Requests that cannot be read, from any sender: what is wrong, and with which part."""
 
 from __future__ import annotations
 

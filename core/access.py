@@ -311,7 +311,7 @@ def authorize(
     """The decision, if it is a yes.
 
     Raises:
-        NotAuthenticated: nobody is signed in.
+        NotAuthenticated: no user is signed in.
         AccessDenied: the decision is a no; it travels with the exception.
     """
     if actor.kind == "anonymous":
@@ -334,7 +334,7 @@ def writing(
 ) -> Iterator[None]:
     """A transaction whose decisions hold until it commits. Ask inside it, about rows locked in it.
 
-    Meanwhile nobody changes the rights of the actor's account, nor of the accounts ``of`` whose
+    Meanwhile no request changes the rights of the actor's account, nor of the accounts ``of`` whose
     objects are acted on; ``changes`` are accounts whose rights this transaction itself changes.
     It comes before every other lock (docs/mechanisms/access.md, "Under the lock"). For the platform
     itself it is a plain transaction.

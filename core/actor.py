@@ -72,7 +72,7 @@ _current: ContextVar[Actor] = ContextVar("modelyard_actor", default=ANONYMOUS)
 
 
 def current() -> Actor:
-    """The actor of this request, task or command; anonymous where nobody entered."""
+    """The actor of this request, task or command; anonymous where none was entered."""
     return _current.get()
 
 

@@ -1,6 +1,6 @@
 """Reading what a tenant wrote, in a child process with a budget.
 
-A parser's cost is chosen by whoever wrote its input: a syntax tree takes a hundred times the bytes
+A parser's cost is chosen by the author of its input: a syntax tree takes a hundred times the bytes
 of its source, a parser may recurse until it crashes, and Python cannot interrupt either. So files
 of tenants are read by `run_bounded`: in a process of its own, with so much processor time, memory
 and time, whose answer comes back as JSON of bounded length. Whatever ends that process is an
@@ -247,7 +247,7 @@ class _Wire:
 
 
 def _limit(cpu: float, memory: int, wall: float) -> None:
-    """Bound this process. Signals that nobody handles end it, whatever it is doing."""
+    """Bound this process. Signals without a handler end it, whatever it is doing."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

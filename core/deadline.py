@@ -68,8 +68,8 @@ def passed() -> bool:
 
 
 def watch(sender: Any, connection: Any, **_more: Any) -> None:
-    """Receiver of ``connection_created``: every connection knows the deadline of whoever uses it
-    in this thread."""
+    """Receiver of ``connection_created``: every connection knows the deadline of the request that
+    uses it in this thread."""
     connection.deadline_limit = None
     if _before not in connection.execute_wrappers:
         connection.execute_wrappers.append(_before)

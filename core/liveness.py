@@ -21,7 +21,7 @@ def me() -> str:
 def is_gone(name: str) -> bool:
     """Whether the process that called itself ``name`` has ended for certain.
 
-    False where nobody can tell: it lives, or it belongs to another host or another container.
+    False where it cannot be told: it lives, or it belongs to another host or another container.
     """
     parts = name.split(".")
     if len(parts) < 3 or not (parts[1] + parts[2]).isdecimal():

@@ -1,7 +1,7 @@
 """Writes that are a help and no duty: made at once, or not at all while the database is busy.
 
-SQLite has one writer. Whoever waits for it holds a thread and a caller; a note such as "last used"
-is not worth that.
+SQLite has one writer. A request that waits for it holds a thread and a caller; a note such as "last
+used" is not worth that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Errors that mean "a part is away right now": nobody made a mistake, and later it will work."""
+"""Errors that mean "a part is away right now": the request is not wrong, and later it will work."""
 
 from __future__ import annotations
 

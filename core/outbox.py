@@ -50,8 +50,8 @@ def looking(resource_type: str, resource_id: str) -> Iterator[Looking]:
 def poke(obj: Resource) -> None:
     """Ask the reconcilers to look at ``obj`` once this transaction has committed.
 
-    Whoever looks at it now needs no letter to himself: he looks once more before he ends, and if he
-    dies, ``next_look_at`` is written with the move.
+    A look that is going on in this thread needs no message: it makes another round before it ends.
+    If the process dies, ``next_look_at`` is written with the move.
     """
     here = _looking.get()
     kind, pk = obj._meta.label_lower, str(obj.pk)

@@ -23,7 +23,7 @@ Row = tuple[Any, ...]
 
 
 class NotAnswered(BaseException):
-    """Inside ``answered`` something was asked that nobody had asked beforehand.
+    """Inside ``answered`` something was asked that had not been asked beforehand.
 
     No Exception: whatever turns errors into an answer (a deny, a 500) must not make one of this.
     """

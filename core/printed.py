@@ -36,8 +36,8 @@ def repeats(event: Event) -> bool:
 
 
 def withhold(actor: Actor | None, obj: Any, told: dict[str, Any]) -> dict[str, Any]:
-    """``told`` (``message``, ``next``, ``detail`` of ``obj``) as this reader may have it; None is a
-    reader nobody knows."""
+    """``told`` (``message``, ``next``, ``detail`` of ``obj``) as this reader may have it; None is
+    an unknown reader."""
     if not quoted(obj.detail) or (actor is not None and readable(actor, obj)):
         return told
     right = registry.spec_of(obj).action("logs")

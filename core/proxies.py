@@ -27,7 +27,7 @@ OTHERS = frozenset(
         "HTTP_X_ORIGINAL_HOST", "HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_URL_SCHEME",
     }
 )  # fmt: skip
-#: in the environment of a request that had one of them, whoever sent it
+#: in the environment of a request that had one of them, from any sender
 CAME_THROUGH_A_PROXY = "modelyard.forwarded"
 
 

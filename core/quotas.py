@@ -65,7 +65,7 @@ def limit_of(account_id: str, key: str, default: int) -> int:
 
 
 def write(account_id: str, key: str, limit: int | None) -> None:
-    """Set the account's own limit; None goes back to the default. Asks nobody."""
+    """Set the account's own limit; None goes back to the default. Checks no right."""
     if limit is None:
         Quota.objects.filter(account_id=account_id, key=key).delete()
     else:

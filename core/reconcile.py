@@ -36,7 +36,7 @@ Reconciler = Callable[[Any], float | None]
 
 PERIOD = 2.0  # seconds between looks at an object that is not settled
 LEASE_SECONDS = 58  # a task has less time than this
-REPEAT = 3.0  # seconds until an object that was due is asked for again, if nobody looked
+REPEAT = 3.0  # seconds until an object that was due is asked for again, without a look
 ROUNDS = 3  # at most in one look, while the object moves
 LOOK_SECONDS = 20.0  # for one look with all its rounds
 LONG_SECONDS = 45.0  # for one that is declared to take long
@@ -59,8 +59,9 @@ def reconciler(
 
     ``long``: a look reads what a tenant sent and may take LONG_SECONDS; such looks never take all
     workers (``core.turns``).
-    ``let_go`` ends what an object runs and gives back what it holds, for one that is parked: nobody
-    looks after it any more. It is called in the transaction of the move, and may be called twice.
+    ``let_go`` ends what an object runs and gives back what it holds, for one that is parked:
+    no reconciler looks after it any more. It is called in the transaction of the move, and may be
+    called twice.
     """
 
     def declare(function: Reconciler) -> Reconciler:
@@ -154,7 +155,7 @@ def _acquire(key: str, holder: str, account: str) -> bool:
         pass
     held = Lease.objects.filter(key=key).first()
     if held is None:
-        return False  # given back this moment; whoever held it has looked
+        return False  # given back this moment; its holder has looked
     if held.expires_at < now or liveness.is_gone(held.holder):
         # A killed worker does not keep an object from being looked at until the lease ends.
         stolen = Lease.objects.filter(key=key, holder=held.holder, expires_at=held.expires_at)

@@ -218,7 +218,7 @@ class ResourceSpec:
     refers_to: Callable[[Any], Iterable[Ref]] | None = None
     #: obj -> rows that belong to it and that others refer to, as versions to a dataset
     parts: Callable[[Any], QuerySet[Any]] | None = None
-    #: its rows decide what people may do: whoever writes one holds the account's rights alone
+    #: its rows decide what people may do: who writes one holds the account's rights alone
     changes_rights: bool = False
 
     @property
@@ -236,7 +236,7 @@ class ResourceSpec:
         return self.shareable or bool(self.shared_with)
 
     def action(self, verb: str) -> str:
-        """Full IAM action of a verb. Raises KeyError for a verb nobody declared."""
+        """Full IAM action of a verb. Raises KeyError for a verb that is not declared."""
         operation = self.actions.get(verb)
         if operation is None:
             for declared in self.verbs:

@@ -1,4 +1,4 @@
-"""Texts that the database keeps encrypted: whoever has a dump, but not the keys, reads nothing.
+"""Texts that the database keeps encrypted: a dump without the keys tells nothing.
 
 AES-256-GCM (NIST SP 800-38D). The key is derived from ``SECRET_KEY`` by HKDF (RFC 5869); a text
 also carries what it is about, so that a sealed text moved to another row does not open there.

@@ -18,7 +18,7 @@ def unstorable(text: str, *, turning: bool = False) -> str:
     taken, as in an address: keys of objects may hold them, and a search looks for what is there.
 
     PostgreSQL has no NUL in text, and half a surrogate pair has no UTF-8: both would end in an
-    error far from whoever sent them. Other control characters do things to whoever reads a log
+    error far from their sender. Other control characters act on the reader of a log
     or a terminal; directional overrides make two different texts look the same.
     """
     if found := _CONTROL.search(text):

@@ -1,4 +1,4 @@
-"""Characters that act on whoever reads a text, made visible.
+"""Characters that act on the reader of a text, made visible.
 
 Control characters move a terminal's cursor or colour it; directional overrides reorder what stands
 beside them; zero-width characters make two names look alike. A text of a tenant is therefore shown

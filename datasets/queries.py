@@ -75,7 +75,8 @@ def visible_version(actor: Actor, version_id: uuid.UUID | str) -> DatasetVersion
 
 
 def version_files(version_id: uuid.UUID) -> list[VersionFile]:
-    """Manifest of a version by path; asks nobody, for callers that have asked (a job's launch)."""
+    """Manifest of a version by path; checks no right, for callers that have asked (a job's
+    launch)."""
     rows = DatasetFile.objects.filter(version_id=version_id).order_by("path")
     return [
         VersionFile(row.path, row.size, row.sha256, file_url(version_id, row.path), row.blob_id)
@@ -89,7 +90,7 @@ def file_url(version_id: Any, path: str) -> str:
 
 
 def version_file(actor: Actor, version_id: uuid.UUID | str, path: str) -> DatasetFile:
-    """One file with its blob, for whoever may see or use the version.
+    """One file with its blob, for callers that may see or use the version.
 
     ``use`` alone is enough, because a job's credential may hold no more than its user gave it.
     Raises: NotFound, AccessDenied.

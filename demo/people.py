@@ -219,7 +219,7 @@ def _attached(api: Api, group: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _nothing_more(story: Story) -> None:
-    """The developer has no right to make users, however he asks."""
+    """The developer has no right to make users, by any route."""
     refused = story.developer.refusal("POST", "/users", {"name": "somebody"})
     if refused.status != 403 or not refused.explanation:
         raise StepFailed(f"Expected a 403 with an explanation, but: {refused}")

@@ -88,7 +88,8 @@ def call(story: Story) -> None:
 
 
 def _strangers_refused(story: Story) -> None:
-    """The service is the consumer's: the model's owner cannot call it, nor can nobody."""
+    """The service is the consumer's: neither the model's owner nor an anonymous caller can call
+    it."""
     picture = next((story.work / "heldout").glob("*.png")).read_bytes()
     for who, token, status in (("nobody", "none", 401), ("the owner", story.owner.token, 404)):
         try:

@@ -1,7 +1,7 @@
 """Periodic tasks on a clock that somebody may set back.
 
 Celery compares wall-clock times: after a clock was set back by a minute, a task of every second
-would not be sent for that minute. So a step back is noticed by the clock that nobody sets, the
+would not be sent for that minute. So a step back is noticed by the clock that cannot be set, the
 plan is made anew, and what seems to have been sent in the future is due.
 """
 

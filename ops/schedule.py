@@ -18,7 +18,7 @@ from ops.models import Backup
 log = logging.getLogger("modelyard.backup")
 
 AGAIN = dt.timedelta(hours=1)  # after one that failed, where the plan is not more often
-WITHIN = 15  # seconds for starting a process that nobody waits for
+WITHIN = 15  # seconds for starting a process that no request waits for
 
 
 def look() -> str:

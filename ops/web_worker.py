@@ -27,7 +27,7 @@ PIECE = 64 * 1024
 
 
 class CallerSocket(socket.socket):
-    """The socket of one caller; knows how long he kept a thread waiting."""
+    """The socket of one caller; knows how long it kept a thread waiting."""
 
     def __init__(self, accepted: socket.socket, rate: float) -> None:
         super().__init__(fileno=accepted.detach())
@@ -99,7 +99,7 @@ class CallerSocket(socket.socket):
         """Wake the thread that waits. Where it reads it may still answer."""
         waiting = self.waiting
         self.cut = True
-        with contextlib.suppress(OSError):  # he has gone by himself
+        with contextlib.suppress(OSError):  # the caller has gone already
             self.shutdown(socket.SHUT_RDWR if waiting and waiting[2] else socket.SHUT_RD)
 
     def _wait(self, *, he_reads: bool) -> float:
@@ -113,8 +113,8 @@ class CallerSocket(socket.socket):
 
 
 class SlowClientWorker(ThreadWorker):  # type: ignore[misc]
-    """No thread waits for a first byte; whoever sends or reads too slowly is cut; while requests
-    queue for threads, the slowest is cut first."""
+    """No thread waits for a first byte; a caller that sends or reads too slowly is cut; while
+    requests queue for threads, the slowest is cut first."""
 
     #: seconds that a thread waits for the caller during one request, beyond what the bytes earn
     PATIENCE = 15.0
@@ -126,7 +126,7 @@ class SlowClientWorker(ThreadWorker):  # type: ignore[misc]
     PATIENCE_PRESSED = 1.0
     #: seconds between two looks while requests queue
     LOOK = 0.2
-    #: seconds in which a caller who was answered may close the connection himself
+    #: seconds in which a caller that was answered may close the connection
     LINGER = 2.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -149,7 +149,7 @@ class SlowClientWorker(ThreadWorker):  # type: ignore[misc]
         super().enqueue_req(conn)
 
     def finish_request(self, conn: TConn, future: Future[Any]) -> None:
-        """gunicorn waits here for the caller to close, and accepts nobody meanwhile."""
+        """gunicorn waits here for the caller to close, and accepts no other meanwhile."""
         if future.cancelled() or future.exception() or future.result():
             super().finish_request(conn, future)
             return

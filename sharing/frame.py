@@ -20,7 +20,7 @@ SLUG = "share-invitations"
 
 
 def _waiting(actor: Actor) -> Any:
-    """Open invitations of the actor's account; an empty query set where he may not list them."""
+    """Open invitations of the actor's account; an empty query set where they may not list them."""
     rows = Invitation.objects.unscoped("count of the account's open invitations")
     if not actor.is_user or not access.decide(actor, LIST).allowed:
         return rows.none()

@@ -50,7 +50,7 @@ class GrantBase(GroupObjectPermissionBase):
     created_at = models.DateTimeField(auto_now_add=True)
     object_created_at = models.DateTimeField(editable=False)
 
-    #: plain, so that nobody finds guardian's row-by-row helpers here
+    #: plain, without guardian's row-by-row helpers
     objects: ClassVar[models.Manager[Any]] = models.Manager()  # type: ignore[assignment]
 
     class Meta:

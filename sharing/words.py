@@ -1,5 +1,5 @@
 """What a share gives, in plain words: the same text before it is made, before it is accepted and
-afterwards, so that nobody is told something else than what is written to the grants."""
+afterwards, so that what people read is what is written to the grants."""
 
 from __future__ import annotations
 

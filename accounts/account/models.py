@@ -24,7 +24,8 @@ def new_epoch() -> int:
     """A value never used before for this account.
 
     Random rather than counted: a counter that a rolled-back transaction had raised would come
-    again with other contents, and caches keyed by it would then hold rights nobody granted.
+    again with other contents, and caches keyed by it would then hold rights that were never
+    granted.
     """
     return secrets.randbits(62)
 

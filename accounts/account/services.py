@@ -54,7 +54,7 @@ def make(name: str, *, is_operator: bool = False) -> tuple[Account, User]:
     """The rows of a new account: root user (without a password yet), a project per region, and the
     default enterprise project and workspace.
 
-    Asks nobody; called by ``create_account`` and by the first set-up.
+    Checks no right; called by ``create_account`` and by the first set-up.
     """
     account = Account(name=name, is_operator=is_operator)
     try:

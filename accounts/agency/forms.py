@@ -87,9 +87,7 @@ class AgencyForm(AgencyEditForm):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         initial=["ModelArts CommonOperations", "OBS OperateAccess"],
-        help_text=_(
-            "What background work may do, at most; the user must hold the right himself as well."
-        ),
+        help_text=_("What background work may do, at most; the user must hold the right as well."),
     )
 
     def setup(self) -> None:

@@ -21,7 +21,7 @@ MAX_DAYS = 365
 class Agency(Resource):
     """Rights that an account delegates to the platform, for one user or for all of them.
 
-    An agency never adds to what the user may do himself: work on behalf of a user needs both
+    An agency never adds to what the user may do: work on behalf of a user needs both
     (vector V4). The end is evaluated at every use, so no clean-up job has to run on time.
     """
 

@@ -95,7 +95,7 @@ def revoke(actor: Actor, agency: Agency, _data: Mapping[str, Any]) -> Agency:
 
 
 def agency_for(who: User | Actor) -> Agency | None:
-    """The agency that carries background work of a user now: his own before the account's,
+    """The agency that carries background work of a user now: their own before the account's,
     the newest first. None where there is none."""
     now = timezone.now()
     user_id = who.pk if isinstance(who, User) else who.user_id

@@ -1,7 +1,7 @@
 """Condition operators of policy language 1.1, compiled to functions of a request's context.
 
 Every test answers True, False or None. None means "cannot be decided" (a value that does not read
-as the operator's type, an operator nobody knows): a Deny then applies, an Allow does not. Answers
+as the operator's type, an unknown operator): a Deny then applies, an Allow does not. Answers
 combine by Kleene's rules (False beats None in AND, True beats None in OR), so the order of
 conditions never matters.
 
@@ -244,7 +244,7 @@ class OperatorName:
 
 @lru_cache(maxsize=1024)
 def parse_operator(text: str) -> OperatorName | None:
-    """``text`` as an operator with its canonical spelling, or None when nobody knows it."""
+    """``text`` as an operator with its canonical spelling, or None for an unknown one."""
     if not text.isascii() or len(text) > 80:
         return None
     rest = text.lower()

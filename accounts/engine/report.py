@@ -18,7 +18,7 @@ MAX_SUGGESTIONS = 20
 
 
 class Enough(Exception):
-    """There are so many problems that listing more helps nobody. A signal, not an error."""
+    """There are so many problems that listing more does not help. A signal, not an error."""
 
 
 class Report:

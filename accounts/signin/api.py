@@ -172,7 +172,7 @@ class SetUpView(APIView):
 class MeView(APIView):
     """GET /me: the caller and its account."""
 
-    declared: ClassVar[dict[str, str]] = {"get": "signed-in: everybody may know who he is"}
+    declared: ClassVar[dict[str, str]] = {"get": "signed-in: all users may know who they are"}
 
     @extend_schema(responses=Me, operation_id="me")
     def get(self, request: Request) -> Response:

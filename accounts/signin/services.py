@@ -118,9 +118,9 @@ def audit_success(actor: Actor) -> None:
 def change_password(
     user: User, old: str, new: str, *, actor: Actor | None = None, keep_session: str | None = None
 ) -> User:
-    """Replace the user's own password. Ends his other sessions and every API token, at once.
+    """Replace the user's own password. Ends their other sessions and every API token, at once.
 
-    ``keep_session`` is the session that asked. ``actor`` defaults to the user himself.
+    ``keep_session`` is the session that asked. ``actor`` defaults to the user.
 
     Raises:
         ValidationFailed: the old password is wrong, or the new one is not acceptable or the same.

@@ -47,7 +47,7 @@ def token() -> str:
 def link() -> str:
     """Address of the set-up page with its token. Raises NotFound when an account exists.
 
-    The token stands behind ``#``, which browsers send to nobody, so no log holds it.
+    The token stands behind ``#``, which browsers never send, so no log holds it.
     """
     if not is_open():
         raise NotFound("An account exists already; sign in instead.")

@@ -47,7 +47,7 @@ def key_of_name(*parts: str) -> str:
 
 
 def key_of_address(text: str) -> str:
-    """The row of a caller's address: whoever has an IPv6 address has its whole /64, and an IPv4
+    """The row of a caller's address: who has an IPv6 address has its whole /64, and an IPv4
     address written as IPv6 is the IPv4 address."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
@@ -102,7 +102,7 @@ def _count(row: SignInThrottle, now: dt.datetime) -> None:
 
 def succeeded(*keys: str) -> None:
     """The attempt counted by ``begin`` was right: forget the user's failures, and take this one
-    attempt back from the address (one account of his own must not clean an attacker's address)."""
+    attempt back from the address (an attacker's own account must not clean their address)."""
     now = timezone.now()
     for key in keys:
         if key.startswith("ip:"):
@@ -122,14 +122,14 @@ def withdraw(*keys: str) -> None:
 
 
 def sweep() -> int:
-    """Delete counts nobody needs any more; returns how many."""
+    """Delete counts that are not needed any more; returns how many."""
     gone, _kinds = SignInThrottle.objects.filter(updated_at__lt=timezone.now() - FORGET).delete()
     return gone
 
 
 def trim(kind: str) -> int:
     """Delete the oldest counts of a kind beyond what is kept of it; returns how many. Counts of
-    users who exist are never among them, so nobody makes a count start again by making others."""
+    users who exist are never among them, so no count starts again because others are made."""
     if kind not in MOST:
         return 0
     rows = SignInThrottle.objects.filter(key__startswith=f"{kind}:").order_by("-updated_at")

@@ -57,7 +57,7 @@ def _make(**fields: object) -> tuple[ApiToken, str]:
 def create(
     actor: Actor, name: str, *, lifetime: dt.timedelta = DEFAULT_LIFETIME
 ) -> tuple[ApiToken, str]:
-    """A token of the actor himself. The text is returned this once and kept nowhere.
+    """A token of the actor. The text is returned this once and kept nowhere.
 
     Raises:
         AccessDenied, ValidationFailed, QuotaExceeded (20 tokens in force).

@@ -19,7 +19,7 @@ class UserEditForm(NamedForm):
 
 
 class UserForm(UserEditForm):
-    """A new user. Nobody chooses the password: a temporary one is shown after creating."""
+    """A new user. The password is not chosen: a temporary one is shown after creating."""
 
     groups = ModelChoices(
         max_length=20,

@@ -28,7 +28,7 @@ from core.text import english
 def create(actor: Actor, data: Mapping[str, Any]) -> User:
     """A user with a temporary password, which is on ``initial_password`` of the result, this once.
 
-    Nobody chooses a password for somebody else. ``data["groups"]`` are groups to join.
+    A password is never chosen for another user. ``data["groups"]`` are groups to join.
 
     Raises:
         AccessDenied: also when every user of the account may by default do what the actor may not,

@@ -36,7 +36,7 @@ class Person:
     def __init__(self, number: int, member: Member, base: str, record: Record) -> None:
         self.member, self.base, self.record = member, base, record
         self.chance = random.Random(number)
-        # Everybody sits at a machine of his own: the console slows down guessing by address.
+        # Each person has a machine of their own: the console slows down guessing by address.
         self.address = f"127.0.1.{number % 250 + 1}"
         language = "zh-CN,zh;q=0.9" if number % 5 == 4 else "en-GB,en;q=0.9"
         self.session = aiohttp.ClientSession(

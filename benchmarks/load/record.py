@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SHOWN = 40
-#: lines of the product's logs that nobody should find after a run in which nothing was broken
+#: lines that the product's logs should not hold after a run in which nothing was broken
 BAD_LINE = re.compile(r" (ERROR|CRITICAL) |Traceback \(most recent|database is locked|deadlock")
 #: roles that last as long as the installation
 LASTING = ("web", "gateway", "worker", "beat", "broker", "supervisor", "model servers")
@@ -78,7 +78,7 @@ class Record:
         self.took(name, time.perf_counter() - began)
 
     def read_logs(self, folder: Path) -> None:
-        """Errors that the product wrote down and nobody was told."""
+        """Errors that the product logged and answered to no caller."""
         for name in LOGS:
             for path in sorted(folder.glob(f"{name}.log*")):
                 for line in path.read_text(errors="replace").splitlines():

@@ -17,7 +17,7 @@ from benchmarks.load.record import Record
 from benchmarks.load.world import World
 
 STEPS = (60, 140)  # lines of a job, two a second
-LOOK = 2.0  # seconds between two questions of the one who waits for his job
+LOOK = 2.0  # seconds between two questions of a person who waits for a job
 JOB_WITHIN = 300.0
 TERMINAL = ("Completed", "Failed", "Terminated")
 TROUBLE = (aiohttp.ClientError, TimeoutError, OSError)

@@ -57,7 +57,7 @@ class World:
     """What the load works with."""
 
     people: list[Member] = field(default_factory=list)
-    #: one per account: who submits the jobs, a token of his, the bucket with the program
+    #: one per account: who submits the jobs, a token of that user, the bucket with the program
     submitters: list[tuple[Member, str, str]] = field(default_factory=list)
     service_address: str = ""
     service_token: str = ""

@@ -147,7 +147,7 @@ class LocalBackend:
         state = self.observe(attempt).state
         group = proof.job_group(state, layout, ours)
         program = proof.program(state, layout, ours)
-        # The runner first: the sandbox dies with it, and nobody uploads or reports any more.
+        # The runner first: the sandbox dies with it, and nothing is uploaded or reported any more.
         if pid := proof.runner(state, layout, ours):
             proof.kill_process(pid, int(state["pid_start"]))
         if program:
@@ -319,7 +319,7 @@ class LocalBackend:
             )
 
     def _spawn(self, layout: Layout, *options: str) -> None:
-        """Start the runner so that it is nobody's child."""
+        """Start the runner so that it is no child of this process."""
         write_atomic(layout.directory / "launched", f"{boot_id()} {time.monotonic()}")
         private(self.root / "starters")
         start(self.root / "starters", layout, options, self._installation())

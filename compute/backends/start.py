@@ -78,7 +78,7 @@ def ask(path: Path, order: bytes) -> str:
 
 def end(folder: Path) -> None:
     """End the starters that listen in `folder`, and wait until they are gone, for at most
-    ANSWER_SECONDS each. The runners they started are nobody's children and go on."""
+    ANSWER_SECONDS each. The runners they started are no children of theirs and go on."""
     for path in folder.glob("*.sock"):
         with _within(folder) as short, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
             one.settimeout(ANSWER_SECONDS)

@@ -69,7 +69,7 @@ class Pool:
 @lru_cache(maxsize=1)
 def pools() -> dict[str, Pool]:
     """Pools by id. Cores are shared two to one, memory never is, unless the operator says how much
-    is to be given away: he may know that his jobs use less than their flavor."""
+    is to be given away: they may know that their jobs use less than the flavor."""
     cores = os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
     public = Pool(

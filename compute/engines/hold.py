@@ -1,4 +1,4 @@
-"""Who runs from a build holds it, so that nobody removes it: a lock that ends with its holder."""
+"""A process that runs from a build holds it against removal: a lock that ends with its holder."""
 
 from __future__ import annotations
 

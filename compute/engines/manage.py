@@ -98,9 +98,9 @@ def launch_build(root: Path, name: str) -> None:
 
 
 def prune(root: Path, in_use: Collection[Path] = ()) -> list[Path]:
-    """Remove old builds that no link points to and nobody uses; returns what was removed.
+    """Remove old builds that no link points to and no process uses; returns what was removed.
 
-    Whoever runs from a build holds it, also in another installation that shares `root`
+    A process that runs from a build holds it, also in another installation that shares `root`
     (`compute.engines.hold`). Within `YOUNG_SECONDS` after a link was replaced nothing is removed:
     somebody who has just read the link may be about to hold it. `in_use`: builds to keep besides.
     """

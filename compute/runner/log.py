@@ -126,7 +126,7 @@ class LogWriter:
             except OSError as error:
                 if is_full(error):
                     return  # the next flush tries again
-                self.failures += 1  # the directory is gone: nobody reads it
+                self.failures += 1  # the directory is gone: it has no reader
             del self._unmarked[0]
 
     def _rotate(self) -> None:

@@ -125,7 +125,7 @@ class OutputSync:
             except StorageError as error:
                 result.failed[relative] = str(error)
                 if error.status in (0, 401):
-                    return result  # nobody answers, or not to us: the others would fare the same
+                    return result  # no answer, or not to us: the others would fare the same
             except OSError as error:
                 result.failed[relative] = str(error)
         return result

@@ -136,7 +136,7 @@ class Runner:
         finally:
             self._remove_group()
             for directory in self._socket_dir():
-                trees.empty(directory)  # a socket nobody listens on must not look like an instance
+                trees.empty(directory)  # a socket without a listener must not look like an instance
             if self.state.outcome == SUCCEEDED or self.spec.kind == "service":
                 volume.give_back(self.layout)  # all that is wanted of it lies in buckets
             volume.shrink(self.layout)
@@ -350,7 +350,7 @@ class Runner:
         self.state.outcome, self.state.reason_code, self.state.message = outcome, code, message
         if code:
             self.log.note(f"{outcome}: {code}: {message}")
-        with contextlib.suppress(FileNotFoundError):  # the directory was removed: nobody to tell
+        with contextlib.suppress(FileNotFoundError):  # the directory was removed: no reader is left
             self.file.finish(lambda: self.log.flush() and self._numbers.finish())
 
     def _remove_group(self) -> None:

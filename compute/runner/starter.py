@@ -5,9 +5,9 @@ a process that has read them does not do again. The first order comes on standar
 ones over the socket, one packet each: `{"spec": path, "options": [...], "errors": path}`. The
 answer is `ok` when the runner was forked, else what went wrong.
 
-A forked runner is a process of its own like any other: own session, nobody's child, no descriptor
-of the starter. The starter holds no secrets, runs as the platform's own user, listens in a private
-directory, and ends after some idle time or when its socket is gone or another's.
+A forked runner is a process of its own like any other: own session, no parent but init, no
+descriptor of the starter. The starter holds no secrets, runs as the platform's own user, listens in
+a private directory, and ends after some idle time or when its socket is gone or another's.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Starter:
         fresh.rename(path)  # another starter that was as quick sees it and ends
 
     def serve(self) -> list[str] | None:
-        """Fork runners until nobody needs this process. Returns None then, and in every forked
-        runner its arguments."""
+        """Fork runners until this process is not needed any more. Returns None then, and in every
+        forked runner its arguments."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             last = time.monotonic()
@@ -89,7 +89,7 @@ class Starter:
             return False
 
     def _retire(self) -> None:
-        # Whoever connects between the two lines is refused and starts another starter.
+        # A client that connects between the two lines is refused and starts another starter.
         if self._is_mine():
             self._path.unlink(missing_ok=True)
         self._socket.close()

@@ -132,7 +132,7 @@ class StateFile:
 
     def finish(self, logged: Callable[[], bool] = lambda: True) -> None:
         """Write the last state, after the last words were `logged`; on a full disk wait for room,
-        because nobody writes it later."""
+        because it is not written later."""
         self._end_stage()
         self.state.phase, self.state.stage = EXITED, ""
         self.state.ended_at = now()

@@ -110,6 +110,6 @@ def _unlinked(name: str, directory: int) -> bool:
 
 
 def _open(name: str, directory: int) -> int:
-    # An ordinary user cannot enter a directory of his own that a program closed.
+    # An ordinary user cannot enter a directory of their own that a program closed.
     os.chmod(name, 0o700, dir_fd=directory)
     return os.open(name, OPEN, dir_fd=directory)

@@ -6,7 +6,7 @@
 A program that fills its disk gets "no space left" and takes nothing from others, however quickly
 it writes: measuring (`compute.runner.watch`) only says why. The blocks are taken before the program
 starts, so a promise once kept cannot be broken by what others store meanwhile. When the attempt has
-ended, `give_back` returns all of it where nobody needs its files, `shrink` what holds none.
+ended, `give_back` returns all of it where its files are not needed, `shrink` what holds none.
 
 The mount belongs to a namespace that ends with the runner and its program. So nothing has to be
 unmounted, also after SIGKILL, and no other process ever sees it.

@@ -7,7 +7,7 @@ from django.db import models
 
 
 class PoolLock(models.Model):
-    """One row per pool; whoever takes a slot locks it, so two cannot take the same capacity."""
+    """One row per pool; who takes a slot locks it, so two cannot take the same capacity."""
 
     pool = models.CharField(max_length=64, primary_key=True)
     turn = models.PositiveBigIntegerField(default=0)

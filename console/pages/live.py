@@ -3,7 +3,7 @@
 A web thread serves one stream at a time, so streams are few and short: beyond the limit the answer
 is 204 and the page polls instead (no error: nothing is wrong, and no log should say so); after
 STREAM_SECONDS the browser reconnects with its last id; a reader who went on gives the thread back
-at the next look, not when something is written to nobody.
+at the next look, not at the next write.
 """
 
 from __future__ import annotations

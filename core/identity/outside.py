@@ -181,7 +181,7 @@ class Postgres(Database):
             self._connection.close()
 
     def _keep(self, number: int, place: str, lost: Callable[[str], None]) -> None:
-        """Take the lock again after the server was away: until then nobody holds it."""
+        """Take the lock again after the server was away: until then no process holds it."""
         while not self._ending.wait(LOOK_SECONDS):
             try:
                 self._ask("SELECT 1")

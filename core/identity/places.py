@@ -99,7 +99,7 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 def parsed(text: bytes) -> dict[str, Any]:
-    """A marker from its bytes. One that cannot be read belongs to nobody: empty, and never equal to
+    """A marker from its bytes. One that cannot be read has no owner: empty, and never equal to
     another."""
     try:
         found = json.loads(text)

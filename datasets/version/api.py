@@ -1,4 +1,4 @@
-"""API of dataset versions, and their files for whoever may see or use the dataset."""
+"""API of dataset versions, and their files for who may see or use the dataset."""
 
 from __future__ import annotations
 

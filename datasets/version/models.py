@@ -19,12 +19,12 @@ from storage.object.fields import KeyField
 class DatasetVersion(Resource, Stateful):
     """A snapshot of the objects below one prefix, taken once; ``name`` is V001, V002, ...
 
-    It holds its bytes by reference: whoever overwrites or deletes the objects later changes
+    It holds its bytes by reference: overwriting or deleting the objects later changes
     nothing here.
     """
 
     class Phase(models.TextChoices):
-        CREATING = "Creating", _("Creating")  # the manifest is written, nobody looked yet
+        CREATING = "Creating", _("Creating")  # the manifest is written, not looked at yet
         VALIDATING = "Validating", _("Validating")  # the bytes are being read
         READY = "Ready", _("Ready")  # may be trained on
         INVALID = "Invalid", _("Invalid")  # the data breaks a rule; problems name every place

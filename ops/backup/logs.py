@@ -40,7 +40,7 @@ def pack(attempts: Path, made: Path, work: Path, seal: Seal) -> tuple[Part, int]
 def unpack(path: Path, opener: Opener, attempts: Path) -> int:
     """Write the logs below ``attempts``; returns of how many. What is no log is refused.
 
-    Nothing else of an attempt comes back: without its state nobody takes a process of the
+    Nothing else of an attempt comes back: without its state no part takes a process of the
     installation that the backup was made from for one of ours.
     """
     ids: set[str] = set()

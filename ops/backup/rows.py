@@ -53,8 +53,8 @@ def close_killed() -> None:
 
 
 def _is_gone(row: Backup) -> bool:
-    """Its process has ended for certain, or keeps nothing any more: nobody can look at a process of
-    another host, or of before this one was started."""
+    """Its process has ended for certain, or keeps nothing any more: no host can look at a process
+    of another host, or of before this one was started."""
     if liveness.is_gone(row.process):
         return True
     young = timezone.now() - row.begun_at < 2 * keep.VALID

@@ -47,7 +47,7 @@ class Seal:
     def blob_name(self, sha256: str) -> str:
         """The name a blob of this digest has in the folder of backups.
 
-        Encrypted blobs are named by a keyed digest: a plain one would tell whoever sees the folder
+        Encrypted blobs are named by a keyed digest: a plain one would tell readers of the folder
         whether a file they know is among them. The recipients take part, so that a backup to a new
         key does not lean on what only the old one opens.
         """

@@ -1,7 +1,7 @@
 """The public API for the drill: signs in as a person of the demonstration, waits for what is away.
 
 Every answer is watched: while a part is broken the platform may be silent or say 503, but an
-answer of 500 means that nobody thought of it.
+answer of 500 means that the case was not thought of.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Client:
         return self.patiently(lambda: self.api.get(path, **query))
 
     def post(self, path: str, data: Any = None) -> Any:
-        """A POST that is sent again while nobody answers. A first one may have arrived although
+        """A POST that is sent again while there is no answer. A first one may have arrived although
         its answer did not: the row of that name is then the answer."""
 
         def once() -> Any:

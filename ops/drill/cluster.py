@@ -45,7 +45,7 @@ class Cluster:
 
     @property
     def start_command(self) -> str:
-        # Nobody else is to reach it, and the drill does not cut the machine's power.
+        # No other process is to reach it, and the drill does not cut the machine's power.
         options = f"-k {self._folder} -c listen_addresses= -c fsync=off -c max_connections=300"
         return self._control("-l", str(self._folder / "log"), "-o", options, "start")
 

@@ -56,7 +56,7 @@ class Host:
         """The ``./run`` that holds the folder."""
         path = self.var / "run" / "supervisor.lock"
         found = read_json(path)
-        # The file of a copied folder names the original's supervisor, and nobody holds it.
+        # The file of a copied folder names the original's supervisor, and no process holds it.
         if Lock(path).holder() is None:
             return NOBODY
         return Process(int(found.get("pid", 0)), int(found.get("started", 0)))

@@ -57,8 +57,8 @@ def child_environment(
     port: int,
     gateway_port: int,
 ) -> dict[str, str]:
-    """Variables for the children. What the operator set for himself wins for public addresses and
-    allowed host names, because only he knows the name in front of a proxy."""
+    """Variables for the children. What the operator set wins for public addresses and
+    allowed host names, because only the operator knows the name in front of a proxy."""
     here = reachable(host)
     allowed = dict.fromkeys((*LOOPBACK_NAMES, here))
     if host in WILDCARDS:

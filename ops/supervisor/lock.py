@@ -67,7 +67,7 @@ class Lock:
         return pid if pid and procfs.alive(pid, started) and self._is_held() else None
 
     def _is_held(self) -> bool:
-        """A copied file names the holder of the original, and is held by nobody."""
+        """A copied file names the holder of the original, and no process holds it."""
         try:
             handle = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -180,7 +180,7 @@ def _members(child: Child, var: Path, installation: str) -> list[int]:
     if leader and leader.started != child.started:
         return []  # the number belongs to somebody else by now
     members = list(procfs.session_members(child.pid))
-    # Nobody can enter a session from outside: all of it descends from its leader.
+    # No process can enter a session from outside: all of it descends from its leader.
     if leader and is_ours(child.pid, var, installation):
         return members
     return [pid for pid in members if is_ours(pid, var, installation)]

@@ -25,7 +25,7 @@ class Program:
     `ready` answers whether the running copy serves; a program that cannot be asked counts as ready
     when it has lived `settle` seconds. `grace` is how many seconds it has between SIGTERM and
     SIGKILL. `parent_death` is the signal the kernel sends it when the supervisor is killed.
-    `variables` are for it alone; what the operator set himself wins.
+    `variables` are for it alone; what the operator set wins.
     """
 
     name: str

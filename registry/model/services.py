@@ -76,7 +76,7 @@ def update(
 
 
 def delete(actor: Actor, obj: Model, *, expected_version: int | None = None) -> None:
-    """Delete a model nobody runs and nobody shares. Raises Conflict naming who does."""
+    """Delete a model that does not run and is not shared. Raises Conflict naming what uses it."""
 
     def free(model: Model) -> None:
         references.refuse_if_used(model)

@@ -71,7 +71,8 @@ class Source:
         return found
 
 
-#: training job id -> directory that holds ``model/``, for one actor; raises what he may not see
+#: training job id -> directory that holds ``model/``, for one actor; raises for what they may not
+#: see
 Resolver = Callable[[Actor, str], Source]
 _resolvers: dict[str, Resolver] = {}
 

@@ -40,7 +40,7 @@ def check_own_server(
 ) -> None:
     """Check what only ``model_type`` Custom has; fill in its defaults.
 
-    ``files``: paths of the package, to find a script that the command names and nobody put there.
+    ``files``: paths of the package, to find a script that the command names and the package lacks.
     """
     if report.model_type != "Custom":
         for key in OWN_FIELDS:

@@ -283,7 +283,9 @@ class Exchange:
             )
         except RuntimeError as gone:
             # uvloop's word for a connection that the caller closed before the server noticed.
-            logger.info("Request %s was refused, and nobody listened: %s", self.request_id, gone)
+            logger.info(
+                "Request %s was refused after its caller had gone: %s", self.request_id, gone
+            )
 
 
 async def _send_json(

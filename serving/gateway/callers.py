@@ -3,7 +3,7 @@
 uvicorn keeps the head of a request, or the trailers of a body, in memory as long as its sender goes
 on, waits for a first byte for ever, and keeps what a caller does not read. It parses whatever came
 at once, and tells the newest request of a connection alone that the caller left. Most of this
-happens before anybody is asked who he is.
+happens before any credential is read.
 """
 
 from __future__ import annotations
@@ -179,12 +179,12 @@ class Callers(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def pause_writing(self) -> None:
-        """The caller does not read what is there: he is looked at."""
+        """The caller does not read what is there: it is watched."""
         super().pause_writing()
         self._look_in(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
-        """He does."""
+        """The caller reads again."""
         super().resume_writing()
         self._look_in(None)
 
@@ -201,7 +201,8 @@ class Callers(HttpToolsProtocol):
             self._look_in(left)
 
     def _refuse(self) -> None:
-        """Say why. A connection closed on unread bytes is reset, and he would not hear it."""
+        """Say why. A connection closed on unread bytes is reset, and the caller would not get
+        it."""
         if Callers.lingering >= LINGERING:
             self.transport.abort()
             return

@@ -149,7 +149,7 @@ class _Link:
         return known.name, [str(value).encode() for value in values]
 
     def close(self, why: str = "the connection was closed") -> None:
-        """Forget the connection; whoever still waits is told."""
+        """Forget the connection; requests that still wait get the error."""
         if self._loop is not None:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)

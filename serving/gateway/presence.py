@@ -16,7 +16,7 @@ class Presence:
     """Inside ``async with``: an error that something watched returns is raised at once.
 
     As ``asyncio.timeout`` does it: the task is cancelled, and the cancellation becomes the error
-    when it leaves the block. So nobody has to look whether to go on, also where a model always has
+    when it leaves the block. So no code has to look whether to go on, also where a model always has
     more to say.
     """
 
@@ -70,5 +70,5 @@ class Presence:
 
 
 def client_gone() -> GatewayError:
-    """The caller closed the connection; nobody reads this."""
+    """The caller closed the connection; this has no reader."""
     return GatewayError(499, "CLIENT_GONE", "The caller left before the answer was complete.")

@@ -179,7 +179,7 @@ def _questions(service_id: str, authorization: str) -> tuple[Question, ...]:
 def resolve(
     service_id: str, authorization: str, request_id: str, caller: Caller = UNKNOWN
 ) -> Target | Refusal:
-    """One request: who is it, may he, where does it go.
+    """One request: who is it, may they, where does it go.
 
     Three queries: the token with its user and account, whose epoch says whether a decision kept
     from before still holds; the service; its ready instances.

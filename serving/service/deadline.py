@@ -12,7 +12,7 @@ class Deadline:
     """Shuts a connected socket ``seconds`` from now, whatever trickles in until then.
 
     A socket's own timeout counts from byte to byte: a program that sends one now and then would
-    hold whoever asks for ever.
+    hold the caller for ever.
     """
 
     def __init__(self, connected: socket.socket, seconds: float) -> None:

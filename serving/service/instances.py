@@ -58,7 +58,7 @@ def add(service: Service) -> Instance | None:
         enough = enough_disk(service)
         if slots.take(service.pool, service.flavor, instance.pk, service, enough) is None:
             return None
-        # Taking the slot waited for whoever else takes one: the number may be given by now.
+        # Taking the slot waited for other takers: the number may be given by now.
         if Instance.objects.filter(service=service, number=instance.number).exists():
             raise StaleState(f"Service “{service}” got its instance {instance.number} meanwhile.")
         instance.save(force_insert=True)
@@ -101,7 +101,7 @@ def _require_right(service: Service) -> None:
     fetch, which could only say that nothing is there. Raises Conflict (MODEL_WITHDRAWN)."""
     agency = accounts.agency_of(service.agency_id) if service.agency_id else None
     if service.model is None or service.started_by_id is None or agency is None:
-        return  # told by whoever issues the credential
+        return  # reported where the credential is issued
     user = accounts.user_of(service.started_by_id)
     worker = accounts.on_behalf(user, agency, bound_to=bound_to(service), region=service.region)
     decision = access.decide(worker, "modelarts:model:deploy", service.model)
@@ -273,7 +273,7 @@ def kill(instance: Instance) -> None:
 
 
 def let_go(service: Service) -> None:
-    """End every instance now, for a service that nobody looks after any more."""
+    """End every instance now, for a service that no reconciler looks after any more."""
     for instance in living(service):
         with suppress(UnknownAttempt):  # else also one that is being launched this moment
             local.current().fence(str(instance.pk), instance.number + 1)

@@ -26,7 +26,7 @@ State = Instance.State
 FIRST_TRIES = 3  # instances that may fail before a first deploy counts as failed
 CRASHES = 5  # in CRASH_WINDOW: then nothing is started again by itself
 CRASH_WINDOW = dt.timedelta(minutes=10)
-FAILED_GRACE = 5.0  # seconds for an instance that never became ready: it serves nobody
+FAILED_GRACE = 5.0  # seconds for an instance that never became ready: it serves no caller
 #: what is wrong in the package itself: a first deployment is not tried again
 CERTAIN = frozenset(
     {

@@ -82,7 +82,7 @@ def deployable(actor: Actor, model_id: Any) -> Model:
         if past is None:
             raise
         # It was shared with this account and is no more: who deployed it before already knows
-        # that it exists, so he gets the explanation instead of the 404 that strangers get.
+        # that it exists, so the answer is the explanation instead of the 404 that strangers get.
         access.authorize(actor, DEPLOY, past)
         raise
     access.authorize(actor, DEPLOY, model)

@@ -17,7 +17,7 @@ ACCOUNT_ID = r"^[0-9]{10}\Z"
 
 class BlockedAccount(Resource):
     """``name`` is the id of the account that is blocked. It is a text, not a foreign key: whether
-    such an account exists is told to nobody."""
+    such an account exists is not told."""
 
     name = models.CharField(
         _("account id"),

@@ -23,7 +23,7 @@ SPEC = registry.register(
         description=_("Accounts that may not invite yours. They are not told."),
         empty_title=_("No blocked accounts"),
         empty_text=_(
-            "Block an account that sends invitations nobody wants: open ones are rejected, new "
+            "Block an account that sends unwanted invitations: open ones are rejected, new "
             "ones do not arrive. Shares you have accepted stay until you leave them."
         ),
         actions={

@@ -1,4 +1,4 @@
-"""Invitations that nobody answered in time, moved to EXPIRED by whoever looks first."""
+"""Invitations that were not answered in time, moved to EXPIRED by the first reader."""
 
 from __future__ import annotations
 

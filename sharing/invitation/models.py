@@ -45,7 +45,7 @@ class InvitationManager(ScopedManager[Any]):
 class Invitation(Stateful, Resource):
     """``account`` is the consumer, who reads and answers it; ``owner_account`` is who shares.
 
-    The owner sees it inside his unit. Leaving later ends the association, not the invitation.
+    The owner sees it inside their unit. Leaving later ends the association, not the invitation.
     """
 
     class Phase(models.TextChoices):
@@ -128,7 +128,7 @@ class Invitation(Stateful, Resource):
 
     @property
     def waits(self) -> bool:
-        """Whether nobody has answered it yet."""
+        """Whether it has no answer yet."""
         return self.phase == self.Phase.PENDING
 
     def status_words(self) -> dict[str, Any]:

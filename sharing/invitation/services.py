@@ -1,4 +1,4 @@
-"""Answers to invitations: the consumer's side. The owner invites through his unit."""
+"""Answers to invitations: the consumer's side. The owner invites through their unit."""
 
 from __future__ import annotations
 

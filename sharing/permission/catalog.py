@@ -24,7 +24,7 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class SharePermission:
-    """One version of one permission. ``default``: taken where nobody chooses."""
+    """One version of one permission. ``default``: taken where none is chosen."""
 
     name: str
     resource_type: str  # "registry.model"
@@ -78,7 +78,7 @@ def find(resource_type: str, name: str, version: int | None = None) -> SharePerm
 
 
 def default_of(resource_type: str) -> SharePermission:
-    """What a unit gets where nobody chooses. Raises KeyError when the type has no permission."""
+    """What a unit gets where none is chosen. Raises KeyError when the type has no permission."""
     offered = list(latest(resource_type))
     for one in offered:
         if one.default:

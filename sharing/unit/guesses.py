@@ -1,4 +1,4 @@
-"""Whether an account id exists is told to nobody in bulk.
+"""Whether an account id exists cannot be found out in bulk.
 
 An id that cannot be shared with reads the same whatever the reason. Each such id counts as a guess
 of its user and account, before anything is answered and outside the transaction that the refusal

@@ -208,7 +208,7 @@ def _invite(actor: Actor, unit: ShareUnit, account_id: str) -> Invitation:
 
 
 def _not_too_often(unit: ShareUnit, account_id: str) -> None:
-    """Nobody fills another account's page with questions."""
+    """No account fills another account's page with questions."""
     most = settings.MODELYARD_INVITATIONS_PER_PAIR
     rates.take(
         f"invite:{unit.account_id}:{account_id}",

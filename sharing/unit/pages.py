@@ -244,7 +244,7 @@ def principal_rows(unit: ShareUnit) -> list[dict[str, Any]]:
     people = unit.principals.select_related("account").order_by("created_at")
     asked = {
         row.pk: row
-        for row in Invitation.objects.unscoped("the owner reads answers to his own unit").filter(
+        for row in Invitation.objects.unscoped("the owner reads answers to their own unit").filter(
             unit=unit
         )
     }

@@ -52,7 +52,7 @@ def read(
     """Turn input into a plan; ``unit`` is the one that grows, None for a new one.
 
     Raises:
-        AccessDenied: an object belongs to somebody else, or the caller does not himself hold a
+        AccessDenied: an object belongs to somebody else, or the caller does not hold a
         right that the permission would give.
         ValidationFailed: everything else that is wrong, all at once.
     """

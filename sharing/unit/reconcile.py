@@ -11,7 +11,7 @@ from sharing.unit.models import ShareUnit
 @reconcile.reconciler(ShareUnit)
 def look(unit: ShareUnit) -> float | None:
     """DELETING -> DELETED. Deleting is one transaction, so this only meets what an operator moved
-    by hand; an active unit needs nobody."""
+    by hand; an active unit needs none."""
     if unit.phase == ShareUnit.Phase.DELETING:
         platform = actors.system("platform")
         services.clear(platform, unit)

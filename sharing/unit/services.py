@@ -43,7 +43,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> ShareUnit:
         raise ValidationFailed.of("region", f"One of {', '.join(settings.REGIONS)}.")
     unit = ShareUnit(region=region, **{k: data[k] for k in COLUMNS if k in data})
     states.start(unit, Phase.ACTIVE)
-    unit.next_look_at = None  # nothing goes on in an active unit, so nobody needs to look
+    unit.next_look_at = None  # nothing goes on in an active unit, so it needs no look
     known = guesses.reachable(actor, guesses.wanted(accounts))
     with access.writing(actor, of=known, changes=(actor.account_id,)):
         _ask(actor, "resource_share:unit:create", access.Target(actor.account_id), accounts)
@@ -187,9 +187,9 @@ def _must_be_active(unit: ShareUnit) -> None:
 
 
 def _answerable(unit: ShareUnit, accounts: Iterable[str] | None) -> QuerySet[Any]:
-    """Invitations that the consumer may still move: open ones, and accepted ones he may leave.
+    """Invitations that the consumer may still move: open ones, and accepted ones they may leave.
     ``accounts`` None = of everybody."""
-    rows = Invitation.objects.unscoped("the owner takes his own invitations back").filter(
+    rows = Invitation.objects.unscoped("the owner takes their own invitations back").filter(
         Q(phase=Invitation.Phase.PENDING) | Q(phase=Invitation.Phase.ACCEPTED, secondary=""),
         unit_id=unit.pk,
     )
@@ -197,7 +197,7 @@ def _answerable(unit: ShareUnit, accounts: Iterable[str] | None) -> QuerySet[Any
 
 
 def _lock_invitations(unit: ShareUnit, accounts: Iterable[str] | None = None) -> set[uuid.UUID]:
-    """Lock them before the unit: whoever answers or leaves locks in the same order, so nobody
+    """Lock them before the unit: an answer or a departure locks in the same order, so neither
     waits in a circle."""
     rows = _answerable(unit, accounts).order_by("pk").select_for_update()
     return set(rows.values_list("pk", flat=True))

@@ -26,7 +26,7 @@ class StoredBytes(models.Model):
 
 
 class Blob(models.Model):
-    """Bytes under a random name. Whoever needs them holds a protecting foreign key to this row.
+    """Bytes under a random name. A row that needs them holds a protecting foreign key to this row.
 
     Not named by its digest: two uploads of equal bytes would then race with the removal of the
     last reference, and equal bytes of two accounts would tell one about the other.

@@ -128,7 +128,7 @@ def _look() -> _Look:
 
 
 def _old_rows() -> Iterator[list[uuid.UUID]]:
-    """Blobs whose last reference may have gone in a commit after which nobody collected them."""
+    """Blobs whose last reference may have gone in a commit after which they were not collected."""
     old, last = timezone.now() - dt.timedelta(seconds=ORPHAN_AGE), uuid.UUID(int=0)
     while True:
         rows = Blob.objects.filter(pk__gt=last, created_at__lt=old).order_by("pk")

@@ -39,7 +39,7 @@ def own_bucket(actor: Actor, name_or_id: str) -> Bucket:
 
 
 def bucket_named(actor: Actor, name: str) -> Bucket:
-    """The bucket of this name in the actor's account, if he may see it. Raises NotFound."""
+    """The bucket of this name in the actor's account, if they may see it. Raises NotFound."""
     return services.visible(Bucket, actor, name=name, account_id=actor.account_id)
 
 

@@ -39,7 +39,7 @@ def in_prefix(rows: QuerySet[Any], prefix: str) -> QuerySet[Any]:
 
 
 def visible_rows(actor: Actor) -> QuerySet[Any]:
-    """Every object of the actor's account that he may read."""
+    """Every object of the actor's account that they may read."""
     own = access.scope(actor, GET, StoredObject).own  # type: ignore[arg-type]
     rows = StoredObject.objects.unscoped("filtered by the scope of obs:object:GetObject")
     return rows.none() if own is None else rows.filter(Q(account_id=actor.account_id) & own)

@@ -61,7 +61,7 @@ def put_object(
     expected_sha256: str = "",
     content_type: str = "",
 ) -> StoredObject:
-    """Store ``stream`` under ``key``; whoever finishes last wins, and readers of the bytes before
+    """Store ``stream`` under ``key``; the last to finish wins, and readers of the bytes before
     keep them to their end.
 
     ``bucket`` is a name or id in the actor's account; ``size`` the announced length in bytes.

@@ -143,7 +143,7 @@ def send(
 def wanted_range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:
     """(start, length) of the one range asked for; None for the whole (RFC 9110, section 14).
 
-    Several ranges and forms nobody knows are ignored, as the RFC allows. Raises
+    Several ranges and unknown forms are ignored, as the RFC allows. Raises
     RangeNotSatisfiable.
     """
     given = request.headers.get("Range", "").replace(" ", "")

@@ -153,7 +153,7 @@ class TestPolicies:
         assert not PolicyVersion.objects.filter(policy_id=made.pk).exists()
 
 
-class TestNobodyGivesWhatHeLacks:
+class TestGivesOnlyWhatIsHeld:
     def test_attaching(self, owner, admin):
         li = make.user(owner)
         for target in (li, User.objects.unscoped("test").get(pk=admin.user_id)):

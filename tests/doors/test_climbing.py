@@ -1,4 +1,4 @@
-"""Nobody climbs: whatever a person tries, his rights and those of people he made do not grow."""
+"""No one climbs: the rights of people, and of those they made, do not grow, whatever is tried."""
 
 from __future__ import annotations
 

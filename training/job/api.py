@@ -133,7 +133,7 @@ class JobSerializer(StatefulSerializer):
         return self._secrets(job, "environment")
 
     def _reader(self) -> Actor | None:
-        """Whose values may be shown: in a list nobody's are."""
+        """Whose values may be shown: in a list no user's are."""
         view = self.context.get("view")
         return view.actor if view is not None and view.action != "list" else None
 

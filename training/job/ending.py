@@ -76,7 +76,8 @@ def fence(attempt: Attempt) -> None:
 
 
 def let_go(job: TrainingJob) -> None:
-    """End what a job runs and give back what it holds, when nobody looks after it any more."""
+    """End what a job runs and give back what it holds, when no reconciler looks after it any
+    more."""
     for attempt in Attempt.objects.filter(job=job, ended_at__isnull=True):
         fence(attempt)
     states.observed(job, ended_at=timezone.now())

@@ -176,7 +176,7 @@ class Attempt(models.Model):
 
 
 class OutputClaim(models.Model):
-    """An output path that one unfinished job holds; nobody else may write there meanwhile."""
+    """An output path that one unfinished job holds; no other job may write there meanwhile."""
 
     job = models.ForeignKey(TrainingJob, on_delete=models.CASCADE, related_name="+")
     account = models.ForeignKey(

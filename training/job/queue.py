@@ -34,7 +34,7 @@ def _before(job: TrainingJob) -> Any:
 
 
 def call_next(pool: str) -> None:
-    """Look at the first who waits: there may be room now. Nobody waits for his next turn to look
+    """Look at the first that waits: there may be capacity now. No job waits for its next look
     while a slot is free."""
     ready = _pending(pool).exclude(reason="ENGINE_BUILDING")
     first = ready.order_by("-priority", "created_at").first()

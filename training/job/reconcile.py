@@ -342,7 +342,7 @@ def _ended(job: TrainingJob, attempt: Attempt, seen: Observation) -> float | Non
         return 0.05
     reason = report.get("reason_code") or ""
     if report.get("outcome") == "stopped" and reason in STOPS and _wanted(job):
-        # Nobody asked this job to stop, so the whole installation was stopped.
+        # This job was not asked to stop, so the whole installation was stopped.
         close(attempt, PLATFORM_STOPPED, report.get("exit_code"), report)
         return _interrupted(job)
     close(attempt, reason, report.get("exit_code"), report)

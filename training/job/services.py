@@ -135,7 +135,7 @@ def rerun(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJo
 
 
 def _values_again(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Variables and hyperparameters of a rerun. Those of the job go to nobody but the user who
+    """Variables and hyperparameters of a rerun. Those of the job go only to the user who
     wrote them: who submits a job reads its values, and the code may be another one by now.
 
     Raises: ValidationFailed, Conflict (its secrets cannot be opened).

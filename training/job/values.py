@@ -1,4 +1,4 @@
-"""Hyperparameters and environment variables of a job: who reads them, and which nobody reads.
+"""Hyperparameters and environment variables of a job: who reads them, and which are never read.
 
 Their values are for the program and for the user who submitted the job. The trail, lists and other
 users' views have the names alone. A secret value is written once and shown to no user again; the
@@ -82,7 +82,7 @@ def shown(job: TrainingJob, kind: str, actor: Actor | None) -> dict[str, str | N
     """Names with what this reader may have of the values: None in place of each that they may not,
     and of a flag, which has none.
 
-    None as ``actor`` is a reader nobody knows, such as a list.
+    None as ``actor`` is an unknown reader, such as a list.
     """
     plain: Pairs = getattr(job, kind)
     if actor is not None and readable(job, actor):

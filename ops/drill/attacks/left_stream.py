@@ -9,7 +9,7 @@ from ops.drill.attacks.own_server import WITHIN, OwnServer
 from ops.drill.work import until
 
 CALLERS = 20
-#: seconds in which the model must hear that nobody listens any more
+#: seconds in which the model must learn that its caller has gone
 LEFT_WITHIN = 15.0
 
 
