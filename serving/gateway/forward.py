@@ -258,7 +258,7 @@ class Forwarder:
             raise _bad_answer(
                 f"answered with status {answer.status}, which is no answer to a request", body
             )
-        lines = header_rules.for_caller(answer.raw_headers, exchange.request_id)
+        lines = header_rules.for_caller(answer.raw_headers, exchange.request_id, answer.status)
         if not body.complete:
             # The instance answered without waiting for everything. The rest is not a new request,
             # and closing on unread bytes would reset the connection before the answer is read.

@@ -46,6 +46,8 @@ RESPONSE_KEPT = frozenset(
         b"x-model",
     }
 )
+# RFC 9110, 15.3.5 and 15.4.5.
+WITHOUT_BODY = frozenset({204, 304})
 # A header with one of these could end the line, or means something else to each reader.
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 RESPONSE_KEPT_PREFIX = b"x-model-"
@@ -96,10 +98,13 @@ def for_instance(
     return kept
 
 
-def for_caller(headers: RawHeaders, request_id: str) -> list[tuple[bytes, bytes]]:
-    """Headers of the answer."""
+def for_caller(headers: RawHeaders, request_id: str, status: int) -> list[tuple[bytes, bytes]]:
+    """Headers of the answer. One without a body has no length here: with 304 it is that of
+    another answer (RFC 9110, 8.6), and what is sent is measured against it."""
     lowered = [(key.lower(), value) for key, value in headers]
     dropped = _named_in_connection(lowered)
+    if status in WITHOUT_BODY:
+        dropped.add(b"content-length")
     kept = [
         (key, value)
         for key, value in lowered

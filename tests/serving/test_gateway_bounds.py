@@ -107,6 +107,17 @@ def test_pieces_of_a_byte_go_on_together(house: House, answering: Callable[[byte
     assert len(got) < 1.5 * count
 
 
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_without_a_body_may_name_a_length(
+    house: House, answering: Callable[[bytes], None], status: int
+) -> None:
+    """With 304 it is that of the answer that the caller has."""
+    answering(b"HTTP/1.1 %d Fine\r\nETag: x\r\nContent-Length: 100\r\n\r\n" % status)
+    answer = call(house.url)
+    assert answer[::2] == (status, b"")
+    assert answer[1]["etag"] == "x" and "content-length" not in answer[1]
+
+
 class Reading:
     """A connection with so many slices to parse, each at the same cost."""
 
