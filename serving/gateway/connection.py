@@ -15,12 +15,16 @@ from .turns import Turns
 #: answers before the answer (1xx), and bytes until its headers end
 MAX_INTERIM = 8
 MAX_HEAD = 64 * 1024
+#: bytes of chunk sizes, extensions and trailers until something of the answer has to come
+MAX_FRAMING = 64 * 1024
 FIRST_SLICE, LEAST_SLICE, MOST_SLICE = 2 * 1024, 512, 64 * 1024
 #: bytes that are held before no more is read
 MAX_HELD = 64 * 1024
 #: seconds of processor time that a slice may cost, and what reading a piece and passing it on
 #: costs about: for the piece, and for a byte
 SLICE_COST, PASS_COST, BYTE_COST = 0.0002, 0.0001, 2e-9
+#: a stream that is mostly framing is charged as if all of it were content, up to so many times
+MAX_CHARGE = 4.0
 
 
 class BadAnswer(aiohttp.ClientError):
@@ -42,7 +46,7 @@ class InstanceConnection(ResponseHandler):
         self._lost: tuple[BaseException | None] | None = None
         # Of the present request: whether it waits for (the end of) an answer, and its head is read.
         self._asked = self._begun = False
-        self._interim = self._head = 0
+        self._interim = self._head = self._framing = 0
         self._slice, self._pass_cost = FIRST_SLICE, 0.0
 
     @property
@@ -53,7 +57,7 @@ class InstanceConnection(ResponseHandler):
     def set_response_params(self, **given: Any) -> None:
         """A request begins."""
         self._asked, self._begun = True, False
-        self._interim = self._head = 0
+        self._interim = self._head = self._framing = 0
         self._slice, self._pass_cost = FIRST_SLICE, 0.0
         super().set_response_params(**given)
 
@@ -73,13 +77,16 @@ class InstanceConnection(ResponseHandler):
                 self._pause_reading_for_buffer()
 
     def take(self) -> float:
-        """Parse one slice; returns what it cost, in seconds of processor time."""
+        """Parse one slice; returns what it is charged, in seconds of processor time."""
+        streams, payload = self._begun and self._pass_cost > 0, self._payload
+        before = _content(payload)
         began = time.thread_time()
         piece = self._held[self._at : self._at + self._slice]
         self._at += len(piece)
         if self._at >= len(self._held):
             self._held, self._at = b"", 0
         super().data_received(piece)
+        content = _content(self._payload) - (before if self._payload is payload else 0)
         self._join()
         if not self._begun:
             self._head += len(piece)
@@ -92,9 +99,19 @@ class InstanceConnection(ResponseHandler):
             self._slice = max(LEAST_SLICE, self._slice // 2)
         elif cost < SLICE_COST / 2:
             self._slice = min(MOST_SLICE, self._slice * 2)
+        if streams:
+            cost *= self._charge(len(piece), content)
         if not self._held:
             self._all_parsed()
         return cost + self._pass_cost + len(piece) * BYTE_COST
+
+    def _charge(self, size: int, content: int) -> float:
+        """How many times its cost a slice of a stream is charged: who sends a byte at a time gets
+        a smaller share of the loop, not the same share for less."""
+        self._framing = 0 if content else self._framing + size
+        if self._framing > MAX_FRAMING and self._asked:
+            self._fail(f"{MAX_FRAMING // 1024} KiB came of which nothing is content")
+        return min(MAX_CHARGE, size / max(1, content))
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """A head was parsed. The one of the answer goes on; those before it are counted."""
@@ -170,3 +187,8 @@ class InstanceConnection(ResponseHandler):
             super().connection_lost(exc)
         elif self._buffer_paused:
             self._resume_reading_for_buffer()
+
+
+def _content(payload: Any) -> int:
+    """Bytes of the answer that were parsed, without their framing."""
+    return payload.total_bytes if type(payload) is StreamReader else 0

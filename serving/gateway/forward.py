@@ -14,6 +14,7 @@ from . import headers as header_rules
 from .balance import Balancer
 from .connection import BadAnswer
 from .errors import GatewayError
+from .gathering import Gathering
 from .pools import Pools
 from .presence import LEAVING, Presence, client_gone
 from .protocol import MIB, Instance, Target, is_answer
@@ -26,8 +27,6 @@ logger = logging.getLogger(__name__)
 # Answers up to this size are passed on in one piece, larger ones as a stream. A caller who reads
 # slowly makes the gateway keep as much.
 MAX_WHOLE_ANSWER = MIB // 4
-# Pieces smaller than this are passed on at most so often, in seconds, and together.
-SMALL_PIECE, SMALL_EVERY = 1024, 0.002
 MAX_DISCARDED = 64 * MIB
 DISCARD_SECONDS = 5.0
 
@@ -278,16 +277,21 @@ class Forwarder:
     async def _stream(
         self, answer: aiohttp.ClientResponse, target: Target, exchange: Exchange
     ) -> None:
-        """Pass pieces on as they come, small ones together."""
+        """Pass pieces on as they come, small ones of a fast stream together."""
+        gathering = Gathering()
         try:
             while True:
-                async with asyncio.timeout(target.idle_timeout):
-                    data = await answer.content.readany()
+                data = answer.content.read_nowait()
+                came_meanwhile = bool(data)
+                if not data:
+                    async with asyncio.timeout(target.idle_timeout):
+                        data = await answer.content.readany()
                 await exchange.body(data, more=bool(data))
                 if not data:
                     return
-                if len(data) < SMALL_PIECE:
-                    await asyncio.sleep(SMALL_EVERY)
+                pause = gathering.after(len(data), came_meanwhile)
+                if pause:
+                    await asyncio.sleep(pause)
         except TimeoutError:
             raise GatewayError(
                 504,

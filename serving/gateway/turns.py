@@ -3,8 +3,9 @@
 A model that always has data, or sends it in pieces of a byte, could keep the one event loop busy
 with parsing. So what arrives is parsed in slices. Each account that owns services has a small
 allowance of processor time, which ordinary answers fit in and which is spent at once; what goes
-beyond it waits in a line per account. The lines are served in turn, a slice each, a moment per
-round of the loop, and together with a share of the time only, unless one account is alone.
+beyond it waits in a line per account. The lines are served in turn, a slice each. While other
+accounts are served, that is one slice per round of the loop, and together a share of the time; one
+account alone has a longer moment per round, and all of the time.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import Protocol
 
 #: seconds of processor time
 ALLOWANCE, ALLOWED_PER_SECOND = 0.002, 0.02
-ROUND = 0.0005
-SHARE = 0.3
+ROUND = 0.0005  # of an account alone
+SHARE = 0.2
 SAVED = 0.005
 #: seconds on the clock without another account: the share is no bound then
 ALONE = 1.0
@@ -54,8 +55,7 @@ class Turns:
         if reader.queued:
             return
         now = time.monotonic()
-        if reader.owner != self._last:
-            self._last, self._other_at = reader.owner, now
+        self._served(reader.owner, now)
         if reader.owner not in self._lines:
             left, spent = self._allowance(reader.owner, now), 0.0
             most = max(left, ROUND if now - self._other_at > ALONE else 0.0)
@@ -66,6 +66,11 @@ class Turns:
             reader.queued = True
             self._lines.setdefault(reader.owner, deque()).append(reader)
             self._plan(0.0)
+
+    def _served(self, owner: str, now: float) -> None:
+        """Note when it was another account's turn than before."""
+        if owner != self._last:
+            self._last, self._other_at = owner, now
 
     def _allowance(self, owner: str, now: float) -> float:
         left, since = self._allowances.pop(owner, (ALLOWANCE, now))
@@ -93,6 +98,7 @@ class Turns:
         left = ROUND
         while self._lines and left > 0 and (alone or self._saved > 0):
             owner, line = self._lines.popitem(last=False)
+            self._served(owner, now)
             reader = line.popleft()
             cost = reader.take() if reader.waiting else 0.0
             left -= cost
@@ -102,5 +108,9 @@ class Turns:
                 line.append(reader)
             if line:
                 self._lines[owner] = line
+            if not alone:  # what others sent meanwhile comes before the next slice
+                break
+        # What an account alone had of the time is no debt of all, once another comes.
+        self._saved = max(self._saved, -SAVED)
         if self._lines:
             self._plan(0.0 if alone or self._saved > 0 else max(0.001, -self._saved / SHARE))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+import re
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,10 +14,10 @@ import pytest
 from serving.gateway import connection
 from serving.gateway.connections import Connections
 from serving.gateway.protocol import Instance
-from serving.gateway.turns import ROUND, Turns
+from tests.serving.endless import HEAD, Endless, caller
 from tests.serving.gateway import House, call, error
 from tests.serving.test_gateway_answers import Program
-from tests.serving.test_gateway_left import HEAD, caller
+from tests.waiting import PATIENCE
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 2\r\n"
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
@@ -105,6 +107,20 @@ def test_pieces_of_a_byte_go_on_together(house: House, answering: Callable[[byte
             got += line.recv(1 << 20)
     assert got.count(b"x" * 64) > count / 128
     assert len(got) < 1.5 * count
+    pieces = len(re.findall(rb"(?:^|\r\n)[0-9a-f]+\r\n(?=x)", got.partition(b"\r\n\r\n")[2]))
+    assert 0 < pieces < count / 20
+
+
+@pytest.mark.parametrize(
+    "then", [b"0" * 100_000, b"1;" + b"e" * 100_000], ids=["size", "extension"]
+)
+def test_a_stream_of_framing_alone_is_cut(
+    house: House, endless: Callable[..., Endless], then: bytes
+) -> None:
+    """The size of a chunk that does not end holds nothing, however long it goes on."""
+    program = endless(HEAD, then, idle_timeout=100_000.0)
+    with caller(house):
+        assert program.gone.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("status", [204, 304])
@@ -118,80 +134,15 @@ def test_an_answer_without_a_body_may_name_a_length(
     assert answer[1]["etag"] == "x" and "content-length" not in answer[1]
 
 
-class Reading:
-    """A connection with so many slices to parse, each at the same cost."""
-
-    def __init__(self, owner: str, slices: int, order: list[str], cost: float = 0.0002) -> None:
-        self.owner, self.slices, self.order, self.cost = owner, slices, order, cost
-        self.queued = False
-
-    @property
-    def waiting(self) -> bool:
-        return self.slices > 0
-
-    def take(self) -> float:
-        self.slices -= 1
-        self.order.append(self.owner)
-        return self.cost
-
-
-class Loop:
-    """An event loop that runs what is planned when it is told to."""
-
-    def __init__(self) -> None:
-        self.planned: list[tuple[float, Callable[[], None]]] = []
-
-    def call_soon(self, work: Callable[[], None]) -> None:
-        self.planned.append((0.0, work))
-
-    def call_later(self, seconds: float, work: Callable[[], None]) -> None:
-        self.planned.append((seconds, work))
-
-    def round(self) -> float:
-        seconds, work = self.planned.pop(0)
-        work()
-        return seconds
-
-
-@pytest.fixture
-def turns(monkeypatch: pytest.MonkeyPatch) -> tuple[Turns, Loop]:
-    loop, turns = Loop(), Turns()
-    monkeypatch.setattr(turns, "_loop", loop)
-    return turns, loop
-
-
-def test_accounts_take_turns(turns: tuple[Turns, Loop]) -> None:
-    """However many connections one has, the next slice is another account's."""
-    order: list[str] = []
-    for _ in range(50):
-        turns[0].enter(Reading("loud", 1000, order))
-    quiet = Reading("quiet", 100, order)
-    turns[0].enter(quiet)
-    first = len(order)
-    for _ in range(8):
-        if quiet.queued:
-            turns[1].round()
-    later = order[first:]
-    assert later.count("quiet") >= len(later) // 2 - 1 > 2
-
-
-def test_a_round_of_the_loop_is_short(turns: tuple[Turns, Loop]) -> None:
-    order: list[str] = []
-    turns[0].enter(Reading("loud", 10_000, order))
-    turns[0].enter(Reading("other", 10_000, order))
-    for _ in range(20):
-        before = len(order)
-        turns[1].round()
-        assert (len(order) - before - 1) * 0.0002 <= ROUND
-
-
-def test_an_ordinary_answer_waits_for_nobody(turns: tuple[Turns, Loop]) -> None:
-    """It fits in its account's allowance and is parsed when it comes."""
-    order: list[str] = []
-    for _ in range(50):
-        turns[0].enter(Reading("loud", 1000, order))
-    turns[0].enter(Reading("quiet", 2, order))
-    assert order[-2:] == ["quiet", "quiet"]
+def test_streams_at_once_keep_their_bytes(house: House, endless: Callable[..., Endless]) -> None:
+    """In order and whole, though they are read in slices, in turn, and gathered."""
+    said = [b"%d\n" % number for number in range(20_000)]
+    head = HEAD.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+    endless(head + b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in said) + b"0\r\n\r\n")
+    with concurrent.futures.ThreadPoolExecutor(8) as callers:
+        answers = [callers.submit(call, house.url) for _ in range(8)]
+        for answer in answers:
+            assert answer.result()[::2] == (200, b"".join(said))
 
 
 def test_connections_are_counted_per_address() -> None:
