@@ -1,6 +1,7 @@
 """A model server that answers in bytes of its own choice: ``python hostile_model.py SOCKET``.
 
-The path chooses: NAMED and ENDLESS below; anything else is an ordinary answer.
+The path chooses: NAMED and ENDLESS below; ``open`` tells how many answers without end are under
+way; anything else is an ordinary answer.
 """
 
 from __future__ import annotations
@@ -52,6 +53,19 @@ NAMED = {
 CLOSING = ("short", "no-http")
 
 
+class Open:
+    """Counts the answers without end."""
+
+    lock = threading.Lock()
+    count = 0
+
+    @classmethod
+    def add(cls, one: int) -> None:
+        """One more, or one less."""
+        with cls.lock:
+            cls.count += one
+
+
 def answer(line: socket.socket) -> None:
     """Every request of a connection."""
     with line, contextlib.suppress(OSError):
@@ -65,15 +79,27 @@ def answer(line: socket.socket) -> None:
             head, _, held = held.partition(b"\r\n\r\n")
             path = head.split(b" ")[1].partition(b"?")[0].decode().strip("/")
             if path in ENDLESS:
-                begin, then = ENDLESS[path]
-                line.sendall(begin)
-                while then:
-                    line.sendall(then)
-                line.recv(1)
+                Open.add(1)
+                try:
+                    endless(line, *ENDLESS[path])
+                finally:
+                    Open.add(-1)
                 return
+            if path == "open":
+                said = b"%d" % Open.count
+                line.sendall(JSON + b"Content-Length: %d\r\n\r\n%s" % (len(said), said))
+                continue
             line.sendall(NAMED.get(path, JSON + BODY))
             if path in CLOSING:
                 return
+
+
+def endless(line: socket.socket, begin: bytes, then: bytes) -> None:
+    """An answer until its connection is closed."""
+    line.sendall(begin)
+    while then:
+        line.sendall(then)
+    line.recv(1)
 
 
 def main(path: str) -> None:
