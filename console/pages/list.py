@@ -85,7 +85,6 @@ class ListPage(ResourcePage):
             "create_label": self.create_label(),
             "create_off": self._create_off(which),
             "banners": shell.banners(self.actor, spec.slug),
-            "bulk_actions": [],
             **self.extra_context(request),
         }
 

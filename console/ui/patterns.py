@@ -214,7 +214,6 @@ def list_context() -> dict[str, Any]:
         "can_create": True,
         "create_url": "#",
         "create_label": _("Create training job"),
-        "bulk_actions": [{"label": _("Stop"), "url": "#", "icon": "player-stop"}],
         "is_filtered": False,
     }
 

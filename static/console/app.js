@@ -1,5 +1,4 @@
 // Entry of every page. Charts, logs, uploads and predictions load only where a page has them.
-import { startBulk } from "./bulk.js";
 import { startChoose } from "./choose.js";
 import { startCopy } from "./copy.js";
 import { each } from "./dom.js";
@@ -11,18 +10,22 @@ import { startTheme } from "./theme.js";
 import { startTime } from "./time.js";
 import { startToasts } from "./toasts.js";
 
+const charts = () => import("./charts.js");
+const logs = () => import("./logs.js");
+const uploads = () => import("./upload.js");
+const predictions = () => import("./predict.js");
+
 startTheme();
 startTime();
 startToasts();
 startCopy();
 startForms();
-startBulk();
 startJson();
 startKeyboard();
 startLive();
 
-each("[data-choose]", startChoose);
-each("[data-chart]", (element) => import("./charts.js").then((module) => module.startChart(element)));
-each("[data-log]", (element) => import("./logs.js").then((module) => module.startLog(element)));
-each("[data-upload]", (element) => import("./upload.js").then((module) => module.startUpload(element)));
-each("[data-predict]", (element) => import("./predict.js").then((module) => module.startPredict(element)));
+each("[data-choose]", HTMLInputElement, startChoose);
+each("[data-chart]", HTMLElement, async (element) => (await charts()).startChart(element));
+each("[data-log]", HTMLElement, async (element) => (await logs()).startLog(element));
+each("[data-upload]", HTMLElement, async (element) => (await uploads()).startUpload(element));
+each("[data-predict]", HTMLFormElement, async (element) => (await predictions()).startPredict(element));

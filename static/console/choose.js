@@ -1,31 +1,41 @@
 // Search boxes of fields that offer more rows than a list can hold (console/choices.py). Without
 // this script the field takes an id or the exact name; with it, what is typed is searched for.
-import { make, visible } from "./dom.js";
+import { make, near, part, visible } from "./dom.js";
 
 const PAUSE = 250; // ms after the last key
 let boxes = 0;
 
+/** @typedef {{ title: string, options: { value: string, text: string }[] }} Group */
+
+/** @param {Group} group */
 function drawn({ title, options }) {
   const group = make("div", { role: "group", "aria-label": title || null });
   if (title) group.append(make("div", { class: "choose-title", "aria-hidden": "true" }, title));
   for (const { value, text } of options) {
-    group.append(make("div", { class: "choose-option", role: "option", "aria-selected": "false", "data-value": value }, visible(text)));
+    const attributes = { class: "choose-option", role: "option", "aria-selected": "false", "data-value": value };
+    group.append(make("div", attributes, visible(text)));
   }
   return group;
 }
 
-/** Turn the text field `input` into a combobox (ARIA 1.2) over a hidden field of its name. */
+/**
+ * Turn the text field `input` into a combobox (ARIA 1.2) over a hidden field of its name. With
+ * data-choose-more it adds boxes to a fieldset instead, one for each choice.
+ * @param {HTMLInputElement} input
+ */
 export function startChoose(input) {
   const several = "chooseMore" in input.dataset;
   const box = `choose-${(boxes += 1)}`;
-  const list = make("div", { id: box, role: "listbox", class: "choose-list", hidden: true, "aria-label": input.dataset.label || "" });
+  const label = input.dataset.label || "";
+  const list = make("div", { id: box, role: "listbox", class: "choose-list", hidden: true, "aria-label": label });
   const status = make("div", { role: "status", class: "choose-status" });
   const kept = make("input", { type: "hidden", name: input.name, value: input.value });
   const name = input.name;
   let shown = input.dataset.chosen || input.value;
   let active = -1;
   let asked = 0;
-  let timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
 
   input.setAttribute("role", "combobox");
   input.setAttribute("aria-autocomplete", "list");
@@ -40,7 +50,8 @@ export function startChoose(input) {
   input.before(frame);
   frame.append(input, list, status);
 
-  const options = () => [...list.querySelectorAll("[role=option]")];
+  /** @returns {HTMLElement[]} */
+  const options = () => [...list.querySelectorAll("div")].filter((one) => one.getAttribute("role") === "option");
 
   function close() {
     list.hidden = true;
@@ -49,6 +60,7 @@ export function startChoose(input) {
     input.removeAttribute("aria-activedescendant");
   }
 
+  /** @param {number} at its place in the list; negative counts from the end */
   function mark(at) {
     const all = options();
     if (!all.length) return;
@@ -58,12 +70,14 @@ export function startChoose(input) {
     all[active].scrollIntoView({ block: "nearest" });
   }
 
+  /** @param {string} words */
   async function search(words) {
     const turn = (asked += 1);
     const query = new URLSearchParams({ choices: name, q: words });
+    /** @type {{ groups: Group[], status: string }} */
     let found;
     try {
-      const url = input.closest("[data-choose-url]")?.dataset.chooseUrl || location.pathname;
+      const url = input.closest("[data-choose-url]")?.getAttribute("data-choose-url") || location.pathname;
       const answer = await fetch(`${url}?${query}`, { headers: { Accept: "application/json" } });
       if (!answer.ok) throw new Error(String(answer.status));
       found = await answer.json();
@@ -83,30 +97,38 @@ export function startChoose(input) {
     input.setAttribute("aria-expanded", String(!list.hidden));
   }
 
+  /**
+   * @param {string} value
+   * @param {string} text
+   */
   function tick(value, text) {
-    const set = input.closest(".field").querySelector("fieldset");
-    let one = [...set.querySelectorAll("input[type=checkbox]")].find((box) => box.value === value);
+    const set = part(input.closest(".field") ?? document, "fieldset", HTMLFieldSetElement);
+    let one = [...set.querySelectorAll("input")].find((other) => other.type === "checkbox" && other.value === value);
     if (!one) {
       one = make("input", { type: "checkbox", name, value, class: "form-check-input" });
-      set.append(make("label", { class: "form-check" }, one, " ", make("span", { class: "form-check-label" }, text)));
+      const words = make("span", { class: "form-check-label" }, text);
+      set.append(make("label", { class: "form-check" }, one, " ", words));
     }
     one.checked = true;
     one.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
+  /** @param {HTMLElement} option */
   function choose(option) {
-    const text = option.textContent.trim();
+    const value = option.dataset.value ?? "";
+    const text = (option.textContent ?? "").trim();
     if (several) {
-      tick(option.dataset.value, text);
+      tick(value, text);
       input.value = "";
     } else {
-      kept.value = option.dataset.value;
+      kept.value = value;
       input.value = shown = text;
     }
     status.textContent = text;
     close();
   }
 
+  /** @param {string} words */
   const ask = (words) => {
     clearTimeout(timer);
     timer = setTimeout(() => search(words), PAUSE);
@@ -135,7 +157,7 @@ export function startChoose(input) {
   });
   list.addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays
   list.addEventListener("click", (event) => {
-    const option = event.target.closest("[role=option]");
+    const option = near(event, "[role=option]");
     if (option) choose(option);
   });
   input.addEventListener("blur", () => {

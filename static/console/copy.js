@@ -1,6 +1,7 @@
 // Copy buttons and the secret that is shown once.
-import { icon, make } from "./dom.js";
+import { icon, make, near, part } from "./dom.js";
 
+/** @param {string} text */
 async function copy(text) {
   if (navigator.clipboard && isSecureContext) {
     await navigator.clipboard.writeText(text);
@@ -15,12 +16,20 @@ async function copy(text) {
   area.remove();
 }
 
+/**
+ * The field of the secret that a button belongs to.
+ * @param {HTMLElement} button
+ */
+function secret(button) {
+  return part(button.closest("[data-secret]") ?? document, "[data-secret-value]", HTMLInputElement);
+}
+
 export function startCopy() {
   document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-copy]");
+    const button = near(event, "[data-copy]");
     if (button) {
       event.preventDefault();
-      await copy(button.dataset.copy);
+      await copy(button.dataset.copy ?? "");
       const old = button.querySelector("svg");
       const mark = icon("check");
       old?.replaceWith(mark);
@@ -31,19 +40,18 @@ export function startCopy() {
       }, 1500);
       return;
     }
-    const reveal = event.target.closest("[data-secret-reveal]");
+    const reveal = near(event, "[data-secret-reveal]");
     if (reveal) {
-      const field = reveal.closest("[data-secret]").querySelector("[data-secret-value]");
+      const field = secret(reveal);
       const shown = field.type === "password";
       field.type = shown ? "text" : "password";
       reveal.setAttribute("aria-pressed", String(shown));
       return;
     }
-    const save = event.target.closest("[data-secret-save]");
+    const save = near(event, "[data-secret-save]");
     if (save) {
-      const field = save.closest("[data-secret]").querySelector("[data-secret-value]");
-      const link = make("a", {
-        href: URL.createObjectURL(new Blob([`${field.value}\n`], { type: "text/plain" })),
+            const link = make("a", {
+        href: URL.createObjectURL(new Blob([`${secret(save).value}\n`], { type: "text/plain" })),
         download: save.dataset.secretSave,
       });
       link.click();

@@ -1,10 +1,11 @@
 // Forms: typed confirmation, unsaved changes, selects that submit, rows of tags.
-import { each } from "./dom.js";
+import { each, near, part } from "./dom.js";
 
+/** @param {HTMLFormElement} form */
 function typed(form) {
   const field = form.querySelector("#confirm-typed");
   const button = form.querySelector("[data-confirm-button]");
-  if (!field || !button) return;
+  if (!(field instanceof HTMLInputElement && button instanceof HTMLButtonElement)) return; // it cannot be done
   const check = () => {
     button.disabled = field.value !== form.dataset.confirmTyped;
   };
@@ -12,6 +13,7 @@ function typed(form) {
   check();
 }
 
+/** @param {HTMLFormElement} form */
 function guard(form) {
   let dirty = false;
   form.addEventListener("input", () => {
@@ -25,30 +27,32 @@ function guard(form) {
   });
 }
 
+/** @param {HTMLFormElement} form */
 function tags(form) {
-  const rows = form.querySelector("[data-tags-rows]");
+  const rows = part(form, "[data-tags-rows]", HTMLElement);
   form.addEventListener("click", (event) => {
-    if (event.target.closest("[data-tags-add]")) {
-      const row = form.querySelector("[data-tags-template]").content.firstElementChild.cloneNode(true);
-      rows.append(row);
-      row.querySelector("input").focus();
+    if (near(event, "[data-tags-add]")) {
+      const model = part(form, "[data-tags-template]", HTMLTemplateElement);
+      rows.append(document.importNode(model.content, true));
+      rows.lastElementChild?.querySelector("input")?.focus();
     }
-    event.target.closest("[data-tags-remove]")?.closest("[data-tags-row]").remove();
+    near(event, "[data-tags-remove]")?.closest("[data-tags-row]")?.remove();
   });
 }
 
 export function startForms() {
-  each("form[data-confirm-typed]", typed);
-  each("form[data-guard]", guard);
-  each("form[data-tags-editor]", tags);
-  each("[data-problem-summary]", (summary) => summary.focus());
+  each("form[data-confirm-typed]", HTMLFormElement, typed);
+  each("form[data-guard]", HTMLFormElement, guard);
+  each("form[data-tags-editor]", HTMLFormElement, tags);
+  each("[data-problem-summary]", HTMLElement, (summary) => summary.focus());
   document.addEventListener("change", (event) => {
-    event.target.closest("form[data-submit-on-change]")?.requestSubmit();
+    const form = near(event, "form[data-submit-on-change]");
+    if (form instanceof HTMLFormElement) form.requestSubmit();
   });
   // A second click on a slow answer must not send a form twice.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post" || event.defaultPrevented) return;
+    if (!(form instanceof HTMLFormElement) || form.method !== "post" || event.defaultPrevented) return;
     if (form.dataset.sent) {
       event.preventDefault();
       return;
@@ -58,6 +62,6 @@ export function startForms() {
     setTimeout(() => delete form.dataset.sent, 8000);
   });
   addEventListener("pageshow", () => {
-    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+    for (const form of document.forms) delete form.dataset.sent;
   });
 }

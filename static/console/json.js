@@ -4,6 +4,11 @@ import { each, make } from "./dom.js";
 const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;
 const LIMIT = 200_000; // characters; beyond that plain text is faster to read and to draw
 
+/**
+ * Show a JSON text with its parts coloured.
+ * @param {Element} element
+ * @param {string} text
+ */
 export function paint(element, text) {
   element.replaceChildren();
   if (text.length > LIMIT) {
@@ -22,5 +27,5 @@ export function paint(element, text) {
 }
 
 export function startJson() {
-  each("pre[data-json]", (element) => paint(element, element.textContent));
+  each("pre[data-json]", HTMLElement, (element) => paint(element, element.textContent ?? ""));
 }

@@ -1,6 +1,6 @@
 // Log viewer: fetches what is new from `?offset=`, follows while the reader is at the end, pauses
 // when the reader scrolls up, finds text, links to lines.
-import { make } from "./dom.js";
+import { make, part } from "./dom.js";
 
 const KEEP = 20_000; // lines in the page; older ones are in the download
 const LONG = 2000; // lines from which those out of sight are not laid out
@@ -12,10 +12,16 @@ const WARN = /\bwarn(ing)?\b/i;
 // eslint-disable-next-line no-control-regex
 const ANSI = /\u001b\[([0-9;]{0,20})m/g;
 
+/**
+ * Text with the colours that ANSI codes ask for.
+ * @param {Element} target
+ * @param {string} text
+ */
 function colour(target, text) {
   let last = 0;
+  /** @type {string[]} */
   let codes = [];
-  const add = (piece) => {
+  const add = (/** @type {string} */ piece) => {
     if (!piece) return;
     const css = codes.map((code) => `ansi-${code}`).join(" ");
     target.append(css ? make("span", { class: css }, piece) : piece);
@@ -29,39 +35,86 @@ function colour(target, text) {
   add(text.slice(last));
 }
 
+/**
+ * A line in pieces that a browser can lay out.
+ * @param {string} text
+ */
+function cut(text) {
+  if (text.length <= WIDE) return [text];
+  return Array.from({ length: Math.ceil(text.length / WIDE) }, (_, at) => text.slice(at * WIDE, (at + 1) * WIDE));
+}
+
+/**
+ * Put the first find of a text in every line between marks.
+ * @param {Iterable<Element>} lines
+ * @param {string} wanted in lower case
+ * @returns {Element[]} the lines that have it
+ */
+function highlight(lines, wanted) {
+  const found = [];
+  for (const line of lines) {
+    const target = line.lastElementChild;
+    if (!target?.textContent?.toLowerCase().includes(wanted)) continue;
+    found.push(line);
+    const walker = document.createTreeWalker(target, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const text = /** @type {Text} */ (walker.currentNode);
+      const index = text.data.toLowerCase().indexOf(wanted);
+      if (index < 0) continue;
+      const rest = text.splitText(index);
+      rest.splitText(wanted.length);
+      rest.replaceWith(make("mark", {}, rest.data));
+      break;
+    }
+  }
+  return found;
+}
+
+/** @param {HTMLElement} root */
 export function startLog(root) {
-  const body = root.querySelector("[data-log-body]");
-  const state = root.querySelector("[data-log-state]");
-  const count = root.querySelector("[data-log-count]");
-  const field = root.querySelector("[data-log-search]");
-  const hits = root.querySelector("[data-log-hits]");
-  const followButton = root.querySelector("[data-log-follow]");
-  const errorButton = root.querySelector("[data-log-error]");
+  const body = part(root, "[data-log-body]", HTMLElement);
+  const state = part(root, "[data-log-state]", HTMLElement);
+  const count = part(root, "[data-log-count]", HTMLElement);
+  const field = part(root, "[data-log-search]", HTMLInputElement);
+  const hits = part(root, "[data-log-hits]", HTMLElement);
+  const followButton = part(root, "[data-log-follow]", HTMLElement);
+  const errorButton = part(root, "[data-log-error]", HTMLElement);
+  const wrapButton = part(root, "[data-log-wrap]", HTMLElement);
   const live = "live" in root.dataset;
   let offset = 0;
   let number = 0;
   let open = ""; // a last line without its end
+  /** @type {HTMLElement | null} */
   let openNode = null;
   let own = false; // whether the line being written is the platform's
   let follow = true;
   let ended = false;
   let asking = false;
-  let timer = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  /** @type {Element[]} */
   let found = [];
   let at = -1;
 
+  /** @param {"ended" | "following" | "waiting" | "paused" | "broken"} word */
   const say = (word) => {
     state.textContent = state.dataset[word] || "";
   };
+  const sayState = () => say(ended ? "ended" : !follow ? "paused" : number ? "following" : "waiting");
+  /** @param {boolean} value */
   const setFollow = (value) => {
     follow = value;
     followButton.setAttribute("aria-pressed", String(value));
     if (value) body.scrollTop = body.scrollHeight;
-    say(ended ? "ended" : value ? (number ? "following" : "waiting") : "paused");
+    sayState();
   };
 
+  /**
+   * @param {HTMLElement} node
+   * @param {string} text
+   */
   function write(node, text) {
-    const target = node.lastElementChild;
+    const target = part(node, ":scope > span", HTMLElement);
     target.replaceChildren();
     // A carriage return rewrites the line, as progress bars do: the last state counts.
     const shown = text.slice(text.replace(/\r$/, "").lastIndexOf("\r") + 1).replace(/\r$/, "");
@@ -71,22 +124,24 @@ export function startLog(root) {
     node.classList.toggle("is-warn", WARN.test(shown));
     if (node.classList.contains("is-error")) errorButton.hidden = false;
   }
-  function cut(text) {
-    if (text.length <= WIDE) return text;
-    return Array.from({ length: Math.ceil(text.length / WIDE) }, (_, at) => text.slice(at * WIDE, (at + 1) * WIDE));
-  }
+  /** @param {string} text */
   function line(text) {
     number += 1;
     const id = `${root.id}-L${number}`;
-    const node = make("div", { class: "log-line", id }, make("a", { href: `#${id}`, tabindex: "-1" }, String(number)), make("span"));
+    const link = make("a", { href: `#${id}`, tabindex: "-1" }, String(number));
+    const node = make("div", { class: "log-line", id }, link, make("span"));
     if (own) {
       node.classList.add("is-own");
-      node.firstElementChild.after(make("b", {}, root.dataset.own));
+      link.after(make("b", {}, root.dataset.own ?? ""));
     }
     write(node, text);
     return node;
   }
-  // `marks` say which characters are the platform's own words; the text itself proves nothing.
+  /**
+   * @param {string} text
+   * @param {{ start: number, length: number }[]} [marks] which characters are the platform's own
+   *   words; the text itself proves nothing
+   */
   function receive(text, marks) {
     if (!marks?.length) {
       append(text, false);
@@ -101,18 +156,27 @@ export function startLog(root) {
     }
     append(all.slice(done).join(""), false);
   }
+  /**
+   * @param {string} text
+   * @param {boolean} platform
+   */
   function append(text, platform) {
     if (!text) return;
+    if (own !== platform) {
+      // A line has one author: what follows is never read as the other's words.
+      open = "";
+      openNode = null;
+    }
     own = platform;
     const parts = (open + text).split("\n").flatMap(cut);
-    open = parts.pop();
+    open = parts.pop() ?? "";
     const fresh = document.createDocumentFragment();
-    for (const part of parts) {
+    for (const piece of parts) {
       if (openNode) {
-        write(openNode, part);
+        write(openNode, piece);
         openNode = null;
       } else {
-        fresh.append(line(part));
+        fresh.append(line(piece));
       }
     }
     if (open && openNode) {
@@ -123,7 +187,7 @@ export function startLog(root) {
     }
     body.append(fresh);
     body.classList.toggle("is-long", body.childElementCount > LONG);
-    while (body.childElementCount > KEEP) body.firstElementChild.remove();
+    while (body.childElementCount > KEEP) body.firstElementChild?.remove();
     count.textContent = `${number.toLocaleString(document.documentElement.lang)} ${count.dataset.word}`;
     if (location.hash.startsWith(`#${root.id}-L`)) {
       const target = document.getElementById(location.hash.slice(1));
@@ -143,7 +207,7 @@ export function startLog(root) {
     clearTimeout(timer);
     let wait = IDLE;
     try {
-      const url = new URL(root.dataset.url, location.href);
+      const url = new URL(root.dataset.url ?? "", location.href);
       url.searchParams.set("offset", String(offset));
       const response = await fetch(url, { headers: { Accept: "application/json" } });
       if (!response.ok) throw new Error(String(response.status));
@@ -154,9 +218,9 @@ export function startLog(root) {
       // "eof" says that nothing more is there now; the log has ended when nobody writes any more.
       if (piece.eof && (piece.closed || !live)) ended = true;
       else if (moved) wait = piece.eof ? IDLE : 0;
-      say(ended ? "ended" : follow ? (number ? "following" : "waiting") : "paused");
-    } catch (error) {
-      if (!(error instanceof TypeError) && !/^\d+$/.test(error.message)) throw error;
+      sayState();
+    } catch {
+      // No answer, an error, or a page to sign in instead of the log.
       say("broken");
       wait = IDLE * 3;
     } finally {
@@ -166,36 +230,21 @@ export function startLog(root) {
   }
 
   function clearMarks() {
-    for (const mark of body.querySelectorAll("mark")) mark.replaceWith(mark.textContent);
+    for (const mark of body.querySelectorAll("mark")) mark.replaceWith(mark.textContent ?? "");
     for (const node of found) {
       node.classList.remove("is-hit");
-      node.lastElementChild.normalize();
+      node.lastElementChild?.normalize();
     }
   }
   function search() {
     clearMarks();
     const wanted = field.value.toLowerCase();
     const before = found[at];
-    found = [];
-    if (wanted) {
-      for (const node of body.children) {
-        const target = node.lastElementChild;
-        if (!target.textContent.toLowerCase().includes(wanted)) continue;
-        found.push(node);
-        const walker = document.createTreeWalker(target, NodeFilter.SHOW_TEXT);
-        for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-          const index = text.data.toLowerCase().indexOf(wanted);
-          if (index < 0) continue;
-          const rest = text.splitText(index);
-          rest.splitText(wanted.length);
-          rest.replaceWith(make("mark", {}, rest.data));
-          break;
-        }
-      }
-    }
+    found = wanted ? highlight(body.children, wanted) : [];
     at = Math.max(found.indexOf(before), found.length ? 0 : -1);
     hits.textContent = wanted ? `${at + 1}/${found.length}` : "";
   }
+  /** @param {number} step */
   function go(step) {
     if (!found.length) return;
     setFollow(false);
@@ -206,7 +255,8 @@ export function startLog(root) {
     hits.textContent = `${at + 1}/${found.length}`;
   }
 
-  let delay = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let delay;
   field.addEventListener("input", () => {
     clearTimeout(delay);
     delay = setTimeout(() => {
@@ -220,11 +270,11 @@ export function startLog(root) {
     event.preventDefault();
     go(event.shiftKey ? -1 : 1);
   });
-  root.querySelector("[data-log-next]").addEventListener("click", () => go(1));
-  root.querySelector("[data-log-prev]").addEventListener("click", () => go(-1));
-  root.querySelector("[data-log-wrap]").addEventListener("click", (event) => {
+  part(root, "[data-log-next]", HTMLElement).addEventListener("click", () => go(1));
+  part(root, "[data-log-prev]", HTMLElement).addEventListener("click", () => go(-1));
+  wrapButton.addEventListener("click", () => {
     const wrapped = body.classList.toggle("is-wrapped");
-    event.currentTarget.setAttribute("aria-pressed", String(wrapped));
+    wrapButton.setAttribute("aria-pressed", String(wrapped));
   });
   errorButton.addEventListener("click", () => {
     setFollow(false);
@@ -233,7 +283,8 @@ export function startLog(root) {
   followButton.addEventListener("click", () => setFollow(!follow));
   const atEnd = () => body.scrollHeight - body.scrollTop - body.clientHeight < 24;
   for (const kind of ["wheel", "touchmove", "keydown"]) {
-    body.addEventListener(kind, () => requestAnimationFrame(() => follow !== atEnd() && setFollow(atEnd())), { passive: true });
+    const moved = () => requestAnimationFrame(() => follow !== atEnd() && setFollow(atEnd()));
+    body.addEventListener(kind, moved, { passive: true });
   }
   document.body.addEventListener("live", ask);
   setFollow(true);

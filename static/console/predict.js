@@ -1,61 +1,102 @@
 // Try a service: choose a file or write JSON, send it, read the answer.
-import { csrf, make, ticked, visible } from "./dom.js";
+import { csrf, make, part, ticked, visible } from "./dom.js";
 import { paint } from "./json.js";
 import { dropArea } from "./upload.js";
 
 const LABELS = ["predicted_label", "label", "prediction", "class", "predict", "result"];
 const SCORES = ["probability", "score", "confidence"];
 
-/** The line to show large and the ranking below it, out of the answers that services give. */
-function headline(answer) {
+/**
+ * Names and numbers out of a list of numbers, a list of pairs or an object.
+ * @param {any} scores
+ * @returns {[string, number][]}
+ */
+function pairs(scores) {
+  if (scores === null || typeof scores !== "object") return [];
+  const found = Array.isArray(scores)
+    ? scores.map((one, index) => (Array.isArray(one) ? one : [index, one]))
+    : Object.entries(scores);
+  return found.map(([name, share]) => [String(name), Number(share)]);
+}
+
+/**
+ * The line to show large and the ranking below it, out of the answers that services give.
+ * @param {any} answer JSON of any shape
+ * @returns {{ top: string, bars: [string, number][] }} names with their shares of 1, the largest first
+ */
+export function headline(answer) {
   const first = Array.isArray(answer) ? answer[0] : answer;
+  if (first === undefined) return { top: "", bars: [] };
   if (first === null || typeof first !== "object") return { top: String(first), bars: [] };
   const scores = first.scores ?? first.probabilities ?? null;
   const score = SCORES.map((name) => first[name]).find((value) => typeof value === "number");
   const named = LABELS.map((name) => first[name]).find((value) => value !== undefined && value !== null);
   // Services are free in naming their answer: else it is the first plain value that is no score.
-  const plain = Object.entries(first).find(([name, value]) => !SCORES.includes(name) && value !== null && typeof value !== "object");
+  const plain = Object.entries(first).find(
+    ([name, value]) => !SCORES.includes(name) && value !== null && typeof value !== "object",
+  );
   const label = named ?? plain?.[1];
-  const pairs = Array.isArray(scores)
-    ? scores.map((one, index) => (Array.isArray(one) ? one : [index, one]))
-    : scores && typeof scores === "object" ? Object.entries(scores) : [];
-  const bars = pairs
-    .map(([name, score]) => [String(name), Number(score)])
-    .filter(([, score]) => score >= 0 && score <= 1)
+  const bars = pairs(scores)
+    .filter(([, share]) => share >= 0 && share <= 1)
     .sort((one, two) => two[1] - one[1])
     .slice(0, 5);
   const top = label ?? bars[0]?.[0];
-  if (!bars.length && score >= 0 && score <= 1 && typeof top !== "object") bars.push([String(top ?? ""), score]);
+  const isShare = score !== undefined && score >= 0 && score <= 1;
+  if (!bars.length && isShare && typeof top !== "object") bars.push([String(top ?? ""), score]);
   return { top: top === undefined || typeof top === "object" ? "" : String(top), bars };
 }
 
+/**
+ * The text as JSON, or undefined where it is none.
+ * @param {string} text
+ * @returns {any}
+ */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
+}
+
+/** @param {HTMLFormElement} form */
 export function startPredict(form) {
-  const find = (name) => form.querySelector(`[data-predict-${name}]`);
-  const area = find("file");
-  const preview = find("preview");
-  const json = find("json");
-  const send = find("send");
+  const words = form.dataset;
+  const area = part(form, "[data-predict-file]", HTMLElement);
+  const preview = part(form, "[data-predict-preview]", HTMLImageElement);
+  const hint = part(form, "[data-predict-hint]", HTMLElement);
+  const json = part(form, "[data-predict-json]", HTMLTextAreaElement);
+  const send = part(form, "[data-predict-send]", HTMLButtonElement);
+  const idle = part(form, "[data-predict-idle]", HTMLElement);
+  const result = part(form, "[data-predict-answer]", HTMLElement);
+  const top = part(form, "[data-predict-top]", HTMLElement);
+  const meta = part(form, "[data-predict-meta]", HTMLElement);
+  const raw = part(form, "[data-predict-raw]", HTMLElement);
+  const modes = [...form.querySelectorAll("button")].filter((button) => button.dataset.predictMode);
   let mode = "file";
+  /** @type {File | null} */
   let file = null;
 
-  for (const button of form.querySelectorAll("[data-predict-mode]")) {
-    button.addEventListener("click", () => {
-      mode = button.dataset.predictMode;
-      for (const other of form.querySelectorAll("[data-predict-mode]")) {
-        other.classList.toggle("active", other === button);
-        other.setAttribute("aria-pressed", String(other === button));
-      }
-      area.hidden = mode !== "file";
-      json.hidden = mode !== "json";
-      ready();
-    });
-  }
   const ready = () => {
     send.disabled = mode === "file" ? !file : !json.value.trim();
   };
+  /** @param {string} wanted */
+  const setMode = (wanted) => {
+    mode = wanted;
+    for (const button of modes) {
+      const active = button.dataset.predictMode === mode;
+      button.classList.toggle("active", active);
+      button.setAttribute("aria-pressed", String(active));
+    }
+    area.hidden = mode !== "file";
+    json.hidden = mode !== "json";
+    ready();
+  };
+  for (const button of modes) button.addEventListener("click", () => setMode(button.dataset.predictMode ?? mode));
   json.addEventListener("input", ready);
-  // A model that takes JSON begins there, with its example.
-  if (json.value.trim()) form.querySelector('[data-predict-mode="json"]').click();
+
+  /** @param {File[]} files */
   const choose = ([chosen]) => {
     file = chosen;
     const picture = file.type.startsWith("image/");
@@ -65,83 +106,94 @@ export function startPredict(form) {
       preview.src = URL.createObjectURL(file);
       preview.alt = file.name;
     }
-    find("hint").textContent = file.name;
+    hint.textContent = file.name;
     ready();
   };
   const field = dropArea(area, choose);
-  if (field.files.length) choose([...field.files]); // chosen before this script was there
+  if (field.files?.length) choose([...field.files]); // chosen before this script was there
+
+  const show = () => {
+    idle.hidden = true;
+    result.hidden = false;
+  };
+  /** @param {...(string | undefined)} lines */
+  const refuse = (...lines) => {
+    show();
+    meta.textContent = "";
+    raw.replaceChildren();
+    top.classList.add("is-failed");
+    top.replaceChildren(...ticked(lines.join("\n")));
+  };
+
+  /**
+   * @param {string | FormData} body
+   * @param {Record<string, string>} headers
+   */
+  async function ask(body, headers) {
+    const started = performance.now();
+    const response = await fetch(form.action, { method: words.method, body, headers });
+    const text = await response.text();
+    meta.textContent = `HTTP ${response.status} · ${Math.round(performance.now() - started)} ms`;
+    const answer = parsed(text);
+    const good = response.ok && answer !== undefined;
+    paint(raw, visible(answer === undefined ? text : JSON.stringify(answer, null, 2)));
+    top.classList.toggle("is-failed", !good);
+    if (!good) {
+      const lines = [answer?.error_msg || words.wordFailed, answer?.hint].filter(Boolean);
+      top.replaceChildren(...ticked(lines.join(" ")));
+      return;
+    }
+    const { top: line, bars } = headline(answer);
+    top.replaceChildren(visible(line));
+    if (!bars.length) return;
+    const rows = bars.flatMap(([name, share]) => [
+      make("span", {}, visible(name)),
+      make("progress", { max: "1", value: String(share), "aria-label": visible(name) }),
+      make("span", { class: "num" }, `${(share * 100).toFixed(1)} %`),
+    ]);
+    top.append(make("div", { class: "predict-bars" }, ...rows));
+  }
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    let body = json.value;
+    const limit = Number(words.maxBytes || Infinity);
+    /** @type {Record<string, string>} */
     const headers = { "X-CSRFToken": csrf(), Accept: "application/json" };
+    /** @type {string | FormData} */
+    let body = json.value;
+    let size = new Blob([json.value]).size;
     if (mode === "file") {
+      if (!file) return;
+      size = file.size;
       body = new FormData();
-      body.append(form.dataset.field, file, file.name);
+      body.append(words.field ?? "", file);
     } else {
       headers["Content-Type"] = "application/json";
     }
-    const top = find("top");
-    const refuse = (...lines) => {
-      find("idle").hidden = true;
-      find("answer").hidden = false;
-      find("meta").textContent = "";
-      find("raw").replaceChildren();
-      top.classList.add("is-failed");
-      top.replaceChildren(...ticked(lines.join("\n")));
-    };
-    const limit = Number(form.dataset.maxBytes || Infinity);
-    if ((mode === "file" ? file.size : new Blob([json.value]).size) > limit) {
-      refuse(form.dataset.wordLimit);
+    if (size > limit) {
+      refuse(words.wordLimit);
       return;
     }
     if (mode === "json") {
       try {
         JSON.parse(json.value);
       } catch (error) {
-        refuse(form.dataset.wordJson, error.message);
+        refuse(words.wordJson, error instanceof Error ? error.message : "");
         return;
       }
     }
     send.disabled = true;
-    const started = performance.now();
-    find("idle").hidden = true;
-    find("answer").hidden = false;
+    show();
     try {
-      const response = await fetch(form.action, { method: form.dataset.method, body, headers });
-      const text = await response.text();
-      find("meta").textContent = `HTTP ${response.status} · ${Math.round(performance.now() - started)} ms`;
-      let answer = null;
-      try {
-        answer = JSON.parse(text);
-      } catch (error) {
-        if (!(error instanceof SyntaxError)) throw error;
-      }
-      paint(find("raw"), visible(answer === null ? text : JSON.stringify(answer, null, 2)));
-      top.classList.toggle("is-failed", !response.ok || answer === null);
-      if (!response.ok || answer === null) {
-        top.replaceChildren(...ticked([answer?.error_msg || form.dataset.wordFailed, answer?.hint].filter(Boolean).join(" ")));
-        return;
-      }
-      const { top: line, bars } = headline(answer);
-      top.replaceChildren(visible(line));
-      if (bars.length) {
-        const rows = bars.flatMap(([name, score]) => [
-          make("span", {}, visible(name)),
-          make("progress", { max: "1", value: String(score), "aria-label": visible(name) }),
-          make("span", { class: "num" }, `${(score * 100).toFixed(1)} %`),
-        ]);
-        top.append(make("div", { class: "predict-bars" }, ...rows));
-      }
+      await ask(body, headers);
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      top.classList.add("is-failed");
-      top.textContent = form.dataset.wordFailed;
-      find("meta").textContent = "";
-      paint(find("raw"), error.message);
+      if (!(error instanceof TypeError)) throw error; // what fetch throws without an answer
+      refuse(words.wordFailed);
+      paint(raw, error.message);
     } finally {
       ready();
     }
   });
-  ready();
+  // A model that takes JSON begins there, with its example.
+  setMode(json.value.trim() ? "json" : "file");
 }

@@ -9,20 +9,25 @@ const EVENTS = ["message", "changed"];
 const REST = 3000; // milliseconds after which a mouse that does not move minds nothing
 let moved = -REST;
 
+/** @param {boolean} stale */
 function note(stale) {
-  for (const element of document.querySelectorAll("[data-stale-note]")) element.hidden = !stale;
+  for (const element of document.querySelectorAll("[data-stale-note]")) element.toggleAttribute("hidden", !stale);
 }
 
+/** @param {string} url */
 function connect(url) {
   let failures = 0;
-  let polling = null;
-  let waiting = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  let polling;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let waiting;
   const source = new EventSource(url);
+  /** @param {MessageEvent} event */
   const heard = (event) => {
     // A burst of events is one refresh.
     if (waiting) return;
     waiting = setTimeout(() => {
-      waiting = null;
+      waiting = undefined;
       lookAgain({ id: event.lastEventId, data: event.data });
     }, 150);
   };
@@ -35,7 +40,7 @@ function connect(url) {
   source.addEventListener("open", () => {
     failures = 0;
     clearInterval(polling);
-    polling = null;
+    polling = undefined;
     note(false);
   });
   source.addEventListener("error", () => {
@@ -55,31 +60,33 @@ function connect(url) {
 }
 
 /**
- * Nothing moves under a moving mouse, in an open menu, under a keyboard user or while rows are chosen.
+ * Nothing moves under a moving mouse, in an open menu or under a keyboard user.
  * data-live-calm="menu" minds menus only: the head of a page may change under a resting mouse.
+ * @param {HTMLElement} element
  */
 function busy(element) {
   if (element.querySelector(".dropdown-menu.show, :focus-visible")) return true;
   if (element.dataset.liveCalm === "menu") {
     return document.querySelector("#tab-live .event-details[open]") !== null;
   }
-  const pointed = element.matches(":hover") && performance.now() - moved < REST;
-  return pointed || element.querySelector("[data-bulk-one]:checked") !== null;
+  return element.matches(":hover") && performance.now() - moved < REST;
 }
 
 export function startLive() {
   let missed = false;
   startRefresh();
-  addEventListener("pointermove", () => (moved = performance.now()), { passive: true });
+  addEventListener("pointermove", () => {
+    moved = performance.now();
+  }, { passive: true });
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     const element = event.detail.elt;
-    if (event.detail.requestConfig.triggeringEvent?.type !== "live") return;
+    if (event.detail.requestConfig?.triggeringEvent?.type !== "live") return;
     if (!element.matches("[data-live-calm]") || !busy(element)) return;
     event.preventDefault();
     if (missed) return;
     missed = true;
     const later = () => {
-      if (busy(element)) {
+      if (element.isConnected && busy(element)) {
         setTimeout(later, 1000);
         return;
       }
@@ -92,6 +99,8 @@ export function startLive() {
   if (url) {
     // Not before htmx listens: what the first message asks for would be lost.
     document.addEventListener("DOMContentLoaded", () => connect(url), { once: true });
+    // A page that the browser has kept comes back without the stream that "pagehide" has closed.
+    addEventListener("pageshow", (event) => event.persisted && connect(url));
   } else if (document.querySelector("[data-poll]")) {
     setInterval(poll, POLL);
   }

@@ -1,4 +1,6 @@
 // Light, dark, or as the system says. theme-init.js applies the same choice before the first paint.
+import { near } from "./dom.js";
+
 const KEY = "modelyard.theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 
@@ -18,7 +20,7 @@ function apply() {
   const changed = document.documentElement.dataset.bsTheme !== theme;
   document.documentElement.dataset.bsTheme = theme;
   for (const button of document.querySelectorAll("button[data-theme-choice]")) {
-    button.setAttribute("aria-current", String(button.dataset.themeChoice === choice));
+    button.setAttribute("aria-current", String(button.getAttribute("data-theme-choice") === choice));
   }
   if (changed) document.dispatchEvent(new CustomEvent("theme"));
 }
@@ -32,9 +34,9 @@ export function startTheme() {
     apply();
   });
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("button[data-theme-choice]");
+    const button = near(event, "button[data-theme-choice]");
     if (!button) return;
-    choice = button.dataset.themeChoice;
+    choice = button.dataset.themeChoice ?? "auto";
     try {
       localStorage.setItem(KEY, choice);
     } catch {

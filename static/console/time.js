@@ -1,44 +1,65 @@
 // Keeps relative times and ages fresh, in the words of console/ui/format.py.
+const MINUTE = 60; // seconds
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+/** @type {["day" | "hour" | "minute" | "second", number, string][]} */
+const UNITS = [
+  ["day", DAY, "d"],
+  ["hour", HOUR, "h"],
+  ["minute", MINUTE, "min"],
+  ["second", 1, "s"],
+];
+const EVERY = 5000; // milliseconds
+
 const language = document.documentElement.lang || "en";
 const words = new Intl.RelativeTimeFormat(language, { numeric: "always" });
-const UNITS = [
-  ["day", 86400],
-  ["hour", 3600],
-  ["minute", 60],
-  ["second", 1],
-];
 
-function relative(seconds) {
+/**
+ * How long ago, or null where the server's words still hold: "just now", and dates of long ago.
+ * @param {number} seconds since then; negative for what is to come
+ * @returns {string | null}
+ */
+export function relative(seconds) {
   const distance = Math.abs(seconds);
-  if (distance < 10 || distance >= 30 * 86400) return null; // the server's words still hold
-  const [unit, length] = UNITS.find(([, size]) => distance >= size);
+  if (!(distance >= 10 && distance < 30 * DAY)) return null;
+  const [unit, length] = UNITS.find(([, size]) => distance >= size) ?? UNITS[3];
   return words.format(-Math.sign(seconds) * Math.floor(distance / length), unit);
 }
 
-function age(seconds, old) {
-  const [unit, length] = UNITS.find(([, size]) => seconds >= size) || UNITS[3];
-  const narrow = { second: "s", minute: "min", hour: "h", day: "d" }[unit];
-  if (language !== "en") {
-    const style = { style: "unit", unit, unitDisplay: "narrow" };
-    return new Intl.NumberFormat(language, style).format(Math.floor(seconds / length));
+/**
+ * An age in the shortest form, or null where it is not known.
+ * @param {number} seconds
+ * @returns {string | null}
+ */
+export function age(seconds) {
+  if (!Number.isFinite(seconds)) return null;
+  const past = Math.max(0, seconds);
+  const [unit, length, narrow] = UNITS.find(([, size]) => past >= size) ?? UNITS[3];
+  const count = Math.floor(past / length);
+  if (language === "en") return `${count} ${narrow}`;
+  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "narrow" }).format(count);
+}
+
+/**
+ * @param {string} selector
+ * @param {(seconds: number) => string | null} text
+ */
+function freshen(selector, text) {
+  for (const node of document.querySelectorAll(selector)) {
+    if (!(node instanceof HTMLTimeElement)) continue;
+    const fresh = text((Date.now() - Date.parse(node.dateTime)) / 1000);
+    if (fresh !== null && fresh !== node.textContent) node.textContent = fresh;
   }
-  return Number.isFinite(seconds) ? `${Math.max(0, Math.floor(seconds / length))} ${narrow}` : old;
 }
 
 function tick() {
   if (document.hidden) return;
-  const now = Date.now();
-  for (const node of document.querySelectorAll("time[data-relative]")) {
-    const text = relative((now - Date.parse(node.dateTime)) / 1000);
-    if (text && text !== node.textContent) node.textContent = text;
-  }
-  for (const node of document.querySelectorAll("time[data-age]")) {
-    const text = age((now - Date.parse(node.dateTime)) / 1000, node.textContent);
-    if (text !== node.textContent) node.textContent = text;
-  }
+  freshen("time[data-relative]", relative);
+  freshen("time[data-age]", age);
 }
 
+/** Keep all times of the page fresh while it is seen. */
 export function startTime() {
-  setInterval(tick, 5000);
+  setInterval(tick, EVERY);
   document.addEventListener("visibilitychange", tick);
 }

@@ -1,10 +1,11 @@
 // Messages: good news leaves by itself, errors wait for the reader. Failed htmx requests speak here.
-import { toast } from "./dom.js";
+import { near, part, toast } from "./dom.js";
 
 const STAY = 6000; // milliseconds
 
 export function startToasts() {
-  const area = document.getElementById("toasts");
+  const area = part(document, "#toasts", HTMLElement);
+  /** @param {HTMLElement} node */
   const plan = (node) => {
     if (node.dataset.toast === "red" || node.dataset.toast === "yellow") return;
     let timer = setTimeout(() => node.remove(), STAY);
@@ -13,14 +14,16 @@ export function startToasts() {
       timer = setTimeout(() => node.remove(), STAY / 2);
     });
   };
-  area.querySelectorAll("[data-toast]").forEach(plan);
+  const isToast = (/** @type {Node} */ node) => node instanceof HTMLElement && "toast" in node.dataset;
+  const planAll = (/** @type {Iterable<Node>} */ nodes) => {
+    for (const node of nodes) if (isToast(node)) plan(/** @type {HTMLElement} */ (node));
+  };
+  planAll(area.children);
   new MutationObserver((changes) => {
-    for (const change of changes) {
-      for (const node of change.addedNodes) if (node.dataset?.toast) plan(node);
-    }
+    for (const change of changes) planAll(change.addedNodes);
   }).observe(area, { childList: true });
   area.addEventListener("click", (event) => {
-    event.target.closest("[data-toast-close]")?.closest("[data-toast]").remove();
+    near(event, "[data-toast-close]")?.closest("[data-toast]")?.remove();
   });
   document.body.addEventListener("htmx:responseError", (event) => {
     if (event.detail.requestConfig?.triggeringEvent?.type === "live") return; // sse.js says so

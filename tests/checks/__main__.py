@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.checks import seconds, services
+from tests.checks import javascript, seconds, services
 from tests.checks.run import Run
 
 BIN = Path(sys.executable).parent
@@ -117,6 +117,15 @@ def static_checks(run: Run) -> None:
         "openapi",
         [*manage, "spectacular", "--validate", "--fail-on-warn", "--file", schema],
     )
+    javascript_checks(run)
+
+
+def javascript_checks(run: Run) -> None:
+    """The scripts of the console; what checks them is installed before, where it is not there."""
+    install = [sys.executable, "-m", "tests.checks.javascript", "--install"]
+    if run.step("packages of JavaScript", install):
+        for title, line in javascript.commands():
+            run.step(title, line)
 
 
 def on_postgresql(run: Run, stack: ExitStack, chosen: list[str], *, full: bool) -> None:

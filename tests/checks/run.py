@@ -40,8 +40,8 @@ class Run:
     def failed(self) -> bool:
         return any(outcome.startswith("FAILED") for _, outcome, _ in self.results)
 
-    def step(self, title: str, argv: Sequence[str | Path], **variables: str) -> None:
-        """Run a command."""
+    def step(self, title: str, argv: Sequence[str | Path], **variables: str) -> bool:
+        """Run a command; whether it ended well."""
         began = time.monotonic()
         try:
             code, text = self._command(argv, variables, live=False)
@@ -49,6 +49,7 @@ class Run:
         except FileNotFoundError as problem:
             text, outcome = "", f"FAILED ({problem})"
         self._ended(title, outcome, began, text)
+        return outcome == "ok"
 
     def pytest(
         self,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.template import Context, Template
@@ -15,8 +18,12 @@ from django.utils.safestring import mark_safe
 
 from console.ui import format as fmt
 from console.ui import html, patterns
+from core import visible
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+WORDS: dict[str, list[Any]] = json.loads(
+    (Path(__file__).parents[1] / "js" / "words.json").read_text()
+)
 
 
 def draw(source: str, **values: object) -> str:
@@ -72,6 +79,20 @@ class TestNumbers:
     )
     def test_relative_time(self, seconds: int, text: str) -> None:
         assert fmt.relative_time(NOW - timedelta(seconds=seconds), NOW) == text
+
+    @pytest.mark.parametrize(("column", "language"), [(1, "en"), (2, "zh-hans")])
+    def test_scripts_say_the_same(self, column: int, language: str) -> None:
+        """static/console/time.js and dom.js are held against the same table (tests/js)."""
+        with translation.override(language):
+            for row in WORDS["relative"]:
+                then = NOW - timedelta(seconds=row[0])
+                assert row[column] in (None, fmt.relative_time(then, NOW))
+            for row in WORDS["age"]:
+                assert fmt.age_text(NOW - timedelta(seconds=row[0]), NOW) == row[column]
+        for count, text in WORDS["bytes"]:
+            assert fmt.bytes_text(count) == text
+        for text, shown in WORDS["visible"]:
+            assert visible.visible_lines(text) == shown
 
     def test_percent_stays_between_0_and_100(self) -> None:
         assert [fmt.percent(*pair) for pair in ((1, 3), (5, 2), (1, 0), (None, 9))] == [
@@ -225,7 +246,6 @@ class TestPages:
             "data-predict",
             "data-secret",
             "data-tags-editor",
-            "data-bulk-all",
             "image-grid",
             "stages",
             "failure",

@@ -204,19 +204,6 @@ def test_the_reason_of_a_greyed_button_is_in_sight_with_the_focus(page: Page) ->
     assert box and box["width"] > 40 and box["x"] >= 0 and box["x"] + box["width"] <= 360
 
 
-def test_bulk_bar_counts_and_clears(page: Page) -> None:
-    page.goto("/open-patterns")
-    bar = page.locator("[data-bulk]")
-    expect(bar).not_to_be_visible()
-    page.locator("[data-bulk-one]").nth(1).check()
-    page.locator("[data-bulk-one]").nth(2).check()
-    expect(bar.locator("[data-bulk-count]")).to_have_text("2")
-    page.locator("[data-bulk-all]").check()
-    expect(bar.locator("[data-bulk-count]")).to_have_text("7")
-    page.get_by_role("button", name="Clear selection").click()
-    expect(bar).not_to_be_visible()
-
-
 def test_secret_is_hidden_until_asked_for(page: Page) -> None:
     page.goto("/open-patterns")
     field = page.locator("[data-secret-value]")
