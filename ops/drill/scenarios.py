@@ -25,7 +25,7 @@ JOB_SECONDS = 40.0  # what the job takes undisturbed on a busy machine of two co
 STORY_SECONDS = 240.0  # what the demonstration takes there
 LEFT_WITHIN = 60.0
 TRIES = 5  # a phase that is over too soon to be hit is tried again
-FILLER_STEPS = 24
+FILLER_STEPS = 600  # of half a second: until they are asked to make room
 Work = Job | Service | Story
 
 

@@ -129,7 +129,13 @@ class Job:
                 within=REACHED,
             )
         else:
-            until(f"job {self.name} {phase}", lambda: self.row()["phase"] == phase, within=REACHED)
+            until(f"job {self.name} {phase}", lambda: self._came(phase), within=REACHED)
+
+    def _came(self, phase: str) -> bool:
+        seen = self.row()["phase"]
+        if seen in TERMINAL:
+            raise Missed(f"job {self.name} was over before it could be hit while {phase}")
+        return bool(seen == phase)
 
     def _is(self, phase: str) -> bool:
         state = self.host.state(self.attempt)
