@@ -25,6 +25,7 @@ from compute.runner.spec import RunSpec
 from compute.runner.state import (
     EXITED,
     FAILED,
+    FULL,
     PREPARING,
     RUNNING,
     STOPPED,
@@ -117,7 +118,8 @@ class Runner:
         self._conclude(self._prepare_and_run())
 
     def _guarded(self, work: Callable[[], None]) -> None:
-        """Run and record the end. Unexpected errors become RUNNER_ERROR and are raised again."""
+        """Run and record the end. Unexpected errors become RUNNER_ERROR and are raised again, but
+        for a full disk while the attempt is prepared: HOST_DISK_FULL."""
         try:
             work()
         except Stopped as stop:
@@ -126,6 +128,9 @@ class Runner:
             self._end(FAILED, failure.code, str(failure))
         except BaseException as error:
             self.state.detail["trace"] = traceback.format_exc()[-8000:]
+            if self._lacked_room(error):
+                self._end(FAILED, "HOST_DISK_FULL", volume.NO_ROOM)
+                return
             self._end(
                 FAILED,
                 "RUNNER_ERROR",
@@ -142,6 +147,12 @@ class Runner:
             volume.shrink(self.layout)
             self._identity.release()
             self.log.close()
+
+    def _lacked_room(self, error: BaseException) -> bool:
+        """Whether the platform's own files found no room before the program had begun: nothing is
+        lost by another attempt, which waits for room first."""
+        full = isinstance(error, OSError) and error.errno in FULL
+        return full and not self.state.running_at
 
     def _socket_dir(self) -> list[Path]:
         return [Path(self.spec.socket_dir).resolve()] if self.spec.socket_dir else []
@@ -200,6 +211,8 @@ class Runner:
         except OSError as error:
             os.close(read)
             self._remove_group()
+            if self._lacked_room(error):
+                raise
             raise Failure("SANDBOX_FAILED", str(error)) from error
         finally:
             os.close(write)

@@ -32,6 +32,7 @@ from compute.runner import blank, loop, trees
 from compute.runner.failures import Failure
 from compute.runner.layout import Layout
 from compute.runner.spec import ATTEMPT
+from compute.runner.state import FULL
 from compute.sandbox.spec import MIB, Limits
 
 #: inode tables are zeroed when they are used: the image was made of new blocks
@@ -43,7 +44,9 @@ INODE_BYTES = 512
 RESERVE = 64 * MIB  # left alone in any case, so that the database beside can still commit
 SPARE = 16 * MIB  # superblocks, descriptors, lost+found
 FITRIM = 0xC0185879
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+NO_ROOM = (
+    "The host's disk was full while the attempt was prepared. Ask the administrator to free space."
+)
 _UNABLE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
@@ -205,7 +208,7 @@ def _take(layout: Layout, total: int, tick: Callable[[], None]) -> None:
                 if error.errno in _UNABLE:  # a file system that copies on write
                     os.ftruncate(descriptor, total)
                     return
-                if error.errno not in _FULL:
+                if error.errno not in FULL:
                     raise Unmountable(error.errno, str(error)) from error
             if time.monotonic() > until:
                 layout.volume.unlink(missing_ok=True)

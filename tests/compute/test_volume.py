@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import socket
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -127,6 +129,33 @@ def test_countless_names_are_bounded_too(lab: Lab) -> None:
     assert seen.state["reason_code"] == "DISK_FULL"
     made = int(lab.log(seen.attempt).split("made ")[1].split()[0])
     assert made < SMALL.files * 2
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Path]:
+    """A folder in which no file can be written."""
+    place = tmp_path / "full"
+    place.mkdir()
+    mount = ("mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", place)
+    subprocess.run(mount, check=True)
+    try:
+        (place / "all").write_bytes(bytes(4096))
+        yield place
+    finally:
+        subprocess.run(("umount", "--lazy", place), check=True)
+
+
+def test_a_disk_that_fills_while_an_attempt_is_prepared_is_no_fault_of_the_platform(
+    lab: Lab, full: Path
+) -> None:
+    """Another attempt follows, which waits for room; the program has not begun."""
+    spec = lab.spec("print('began')\n", limits=SMALL)
+    place = lab.backend.directory(spec.attempt)
+    place.mkdir(mode=0o700, parents=True)
+    Layout(place).etc.symlink_to(full)
+    seen = lab.wait(lab.launch(spec))
+    assert (seen.state["outcome"], seen.state["reason_code"]) == ("failed", "HOST_DISK_FULL")
+    assert "began" not in lab.log(spec.attempt)
 
 
 def test_a_host_without_room_is_waited_for_and_then_named(
