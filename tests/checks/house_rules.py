@@ -7,7 +7,7 @@ A line that breaks a rule for a good reason says so on the line itself: `# house
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from console.app_list import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_LINES = 400
+WIDEST = 120
+#: links and code are not broken, nor is a word
+ATOM = re.compile(r"(?:!?\[(?:`[^`]*`|[^\]`])*\]\([^)\s]+\)|`[^`]+`|\S)+")
 EXCUSE = re.compile(r"(?:#|\{#)\s*house-rule:\s*\S")
 
 
@@ -101,6 +104,22 @@ def tracked() -> list[Path]:
     return [path for name in done.stdout.splitlines() if (path := ROOT / name).is_file()]
 
 
+def wide_lines(lines: Iterable[str]) -> Iterator[int]:
+    """Numbers of the lines of a Markdown file that are too long and can be wrapped: not those of
+    code and of tables, nor a link or word that is too long by itself."""
+    fenced, before = False, ""
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if text.startswith(("```", "~~~")):
+            fenced = not fenced
+        code = line.startswith("    ") and (not before.strip() or before.startswith("    "))
+        if len(line) > WIDEST and not fenced and not code and not text.startswith("|"):
+            words = re.sub(r"^(?:[-*+]|\d+\.)\s+", "", text)
+            if len(ATOM.findall(words)) > 1:
+                yield number
+        before = line
+
+
 def findings(path: Path) -> Iterator[str]:
     """What is wrong with one file, as `path:line: rule`."""
     relative = path.relative_to(ROOT)
@@ -114,11 +133,14 @@ def findings(path: Path) -> Iterator[str]:
         and (inside or rule.everywhere)
         and (not rule.only or relative.as_posix().startswith(rule.only))
     ]
-    if path.suffix != ".py" and not rules:
+    if path.suffix not in (".py", ".md") and not rules:
         return
     lines = path.read_text(errors="replace").splitlines()
     if path.suffix == ".py" and len(lines) > MOST_LINES:
         yield f"{relative}: {len(lines)} lines; split by resource, {MOST_LINES} is the most"
+    if path.suffix == ".md":
+        for number in wide_lines(lines):
+            yield f"{relative}:{number}: longer than {WIDEST} characters; wrap it"
     for number, line in enumerate(lines, start=1):
         broken = [rule for rule in rules if rule.regex.search(line)]
         excused = EXCUSE.search(line)

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from console.supervisor import bootstrap
+from ops.supervisor import bootstrap
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "javascript"

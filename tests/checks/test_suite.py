@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import databases, order
-from tests.checks import seconds
+from tests.checks import house_rules, seconds
 
 FILES = sorted(databases.ROOT.glob("tests/**/test_*.py"))
 SHARED = sorted(databases.ROOT.glob("tests/*/**/conftest.py"))
@@ -140,3 +140,25 @@ def test_who_is_over_the_budget_is_named() -> None:
         "OVER BUDGET: tests/a took 21 s, its budget is 20 s",
         "OVER BUDGET: TestSlow took 16 s, a type has 15 s",
     ]
+
+
+# -- house rules -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "wide"),
+    [
+        ("a " * 61, [1]),
+        ("word " * 24, []),
+        ("- " + "x" * 130, []),
+        ("- see " + "x" * 130, [1]),
+        ("- [a link of words](https://" + "x" * 120 + ")", []),
+        ("`code that is not broken " + "x " * 60 + "`", []),
+        ("| a cell | " + "a " * 61 + "|", []),
+        ("```\n" + "a " * 61 + "\n```\n" + "b " * 61, [4]),
+        ("text\n\n    " + "code " * 30 + "\n    " + "code " * 30, []),
+        ("- point\n    " + "goes on " * 20, [2]),
+    ],
+)
+def test_lines_of_markdown_that_can_be_wrapped(text: str, wide: list[int]) -> None:
+    assert list(house_rules.wide_lines(line.rstrip() for line in text.splitlines())) == wide
