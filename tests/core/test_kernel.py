@@ -215,18 +215,18 @@ class TestRounds:
     def test_a_move_brings_another_round_and_no_message(
         self, account: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        obj = job(account)
+        obj, began = job(account), timezone.now()
         assert self.look(monkeypatch, obj, self.to("Pending", 5.0)) == ["Creating", "Pending"]
         assert not OutboxMessage.objects.filter(resource_id=str(obj.pk)).exists()
-        assert fresh(obj).next_look_at > timezone.now() + dt.timedelta(seconds=1)
+        assert fresh(obj).next_look_at > began + dt.timedelta(seconds=1)
 
     def test_nothing_to_see_yet_ends_the_look(
         self, account: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        obj = job(account)
+        obj, began = job(account), timezone.now()
         step = self.to("Pending", reconcile.NotBefore(30.0))
         assert self.look(monkeypatch, obj, step) == ["Creating"]
-        assert fresh(obj).next_look_at > timezone.now() + dt.timedelta(seconds=20)
+        assert fresh(obj).next_look_at > began + dt.timedelta(seconds=20)
 
     def test_somebody_who_asks_meanwhile_is_heard_all_the_same(
         self, account: Any, monkeypatch: pytest.MonkeyPatch

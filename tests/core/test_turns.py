@@ -286,11 +286,11 @@ class TestBudget:
     ) -> None:
         monkeypatch.setattr(reconcile, "LOOK_SECONDS", 0.1)
         monkeypatch.setitem(reconcile._reconcilers, KIND, look)
-        obj = job(accounts.account())
+        obj, began = job(accounts.account()), timezone.now()
         assert reconcile.look(KIND, str(obj.pk)) == "failed"
         seen = fresh(obj)
         assert seen.reconcile_failures == 1
-        assert seen.next_look_at > timezone.now() + dt.timedelta(seconds=5)
+        assert seen.next_look_at > began + dt.timedelta(seconds=5)
         assert not Lease.objects.exists()
         for _time in range(reconcile.POISON_AFTER - 1):
             reconcile.look(KIND, str(obj.pk))

@@ -193,8 +193,13 @@ def test_the_body_limit_holds_for_declared_and_for_chunked_bodies(house):
 
 
 def test_a_slow_model_is_504(house):
-    house.route(house.instance("a"), timeout=0.3)
-    assert error(call(house.url + "/slow", data=b"{}")) == (504, "PREDICT_TIMEOUT")
+    one = house.instance("a")
+    for timeout in (0.3, 2, 8):  # on a busy machine the body may come later than the first
+        house.route(one, timeout=timeout)
+        said = error(call(house.url + "/slow", data=b"{}"))
+        if said[0] != 408:
+            break
+    assert said == (504, "PREDICT_TIMEOUT")
     assert not house.echoes["a"].release.is_set(), "it would never have answered"
 
 

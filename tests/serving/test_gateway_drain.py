@@ -11,6 +11,7 @@ from serving.gateway.app import create_app
 from serving.gateway.protocol import Instance, Settings, Target
 from tests.serving.gateway import Server
 from tests.serving.modelserver import HEAD, ModelServer, write_package
+from tests.waiting import PATIENCE
 
 SERVICE = HEAD + (
     "class S(SingleNodeService):\n    def _inference(self, data):\n        return self.model_name\n"
@@ -23,7 +24,7 @@ class Router:
         self.instances = ()
 
     async def authorize(self, service_id, authorization, method, request_id, caller):
-        return Target("svc", self.instances, timeout=20)
+        return Target("svc", self.instances, timeout=PATIENCE)
 
 
 async def ignore(batch):

@@ -10,10 +10,9 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -23,6 +22,7 @@ from core.identity import outside, places
 from core.layout import Layout
 from ops.supervisor import lock, procfs
 from tests.checks import services
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 WAITING = [sys.executable, "-c", "import signal; print('up', flush=True); signal.pause()"]
@@ -264,9 +264,7 @@ def test_a_database_of_postgresql_is_held_by_one(
         with psycopg.connect(outside.libpq(postgres), autocommit=True) as admin:
             admin.execute("SELECT pg_terminate_backend(%s)", (held._session[0],))
             before = held._session
-            deadline = time.monotonic() + 20
-            while held._session == before and time.monotonic() < deadline:
-                time.sleep(0.02)
+            until(lambda: held._session != before)
         with outside.connect(postgres, tmp_path) as third, pytest.raises(outside.Held):
             third.lock(print)
     assert lost == []
@@ -284,14 +282,15 @@ def test_who_lost_the_database_is_told(
         held.lock(lambda _text: told.set())
         with psycopg.connect(outside.libpq(postgres), autocommit=True) as admin:
             admin.execute("SELECT pg_terminate_backend(%s)", (held._session[0],))
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
+
+        def taken() -> bool:
+            with suppress(outside.Held):
                 second.lock(print)
-            except outside.Held:
-                continue
-            break
-        assert told.wait(60)
+                return True
+            return False
+
+        until(taken)
+        assert told.wait(PATIENCE)
 
 
 # -- what is signalled -------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from kombu import Connection, Consumer, Exchange, Producer, Queue
 
 from core.identity.broker_keys import key_prefix
 from ops.supervisor import broker, probes
+from tests.waiting import PATIENCE, until
 
 ONE, OTHER = "a1" * 16, "b2" * 16
 
@@ -64,7 +65,7 @@ def test_a_queue_of_the_same_name_is_each_ones_own(two: tuple[Connection, ...], 
         mine.put("look at 1")
         with pytest.raises(queue.Empty):
             theirs.get(block=False)
-        message = mine.get(timeout=10)
+        message = mine.get(timeout=PATIENCE)
         assert message.payload == "look at 1"
         with redis.Redis.from_url(url) as client:  # unacknowledged, it is kept under the prefix too
             keys = {key.decode() for key in client.keys("*")}
@@ -88,18 +89,20 @@ def test_a_broadcast_stays_at_home(two: tuple[Connection, ...], url: str) -> Non
             no_ack=True,
         ).consume()
     with redis.Redis.from_url(url) as client:
-        for _round in range(200):  # a channel is joined at the first look, as a pattern
+
+        def joined() -> bool:  # at the first look, as a pattern
             for connection in two:
                 with contextlib.suppress(TimeoutError):
                     connection.drain_events(timeout=0.05)
-            if client.pubsub_numpat() == 2:
-                break
+            return bool(client.pubsub_numpat() == 2)
+
+        until(joined)
     one, other = two
     for connection, text in ((one, "for one"), (other, "for other")):
         Producer(connection.channel(), exchange).publish(text)
     for name, connection in zip(heard, two, strict=True):
         while not heard[name]:
-            connection.drain_events(timeout=20)
+            connection.drain_events(timeout=PATIENCE)
     assert heard == {"one": ["for one"], "other": ["for other"]}
 
 
