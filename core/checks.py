@@ -11,7 +11,7 @@ from core import reconcile, registry
 from core.states import Stateful
 
 
-def declarations(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+def check_declarations(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Every declaration names real things (ids modelyard.E001 to E007)."""
     found: list[CheckMessage] = []
     for spec in registry.all_specs():
@@ -85,4 +85,4 @@ def _machine(spec: registry.ResourceSpec) -> list[CheckMessage]:
 
 def register_all() -> None:
     """Register with Django; called once, when the registry is filled."""
-    register(declarations)
+    register(check_declarations)

@@ -196,7 +196,7 @@ class TestVerbs:
         verbs = tuple(dataclasses.replace(verb, **wrong) for verb in spec.verbs[:1])
         false = dataclasses.replace(spec, verbs=verbs)
         monkeypatch.setattr(registry, "all_specs", lambda: iter([false]))
-        return [found for found in checks.declarations(None) if found.id == "modelyard.E007"]
+        return [found for found in checks.check_declarations(None) if found.id == "modelyard.E007"]
 
     @pytest.mark.parametrize("what", ["handler", "form", "inventory"])
     def test_a_verb_that_names_nothing_fails_the_check(
