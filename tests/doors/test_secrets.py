@@ -53,6 +53,18 @@ PLAYED = "the demo ended, exit code 0"
 _BEARER = re.compile(rb"my_[A-Za-z0-9]{12}_[A-Za-z0-9_-]{43}")
 
 
+def processes() -> Iterator[tuple[int, int, int]]:
+    """Id, parent and beginning (in ticks since the machine's) of every process."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    told = file.read().rpartition(b")")[2].split()
+            except OSError:
+                continue
+            yield int(name), int(told[1]), int(told[19])
+
+
 @dataclass
 class Watch:
     """What was seen of the processes of one run."""
@@ -62,21 +74,22 @@ class Watch:
     bare: dict[int, str] = field(default_factory=dict)  # environments of runners and below
     bearers: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.before = {pid: born for pid, _parent, born in processes()}
+
     def look(self) -> None:
-        for entry in os.scandir("/proc"):
-            if not entry.name.isdigit():
-                continue
-            pid = int(entry.name)
+        for pid, parent, born in processes():
+            if self.before.get(pid) == born:
+                continue  # of the machine: most are, and reading all of it takes a processor
             try:
                 line = (
-                    Path(entry.path, "cmdline")
+                    Path(f"/proc/{pid}/cmdline")
                     .read_bytes()
                     .replace(b"\0", b" ")
                     .decode(errors="replace")
                 )
-                parent = int(Path(entry.path, "stat").read_text().rpartition(")")[2].split()[1])
-                environ = Path(entry.path, "environ").read_bytes().decode(errors="replace")
-            except (OSError, ValueError, IndexError):
+                environ = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+            except OSError:
                 continue
             mine = str(self.var) in line or str(self.var) in environ or parent in self.lines
             if not mine:

@@ -19,12 +19,13 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
-import boto3
 import django
-from moto import mock_aws
 
 BUCKET = "bytes"
 if os.environ.get("MODELYARD_OBJECT_STORE"):  # an S3 service inside this process
+    import boto3
+    from moto import mock_aws
+
     mock_aws().start()
     boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
 
