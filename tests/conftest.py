@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone, translation
 
-from tests import databases, order
+from tests import databases, order, template
 
 append_only_migration = import_module("core.migrations.0002_audit_append_only")
 not_replaced_migration = import_module("core.migrations.0005_audit_not_replaced")
@@ -51,6 +51,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)  # of xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> order.LongestFirst | None:
     return order.LongestFirst(config, log) if config.option.dist == "loadfile" else None
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """What pytest-django asks for before it makes the database."""
+    if connection.vendor == "sqlite":
+        template.begin_with_it(connection.creation)
 
 
 @pytest.fixture(scope="session")

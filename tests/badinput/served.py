@@ -12,6 +12,7 @@ from typing import Any
 
 from ops.supervisor import ports, programs
 from ops.supervisor.process import Life
+from tests import template
 from tests.waiting import until
 
 SEED = """
@@ -31,7 +32,7 @@ class Served:
     """A running web server and gateway; ``bearers`` by account name."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir()
+        template.copy(folder)
         self.folder = folder
         self.port, self.gateway_port = ports.choose(), ports.choose()
         environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
@@ -41,7 +42,6 @@ class Served:
             "MODELYARD_GATEWAY_URL": f"http://127.0.0.1:{self.gateway_port}",
             "DJANGO_SETTINGS_MODULE": "console.settings",
         }
-        self.manage("migrate", "--verbosity", "0")
         told = self.manage("shell", "--verbosity", "0", "--command", SEED)
         self.bearers: dict[str, str] = json.loads(told.partition("SEEDED ")[2])
         size = programs.Size(web_processes=1)

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops.small import Small, empty
+from tests import template
+from tests.ops.small import KIND, Small, empty
 
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
     """Migrated and filled. Not to be changed: tests copy it."""
     made = empty(tmp_path_factory.mktemp("original") / "var")
+    if KIND == "sqlite":
+        template.copy(made.var)
     try:
         made.good(("migrate", "--noinput", "--verbosity", "0"), ("base",))
         yield made
