@@ -57,7 +57,7 @@ def together(*acts: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
         assert not thread.is_alive(), "a thread waits for ever"
     for result in results:
         if isinstance(result, BaseException):
@@ -90,7 +90,7 @@ class Interleaved:
             self.reached.set()
 
     def _second(self) -> Any:
-        assert self.reached.wait(60)
+        assert self.reached.wait(300)
         try:
             with connection.execute_wrapper(self._watch):
                 return self.second()

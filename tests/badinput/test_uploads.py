@@ -191,7 +191,7 @@ def test_the_same_key_twice_at_once_is_one_of_them_whole(served: Served) -> None
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     assert [status for status, _headers, _body in answers] == [201] * 4
     assert get(served, target)[2] in bodies
     sizes = [path.stat().st_size for path in served.files()]

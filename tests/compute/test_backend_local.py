@@ -117,7 +117,7 @@ def test_what_a_runner_left_that_died_while_it_made_the_sandbox_is_ended(lab: La
         (group / "cgroup.procs").write_text(str(left.pid))
     assert left.pid in lab.backend.processes(attempt)
     lab.backend.kill(attempt)
-    assert left.wait(60) == -signal.SIGKILL
+    assert left.wait(300) == -signal.SIGKILL
     lab.backend.kill(attempt)  # the groups were not empty before their last process was collected
     assert not [group for group in groups if group.exists()]
 

@@ -47,7 +47,7 @@ def run(report: SandboxReport, tmp_path: Path, variable: str, value: str) -> tup
     os.close(write)
     with os.fdopen(read) as output:
         text = output.read()
-    ended = job.wait(60)
+    ended = job.wait(300)
     assert job.gone(10)
     job.close()
     return ended, text

@@ -65,7 +65,7 @@ def answering(path: Path, answer: Callable[[], Iterator[bytes]]) -> Iterator[lis
         yield sent
     finally:
         listener.close()
-        thread.join(60)
+        thread.join(300)
         assert not thread.is_alive(), "the other side has not hung up"
 
 

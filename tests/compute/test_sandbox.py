@@ -325,7 +325,7 @@ def test_weak_mode_limits_and_cleans_up_without_isolation(tmp_path: Path) -> Non
     )  # fmt: skip
     job = start(spec, report, write, group)
     os.close(write)
-    assert job.wait(60) == 0
+    assert job.wait(300) == 0
     assert job.gone(10)
     job.close()
     group.remove()

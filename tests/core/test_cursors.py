@@ -23,7 +23,7 @@ def test_garbage_of_one_that_waits_does_not_hold_the_writer(shared_database: Non
     def first() -> None:
         with transaction.atomic():
             writing.set()
-            assert waits.wait(60)
+            assert waits.wait(300)
             gc.collect()
             collected.set()
 
@@ -32,7 +32,7 @@ def test_garbage_of_one_that_waits_does_not_hold_the_writer(shared_database: Non
         return execute(sql, *rest)
 
     def second() -> bool:
-        assert writing.wait(60)
+        assert writing.wait(300)
         with nowait(), transaction.atomic():
             raise AssertionError("the database was not busy")
         with connection.execute_wrapper(watch), transaction.atomic():

@@ -52,7 +52,7 @@ def serving(proxies: str) -> Iterator[int]:
         yield port
     finally:
         server.terminate()
-        server.wait(60)
+        server.wait(300)
 
 
 def answers(port: int) -> bool:

@@ -61,7 +61,7 @@ def test_a_file_system_that_takes_no_more_ends_it_cleanly(small: Small, place: P
     for path in place.glob("blobs/*/*"):
         path.unlink()
     with small.start("-c", LIMITED, "manage.py", "backup", place) as process:
-        out, errors = process.communicate(timeout=120)
+        out, errors = process.communicate(timeout=300)
     assert process.returncode != 0, out
     assert "is full" in errors
     assert "Traceback" not in errors

@@ -29,7 +29,7 @@ class Server:
 
     def stop(self):
         self.server.should_exit = True
-        self.thread.join(60)
+        self.thread.join(300)
         assert not self.thread.is_alive()
 
 

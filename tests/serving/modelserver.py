@@ -80,7 +80,7 @@ class ModelServer:
         return asyncio.run(go())
 
     def exit_status(self):
-        return self.process.wait(60)
+        return self.process.wait(300)
 
     def close(self):
         if self.process.poll() is None:

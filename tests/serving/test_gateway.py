@@ -286,7 +286,7 @@ def test_a_caller_who_leaves_ends_the_stream_at_the_instance(house):
             answer.close()
 
     asyncio.run(go())
-    assert house.echoes["a"].gone.wait(60)
+    assert house.echoes["a"].gone.wait(300)
     until(lambda: house.counted().get(("svc", "rev-a", 499)) == 1)
 
 
@@ -334,7 +334,7 @@ def test_shutdown_finishes_what_is_under_way_and_reports_it(house):
                 return answer.status
 
     assert asyncio.run(go()) == 200
-    house.gateway.thread.join(60)
+    house.gateway.thread.join(300)
     assert house.counted() == {("svc", "rev-a", 200): 1}
 
 

@@ -34,7 +34,7 @@ class Program:
 
     def stop(self):
         self.listener.shutdown(socket.SHUT_RDWR)
-        self.thread.join(60)
+        self.thread.join(300)
         self.listener.close()
 
 

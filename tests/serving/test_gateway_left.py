@@ -31,7 +31,7 @@ def test_an_endless_stream_ends_with_its_caller(
     line = caller(house, requests)
     assert line.recv(1000).startswith(b"HTTP/1.1 200")
     line.close()
-    assert program.gone.wait(60)
+    assert program.gone.wait(300)
     until(lambda: ("svc", "", 499) in house.counted())
 
 
@@ -40,9 +40,9 @@ def test_a_caller_who_leaves_while_the_model_thinks(
 ) -> None:
     program = endless(b"")
     line = caller(house)
-    assert program.asked.wait(60)
+    assert program.asked.wait(300)
     line.close()
-    assert program.gone.wait(60)
+    assert program.gone.wait(300)
     until(lambda: ("svc", "", 499) in house.counted())
 
 
@@ -51,7 +51,7 @@ def test_a_caller_who_leaves_a_silent_stream(house: House, endless: Callable[...
     line = caller(house)
     assert line.recv(1000).startswith(b"HTTP/1.1 200")
     line.close()
-    assert program.gone.wait(60)
+    assert program.gone.wait(300)
 
 
 def test_a_caller_who_does_not_read_is_cut(
@@ -60,8 +60,8 @@ def test_a_caller_who_does_not_read_is_cut(
     monkeypatch.setattr(callers, "LOOK", 0.2)
     program = endless(HEAD, ENDLESS["large pieces"])
     line = caller(house)
-    assert program.asked.wait(60)
-    assert program.gone.wait(60), "nothing was read, and the model still sends"
+    assert program.asked.wait(300)
+    assert program.gone.wait(300), "nothing was read, and the model still sends"
     line.close()
 
 

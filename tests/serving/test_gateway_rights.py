@@ -41,7 +41,7 @@ def test_a_stream_ends_with_the_right_to_it(house, status):
 
     with pytest.raises(aiohttp.ClientPayloadError):
         streamed(house, revoke)
-    assert house.echoes["a"].gone.wait(60)
+    assert house.echoes["a"].gone.wait(300)
     until(lambda: house.counted().get(("svc", "rev-a", status)) == 1)
 
 

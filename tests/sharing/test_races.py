@@ -38,7 +38,7 @@ def together(*acts: Callable[[], Any]) -> list[Any]:
 
     def run(number: int, act: Callable[[], Any]) -> None:
         try:
-            barrier.wait(60)
+            barrier.wait(300)
             results[number] = act()
         except Exception as error:
             results[number] = error
@@ -49,7 +49,7 @@ def together(*acts: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
         assert not thread.is_alive()
     for result in results:
         if isinstance(result, Exception) and not isinstance(result, AppError):

@@ -37,7 +37,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield prepared.url
     finally:
         server.terminate()
-        server.wait(60)
+        server.wait(300)
 
 
 @pytest.fixture
@@ -152,5 +152,5 @@ def test_the_supervisor_asks_the_worker_of_its_own_installation(url: str) -> Non
         assert not probes.worker_answers(url, "worker@x", key_prefix(OTHER))()
     finally:
         over.set()
-        worker.join(60)
+        worker.join(300)
         app.close()
