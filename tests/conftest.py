@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone, translation
 
-from tests import databases, order, template
+from tests import databases, emptying, order, template
 
 append_only_migration = import_module("core.migrations.0002_audit_append_only")
 not_replaced_migration = import_module("core.migrations.0005_audit_not_replaced")
@@ -62,14 +62,15 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: Any, django_db_blocker: Any) -> None:
-    """After a transactional test SQLite clears tables with DELETE and PostgreSQL with TRUNCATE,
-    which the trail refuses: that trigger is off in tests but for those that ask for
+    """After a transactional test SQLite clears the trail with DELETE and PostgreSQL with TRUNCATE,
+    which it refuses: that trigger is off in tests but for those that ask for
     ``append_only``."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("DROP TRIGGER IF EXISTS audit_no_delete")
         else:
             cursor.execute("DROP TRIGGER IF EXISTS audit_no_truncate ON core_auditrecord")
+            emptying.delete_what_is_there(connection)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -147,6 +147,7 @@ def on_postgresql(run: Run, stack: ExitStack, chosen: list[str], *, full: bool) 
         may_be_empty=bool(chosen),
         live=False,
         DATABASE_URL=url,
+        PGOPTIONS="-c synchronous_commit=off",  # nothing of it has to outlive the server
     )
 
 
