@@ -14,9 +14,25 @@ from pathlib import Path
 import pytest
 
 from tests.ops.small import KIND, Small, ids, manifest, stored
-from tests.waiting import until
 
 New = Callable[..., Small]
+#: a management command whose backup stops for good before it counts
+HELD = """
+import os, signal, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+import django
+django.setup()
+from django.core.management import call_command
+from ops.backup.place import Place
+
+def held(*given):
+    print("held", flush=True)
+    while True:
+        signal.pause()
+
+Place.finish = held
+call_command(*sys.argv[1:])
+"""
 
 
 def test_what_is_written_while_it_works_comes_back_whole(
@@ -83,10 +99,11 @@ def test_a_killed_backup_does_not_count_and_the_next_one_tidies_up(
 ) -> None:
     small.good(("backup", place))
     partial = place / "backups"
-    with small.start("manage.py", "backup", place, "--full") as process:
-        until(lambda: any(partial.glob(".partial-*/database*")) or process.poll() is not None)
-        assert process.poll() is None
+    with small.start("-c", HELD, "backup", place, "--full") as process:
+        assert process.stdout is not None
+        assert "held\n" in process.stdout, "it ended by itself"  # reads up to that line
         os.kill(process.pid, signal.SIGKILL)
+    assert any(partial.glob(".partial-*/database*"))
     assert len([p for p in partial.iterdir() if p.name.startswith(".partial-")]) == 1
 
     look = ("shell", "-c", "from ops import schedule; print(schedule.look())")
