@@ -36,8 +36,9 @@ def drips() -> Iterator[bytes]:
 
 
 def silent() -> Iterator[bytes]:
-    yield b""
-    time.sleep(3 * SECONDS)
+    while True:
+        yield b""
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -47,7 +48,8 @@ def answering(path: Path, answer: Callable[[], Iterator[bytes]]) -> Iterator[lis
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
-    listener.settimeout(60)
+    listener.settimeout(300)
+    over = threading.Event()
 
     def serve() -> None:
         with contextlib.suppress(OSError):
@@ -56,6 +58,8 @@ def answering(path: Path, answer: Callable[[], Iterator[bytes]]) -> Iterator[lis
                 connection.recv(65536)
                 sent.append(0)
                 for piece in answer():
+                    if over.is_set():
+                        break
                     connection.sendall(piece)
                     sent[-1] += len(piece)
 
@@ -64,6 +68,7 @@ def answering(path: Path, answer: Callable[[], Iterator[bytes]]) -> Iterator[lis
     try:
         yield sent
     finally:
+        over.set()
         listener.close()
         thread.join(300)
         assert not thread.is_alive(), "the other side has not hung up"

@@ -82,7 +82,7 @@ def test_flood_of_any_bytes_does_not_grow_the_runner(lab: Lab) -> None:
             "for _ in range(60): sys.stdout.buffer.write(block)\n"
             "sys.stdout.buffer.flush()\n"
             "print('\\nflood over', flush=True)\n"
-            "time.sleep(60)\n",
+            "time.sleep(6000)\n",
             log_bytes=1 << 20,
         )
     )
@@ -121,7 +121,7 @@ def test_copying_takes_a_share_of_the_time(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.skipif(REPORT.isolation != "full", reason=f"no isolation here: {REPORT.fix}")
 def test_line_is_visible_while_the_program_goes_on(lab: Lab) -> None:
-    attempt = lab.launch(lab.spec("import time\nprint('first')\ntime.sleep(60)\n"))
+    attempt = lab.launch(lab.spec("import time\nprint('first')\ntime.sleep(6000)\n"))
     until(lambda: "first" in lab.log(attempt))
     chunk = lab.backend.logs(attempt)
     assert not chunk.eof

@@ -271,7 +271,7 @@ def test_platform_without_root_isolates_as_well(tmp_path: Path) -> None:
         "  'import os; print(os.getuid(), os.path.exists(\"/etc/shadow\"),'\n"
         "  'sorted(os.listdir(\"/home\")))'),\n"
         "  limits=Limits(pids=32)))\n"
-        "deadline = time.monotonic() + 60\n"
+        "deadline = time.monotonic() + 300\n"
         "while not backend.observe('plain').final and time.monotonic() < deadline:\n"
         "    time.sleep(0.05)\n"
         "seen = backend.observe('plain')\n"
@@ -282,7 +282,7 @@ def test_platform_without_root_isolates_as_well(tmp_path: Path) -> None:
         done = subprocess.run(
             ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--",
              "/usr/bin/python3", "-c", script],
-            cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120, check=False,
+            cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=600, check=False,
             env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -317,7 +317,7 @@ def test_weak_mode_limits_and_cleans_up_without_isolation(tmp_path: Path) -> Non
     read, write = os.pipe()
     code = (
         "import os, time\nprint(os.getuid(), sorted(os.environ), flush=True)\n"
-        "if os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\n"
+        "if os.fork() == 0:\n    os.setsid()\n    time.sleep(6000)\n"
     )
     spec = SandboxSpec(
         ("/usr/bin/python3", "-c", code), "/", str(tmp_path), env={"A": "1", "LD_PRELOAD": ""},
@@ -326,7 +326,7 @@ def test_weak_mode_limits_and_cleans_up_without_isolation(tmp_path: Path) -> Non
     job = start(spec, report, write, group)
     os.close(write)
     assert job.wait(300) == 0
-    assert job.gone(10)
+    assert job.gone(300)
     job.close()
     group.remove()
     with os.fdopen(read) as output:

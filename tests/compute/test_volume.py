@@ -40,7 +40,7 @@ for n in range(200):
             step //= 2
     taken += size
 print("took", taken, flush=True)
-time.sleep(60)
+time.sleep(6000)
 """
 TOOK = re.compile(r"^took (\d+) (\d+)$", re.MULTILINE)
 OUT = "import sys\nout = dict(a[2:].split('=', 1) for a in sys.argv[1:])['train_url']\n"
@@ -67,7 +67,7 @@ def test_many_files_at_once_take_no_more_than_the_disk(lab: Lab) -> None:
 
 
 def test_its_room_is_taken_before_the_program_starts(lab: Lab) -> None:
-    attempt = lab.launch(lab.spec("import time\nprint('ready', flush=True)\ntime.sleep(60)\n",
+    attempt = lab.launch(lab.spec("import time\nprint('ready', flush=True)\ntime.sleep(6000)\n",
                                   limits=SMALL))  # fmt: skip
     until(lambda: "ready" in lab.log(attempt))
     assert lab.backend.disk_held(attempt) >= volume.size(SMALL)
@@ -91,7 +91,7 @@ def test_a_job_that_succeeded_leaves_nothing(lab: Lab) -> None:
 
 def test_no_mount_outlives_the_runner(lab: Lab) -> None:
     """Not even one that was killed; the kernel gives the loop device back with the namespace."""
-    attempt = lab.launch(lab.spec("import time\nprint('ready', flush=True)\ntime.sleep(60)\n",
+    attempt = lab.launch(lab.spec("import time\nprint('ready', flush=True)\ntime.sleep(6000)\n",
                                   limits=SMALL))  # fmt: skip
     until(lambda: "ready" in lab.log(attempt))
     image = os.fsencode(layout_of(lab, attempt).volume)

@@ -148,7 +148,7 @@ def test_a_runner_measures_with_the_clock_nobody_sets(step: str, tmp_path: Path)
         "file.enter('running', 'running')\n"
         "before = time.time()\n"
         f"Path(sys.argv[2]).write_text('{step}\\n')\n"
-        "until = time.monotonic() + 60\n"
+        "until = time.monotonic() + 300\n"
         "while abs(time.time() - before) < 3600 and time.monotonic() < until:\n"
         "    time.sleep(0.05)\n"
         "stepped = abs(time.time() - before) >= 3600\n"
@@ -169,7 +169,7 @@ def test_a_runner_measures_with_the_clock_nobody_sets(step: str, tmp_path: Path)
         },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
