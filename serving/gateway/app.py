@@ -20,6 +20,7 @@ from .counters import Counters
 from .errors import GatewayError
 from .forward import Forwarder
 from .pools import Pools
+from .presence import CUT
 from .protocol import Caller, Refusal, Resolver, Settings, Sink, Target
 
 logger = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class Gateway:
         given = header_rules.get(scope["headers"], b"x-request-id") or ""
         request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         started = time.perf_counter()
-        exchange = Exchange(send, request_id)
+        exchange = Exchange(send, request_id, scope.get(CUT))
         service_id = NOT_ROUTED
         try:
             if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
@@ -236,8 +237,9 @@ class Right:
 class Exchange:
     """One answer on its way to the caller, and what is counted about it."""
 
-    def __init__(self, send: Any, request_id: str) -> None:
+    def __init__(self, send: Any, request_id: str, cut: Callable[[], None] | None = None) -> None:
         self._send = send
+        self._cut = cut
         self.request_id = request_id
         self.right: Right | None = None
         self.status = 0
@@ -260,8 +262,8 @@ class Exchange:
     async def fail(self, error: GatewayError) -> None:
         """Answer with the uniform error, or cut an answer that has begun.
 
-        Raises GatewayError in the second case: the server then closes the connection, and the
-        caller sees an incomplete answer and not a short one. A caller who left is told nothing.
+        The caller then sees an incomplete answer and not a short one. Raises GatewayError where the
+        server is not ours: it closes the connection. A caller who left is told nothing.
         """
         if error.status == CLIENT_GONE:
             self.status = error.status
@@ -269,7 +271,10 @@ class Exchange:
         if self.started:
             self.status = error.status
             logger.warning("Request %s broke off: %s", self.request_id, error.message)
-            raise error
+            if self._cut is None:
+                raise error
+            self._cut()
+            return
         self.started, self.status = True, error.status
         content = {
             "error_code": error.code,

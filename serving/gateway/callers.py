@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .connections import MOST as MOST_OPEN
 from .connections import Connections
-from .presence import LEAVING
+from .presence import CUT, LEAVING
 
 #: bytes of one request that are no body: head, chunk sizes, trailers. Far above what a head may
 #: have (``app.MAX_HEADERS``): a piece from the network may hold the end of another request too.
@@ -227,8 +227,15 @@ class Callers(HttpToolsProtocol):
         if self._timer is not None:
             self._end_in(None)
         self.scope[LEAVING] = self._leaving  # type: ignore[literal-required]
+        self.scope[CUT] = self._cut  # type: ignore[literal-required]
         self._around = 0
         super().on_headers_complete()
+
+    def _cut(self) -> None:
+        """Leave the present answer incomplete. An application that raises would be told in the log
+        with all its frames, as often as a model wants."""
+        self._answering.disconnected = True
+        self.transport.close()
 
     def on_body(self, body: bytes) -> None:
         """The body is bounded where the service is known."""

@@ -10,6 +10,8 @@ from .errors import GatewayError
 
 #: in a request's scope: what to call when the caller leaves
 LEAVING = "modelyard.leaving"
+#: in a request's scope: what cuts its answer
+CUT = "modelyard.cut"
 
 
 class Presence:

@@ -17,7 +17,7 @@ from serving.gateway.protocol import Instance
 from tests.serving.endless import HEAD, Endless, caller
 from tests.serving.gateway import House, call, error
 from tests.serving.test_gateway_answers import Program
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 2\r\n"
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
@@ -132,6 +132,21 @@ def test_an_answer_without_a_body_may_name_a_length(
     answer = call(house.url)
     assert answer[::2] == (status, b"")
     assert answer[1]["etag"] == "x" and "content-length" not in answer[1]
+
+
+def test_an_answer_that_breaks_off_is_one_line_of_the_log(
+    house: House, answering: Callable[[bytes], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller sees that it is incomplete; a model does not fill the log with frames."""
+    answering(HEAD + b"5\r\nhello\r\n5\r\nwo")
+    with caller(house) as line:
+        got = b""
+        while piece := line.recv(65536):
+            got += piece
+    assert b"hello" in got and not got.endswith(b"0\r\n\r\n")
+    until(lambda: ("svc", "", 502) in house.counted())
+    assert "broke off" in caplog.text
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 def test_streams_at_once_keep_their_bytes(house: House, endless: Callable[..., Endless]) -> None:
