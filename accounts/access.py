@@ -13,7 +13,6 @@ from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
@@ -39,8 +38,6 @@ _TAG = "g:resourcetag/"
 _COLUMN_KEYS = frozenset(key.lower() for key in COLUMNS.values())
 #: in the place of an action, where the question is whether the caller may do anything at all
 ANYTHING = "*"
-#: the agency of work for somebody whom no agency lets the platform work for
-NO_AGENCY = UUID(int=0)
 #: combinations of tags, workspace and region that one list asks about
 COMBINATIONS = 500
 #: rows looked at one by one before a list under a tag condition is cut
@@ -340,12 +337,6 @@ def _agency_lost(principal: Principal, action: str) -> Decision | None:
     )
     if not why:
         return None
-    if principal.agency_id == NO_AGENCY:
-        reason = (
-            "No agency lets the platform work for you. The main account can make one under Access "
-            "control, Agencies."
-        )
-        return _no(action, "agency", reason, missing="an agency")
     name = f"Agency “{principal.agency.name}”" if principal.agency else "The agency"
     return _no(
         action,

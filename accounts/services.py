@@ -8,7 +8,7 @@ from uuid import UUID
 from accounts.account.services import project_id
 from accounts.actors import actor_of
 from accounts.agency.models import Agency
-from accounts.agency.services import agency_for, in_background, on_behalf, preflight
+from accounts.agency.services import agency_for, in_background, on_behalf
 from accounts.facts import remembered
 from accounts.session.services import end_everybody as end_all_sessions
 from accounts.token.services import (
@@ -31,7 +31,6 @@ __all__ = [
     "issue_credential",
     "issue_for",
     "on_behalf",
-    "preflight",
     "project_id",
     "remembered",
     "revoke_all_credentials",

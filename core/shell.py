@@ -33,16 +33,6 @@ class NavLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Widget:
-    """A card of the dashboard: template and the context that feeds it."""
-
-    template: str
-    context: Mapping[str, Any]
-    order: int = 100
-    span: int = 6  # of 12 columns
-
-
-@dataclass(frozen=True, slots=True)
 class Tile:
     """One number on the home page and where to see what it counts."""
 
@@ -71,11 +61,9 @@ TileProvider = Callable[[Actor], list[Tile]]
 StepProvider = Callable[[Actor], list[FirstStep]]
 BannerProvider = Callable[[Actor, str], list[Banner]]  # (actor, slug of the page or "")
 BadgeProvider = Callable[[Actor], Mapping[str, int]]  # slug or key -> number
-WidgetProvider = Callable[[Actor], list[Widget]]
 
 _banners: list[BannerProvider] = []
 _badges: list[BadgeProvider] = []
-_widgets: list[WidgetProvider] = []
 _links: list[NavLink] = []
 _tiles: list[TileProvider] = []
 _steps: list[StepProvider] = []
@@ -91,11 +79,6 @@ def add_badges(provider: BadgeProvider) -> BadgeProvider:
     return provider
 
 
-def add_widgets(provider: WidgetProvider) -> WidgetProvider:
-    _widgets.append(provider)
-    return provider
-
-
 def add_link(link: NavLink) -> NavLink:
     _links.append(link)
     return link
@@ -107,11 +90,6 @@ def banners(actor: Actor, slug: str) -> list[Banner]:
 
 def badges(actor: Actor) -> dict[str, int]:
     return {key: n for provider in _badges for key, n in provider(actor).items() if n}
-
-
-def widgets(actor: Actor) -> list[Widget]:
-    found = [widget for provider in _widgets for widget in provider(actor)]
-    return sorted(found, key=lambda widget: widget.order)
 
 
 def links() -> list[NavLink]:

@@ -57,11 +57,6 @@ def consumers_of(obj: Resource) -> list[Consumer]:
     ]
 
 
-def is_shared(obj: Resource) -> bool:
-    """Whether somebody outside uses ``obj`` or was asked to."""
-    return bool(consumers_of(obj))
-
-
 def require_unshared(obj: Resource) -> None:
     """Asked before every delete. Raises Conflict naming the units and accounts."""
     shareable = registry.has_spec(obj) and registry.spec_of(obj).shareable

@@ -1,21 +1,15 @@
-"""What goes when something else goes: a shared object, or a whole account."""
+"""What ends when a shared object is deleted."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import Group
-from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from core import actor as actors
 from core import registry
-from sharing import grants
-from sharing.block.models import BlockedAccount
-from sharing.invitation.models import Invitation
 from sharing.trail import tell
-from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource
+from sharing.unit.models import UnitPrincipal, UnitResource
 
 
 def forget_object(sender: Any, instance: Any, **kwargs: Any) -> None:
@@ -49,20 +43,3 @@ def _tell(rows: list[UnitResource]) -> None:
                 message=f"“{row.resource_name}” was deleted by its owner.",
                 after={"resources": [row.resource_name]},
             )
-
-
-def forget_account(account_id: str) -> None:
-    """Remove every trace of an account that is about to be deleted: what it shared, what it was
-    given, and its group. Call it inside the deleting transaction, before the account's row goes."""
-    with transaction.atomic():
-        Invitation.objects.unscoped("an account is deleted").filter(
-            Q(account_id=account_id) | Q(owner_account_id=account_id)
-        ).delete()
-        ShareUnit.objects.unscoped("an account is deleted").filter(account_id=account_id).delete()
-        BlockedAccount.objects.unscoped("an account is deleted").filter(
-            account_id=account_id
-        ).delete()
-        name = grants.group_name(account_id)
-        for spec in grants.shareable_specs():
-            grants.grant_model(spec).objects.filter(group__name=name).delete()
-        Group.objects.filter(name=name).delete()

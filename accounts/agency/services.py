@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +11,11 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts import facts
-from accounts.access import NO_AGENCY
 from accounts.actors import actor_of
 from accounts.agency.models import Agency
 from accounts.policy import services as policies
 from accounts.user.models import User
 from core import access, services
-from core.access import Decision
 from core.actor import Actor
 
 
@@ -120,22 +118,6 @@ def in_background(actor: Actor, agency: Agency) -> Actor:
     return actor.with_request(
         via="platform", agency_id=agency.pk, source_ip="", user_agent="", referer="", secure=None
     )
-
-
-def preflight(
-    actor: Actor, questions: Iterable[tuple[str, object]], agency: Agency | None = None
-) -> list[Decision]:
-    """Which of (action, target) background work of this user would be refused; [] is good.
-
-    Asked before submission, so that a job does not fail an hour later (trap T5).
-    """
-    agency = agency or agency_for(actor)
-    if agency is None:
-        behalf = actor.with_request(agency_id=NO_AGENCY)
-    else:
-        behalf = in_background(actor, agency)
-    found = (access.decide(behalf, action, target) for action, target in questions)
-    return [decision for decision in found if not decision.allowed]
 
 
 def _own_user(actor: Actor, user: User | UUID | None) -> User | None:

@@ -211,22 +211,3 @@ def _past_stars(pattern: str, positions: set[int]) -> set[int]:
             at += 1
             result.add(at)
     return result
-
-
-def literal_prefix(pattern: str) -> str:
-    """The part before the first ``*``: what an index can be searched by."""
-    return pattern.split("*", 1)[0]
-
-
-def to_like(pattern: str, escape: str = "\\") -> str:
-    """The pattern for SQL LIKE with ``ESCAPE escape``. PostgreSQL only: SQLite's LIKE ignores
-    case.
-    """
-    return "".join(
-        "%" if c == "*" else escape + c if c in ("%", "_", escape) else c for c in pattern
-    )
-
-
-def to_sqlite_glob(pattern: str) -> str:
-    """The pattern for SQLite's GLOB, which respects case and lets ``*`` cross slashes."""
-    return "".join(f"[{c}]" if c in "?[" else c for c in pattern)

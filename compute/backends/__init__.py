@@ -5,7 +5,6 @@ from compute.backends.base import (
     Backend,
     BackendError,
     LogChunk,
-    NotSupported,
     Observation,
     UnknownAttempt,
 )
@@ -17,7 +16,6 @@ __all__ = [
     "BackendError",
     "LocalBackend",
     "LogChunk",
-    "NotSupported",
     "Observation",
     "UnknownAttempt",
 ]

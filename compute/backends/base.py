@@ -1,4 +1,4 @@
-"""The contract of a compute backend: launch, observe, stop, logs, exec.
+"""The contract of a compute backend: launch, observe, stop, logs.
 
 Callers are short tasks and reconcilers (never a process that waits for a job). Every verb may be
 called at any moment, twice, and by two processes at once.
@@ -6,7 +6,7 @@ called at any moment, twice, and by two processes at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -26,10 +26,6 @@ class UnknownAttempt(BackendError):
 
 class AttemptConflict(BackendError):
     """An attempt of this id exists with another token or another specification."""
-
-
-class NotSupported(BackendError):
-    """This backend does not offer the verb."""
 
 
 class LogChunk(NamedTuple):
@@ -124,9 +120,6 @@ class Backend(Protocol):
     def numbers(self, attempt: str, offset: int = 0, limit: int = 65536) -> LogChunk:
         """The same of the numbers that its runner found in the log: lines, see
         `compute.runner.numbers`. Raises UnknownAttempt."""
-
-    def exec(self, attempt: str, argv: Sequence[str]) -> int:
-        """Run a command inside a running attempt. Raises NotSupported where impossible."""
 
     def rest(self) -> None:
         """The platform stops: end what is kept ready for later launches. Attempts go on."""

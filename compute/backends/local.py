@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +24,6 @@ from compute.backends.base import (
     AttemptConflict,
     BackendError,
     LogChunk,
-    NotSupported,
     Observation,
     Probed,
     UnknownAttempt,
@@ -185,12 +184,6 @@ class LocalBackend:
 
     def ask_again(self, attempt: str, number: int) -> None:
         write_atomic(self._known(attempt).again, str(int(number)))
-
-    def exec(self, attempt: str, argv: Sequence[str]) -> int:
-        raise NotSupported(
-            f"The local backend cannot run {argv[0] if argv else 'a command'!r} "
-            f"inside attempt {attempt}: its sandbox accepts no second entry."
-        )
 
     def rest(self) -> None:
         end(self.root / "starters")

@@ -213,18 +213,6 @@ class JobGroup:
         )
         return _number(directory / names[0]), _number(directory / names[1])
 
-    def cpu_seconds(self) -> float:
-        """Processor time used by the job; 0 when unknown."""
-        directory = self.directories.get("cpu")
-        if directory is None or self.version != 2:
-            return 0.0
-        with contextlib.suppress(OSError, ValueError):
-            for line in (directory / "cpu.stat").read_text().splitlines():
-                key, _, value = line.partition(" ")
-                if key == "usage_usec":
-                    return int(value) / 1e6
-        return 0.0
-
     def kill(self) -> None:
         """SIGKILL everything in the job, again until nothing new appears."""
         for _ in range(50):

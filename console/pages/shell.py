@@ -38,7 +38,6 @@ class DashboardPage(Page):
                 "title": _("Overview"),
                 "recent": self._recent(),
                 "quotas": self._quotas(),
-                "widgets": shell.widgets(self.actor),
                 "tiles": shell.tiles(self.actor),
                 "getting_started": shell.first_steps(self.actor),
                 "banners": shell.banners(self.actor, ""),

@@ -322,7 +322,6 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "console.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter like any other, not another renderer
-    "PAGE_SIZE": 20,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Modelyard API",

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -54,15 +53,6 @@ class Env:
             return default
         if choices and value not in choices:
             raise BadVariable(name, value, f"it must be one of {', '.join(choices)}")
-        return value
-
-    def required(self, name: str, purpose: str) -> str:
-        """A string that has no sensible default; `purpose` finishes the sentence "it is ..."."""
-        value = self.raw(name)
-        if value is None:
-            raise ImproperlyConfigured(
-                f"{name} is not set: it is {purpose}. Set it and start again."
-            )
         return value
 
     def boolean(self, name: str, default: bool = False) -> bool:
@@ -142,19 +132,3 @@ class Env:
         if not path.is_absolute():
             raise BadVariable(name, value, "it must be an absolute path")
         return path
-
-    def url(self, name: str, default: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
-        """An address `scheme://host...` without a trailing slash, its scheme one of `schemes`."""
-        value = self.raw(name)
-        if value is None:
-            return default
-        try:
-            parts = urlsplit(value)
-            usable = parts.scheme in schemes and bool(parts.netloc or parts.path)
-            _ = parts.port
-        except ValueError:
-            usable = False
-        if not usable or "://" not in value:
-            kinds = ", ".join(f"{scheme}://" for scheme in schemes)
-            raise BadVariable(name, value, f"it must be an address that starts with {kinds}")
-        return value.rstrip("/")

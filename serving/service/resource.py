@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from console.pages.base import status_of
 from console.pages.references import lineage_tab
 from console.ui.html import status_chip, time
-from core import access, printed, references, registry
+from core import printed, references, registry
 from core.actor import Actor
 from core.registry import Column, Item, Panel, Ref, ResourceSpec, Role, Tab, Verb
 from registry.package import build_example, command_line
@@ -150,10 +150,6 @@ def live_token(service: Service) -> str:
         f"{n}{state[:2]}{stage[:4]}"
         for n, state, stage in rows.values_list("number", "state", "stage")[:4]
     ).replace(" ", "")
-
-
-def may_predict(service: Service, actor: Actor) -> bool:
-    return access.decide(actor, "modelarts:service:infer", service).allowed
 
 
 SPEC = registry.register(

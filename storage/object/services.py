@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -262,9 +260,3 @@ def _delete_prefix(actor: Actor, bucket: str, prefix: str, marker: str, limit: i
         _remove(actor, going)
     result.deleted = len(going)
     return result
-
-
-def everything_below(bucket: Bucket, prefix: str, since: dt.datetime) -> Iterator[StoredObject]:
-    """Objects below ``prefix`` that were there at ``since``, for the platform's own reading."""
-    rows = listing.in_prefix(StoredObject.objects.unscoped("platform reads a prefix"), prefix)
-    yield from rows.filter(bucket=bucket, updated_at__lte=since).order_by("key").iterator()

@@ -16,7 +16,6 @@ from accounts.services import (
     agency_for,
     authenticate_bearer,
     issue_credential,
-    preflight,
     revoke_credentials,
 )
 from accounts.token import services, uses
@@ -194,13 +193,6 @@ class TestCredentials:
             Agency.objects.unscoped("test").filter(pk=agency.pk).update(revoked_at=timezone.now())
             facts.bump(li.account_id)
         assert decide(actor, "obs:object:GetObject").step == "agency"
-
-    def test_preflight_names_what_would_fail(self, li, agency):
-        asked = [("obs:object:GetObject", None), ("obs:object:PutObject", None)]
-        refused = preflight(make.actor(li), asked)
-        assert [d.action for d in refused] == ["obs:object:PutObject"]
-        stranger = make.user(make.account())
-        assert preflight(make.actor(stranger), asked)[0].missing == "an agency"
 
     def test_the_users_own_agency_comes_before_the_accounts(self, li, agency):
         own = make.agency(li.account, grantee=li)

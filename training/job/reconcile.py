@@ -6,8 +6,6 @@ after it and is idempotent by attempt id, so a crash in between costs one look, 
 
 from __future__ import annotations
 
-import datetime as dt
-
 from django.db import transaction
 from django.utils import timezone
 
@@ -32,7 +30,6 @@ PLATFORM_REASONS = frozenset(
 #: what a runner gives as its reason when it was told to stop
 STOPS = frozenset({"STOPPED_BY_USER", PLATFORM_STOPPED})
 RETRIES = 3
-GRACE = dt.timedelta(seconds=90)
 Phase = TrainingJob.Phase
 
 

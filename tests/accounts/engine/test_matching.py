@@ -1,14 +1,12 @@
 """Wildcards and paths, compared with regular expressions and with hand-picked hard cases."""
 
 import re
-import sqlite3
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.engine.filters import literal_prefix, remainders, to_like, to_sqlite_glob
+from accounts.engine.filters import remainders
 from accounts.engine.matching import (
     MalformedPath,
     action_pattern,
@@ -65,36 +63,6 @@ def test_wildcards_equal_their_regular_expression(pattern: str, text: str) -> No
 def test_remainders_continue_the_pattern(pattern: str, prefix: str, rest: str) -> None:
     left = remainders(pattern, prefix)
     assert any(glob(p, rest) for p in left) is glob(pattern, prefix + rest)
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:")
-    yield connection
-    connection.close()
-
-
-@settings(max_examples=2 * EXAMPLES, deadline=None)
-@given(letters, letters)
-def test_sql_patterns_equal_glob(pattern: str, text: str) -> None:
-    connection = sqlite3.connect(":memory:")
-    try:
-        connection.execute("PRAGMA case_sensitive_like = ON")
-        row = connection.execute(
-            "SELECT ? GLOB ?, ? LIKE ? ESCAPE '\\'",
-            (text, to_sqlite_glob(pattern), text, to_like(pattern)),
-        ).fetchone()
-    finally:
-        connection.close()
-    expected = int(glob(pattern, text))
-    assert row == (expected, expected)
-
-
-def test_sqlite_glob_respects_case(database: sqlite3.Connection) -> None:
-    """The reason LIKE is not used on SQLite."""
-    sql = "SELECT 'Team1/a' GLOB ?, 'Team1/a' LIKE ?"
-    row = database.execute(sql, (to_sqlite_glob("team1/*"), to_like("team1/*"))).fetchone()
-    assert row == (0, 1)
 
 
 def test_many_stars_stay_fast() -> None:
@@ -197,4 +165,3 @@ def test_resource_names_and_patterns() -> None:
     assert pattern.matches(name)
     assert pattern.path == "Team1/*"
     assert resource_pattern("obs:::object:x") is None
-    assert literal_prefix("team1/a*b") == "team1/a"
