@@ -23,6 +23,7 @@ from accounts import facts
 from accounts.token.models import ApiToken
 from accounts.user.models import User
 from core.errors import NotAuthenticated
+from core.prepared import Prepared
 
 if TYPE_CHECKING:
     from core.actor import Actor
@@ -46,6 +47,15 @@ def hold(actor: Actor, accounts: Mapping[str, bool]) -> None:
                 )
     facts.renew()
     confirm(actor)
+
+
+_TOKEN = Prepared(
+    lambda token_id, now: ApiToken.objects.filter(
+        pk=token_id, revoked_at=None, expires_at__gt=now
+    ).values_list("pk"),
+    token_id=ApiToken._meta.get_field("id"),
+    now=ApiToken._meta.get_field("expires_at"),
+)
 
 
 def by_token(token_id: UUID) -> str:
@@ -80,8 +90,7 @@ def still_holds(actor: Actor) -> bool:
     made the actor itself."""
     kind, _colon, value = actor.credential.partition(":")
     if kind == "token":
-        rows = ApiToken.objects.filter(pk=value, revoked_at=None, expires_at__gt=timezone.now())
-        return rows.exists()
+        return _TOKEN.row(token_id=UUID(value), now=timezone.now()) is not None
     if kind == "session":
         return bool(import_module(settings.SESSION_ENGINE).SessionStore().exists(value))
     if kind == "password":

@@ -14,12 +14,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.models import QuerySet
 
 Row = tuple[Any, ...]
+M = TypeVar("M", bound=models.Model)
 
 
 class NotAnswered(BaseException):
@@ -146,6 +147,32 @@ class Prepared:
             raise TypeError(f"{', '.join(sorted(missing))} does not appear in the query: {sql}")
         converters = compiler.get_converters([part[0] for part in compiler.select])
         return Statement(sql, slots, compiler, converters)
+
+
+class PreparedRow(Generic[M]):
+    """The first row of a prepared query, as an instance of ``model`` with all its columns.
+
+    ``build(**values)`` returns the query set; see ``Prepared`` for the values.
+    """
+
+    def __init__(
+        self,
+        model: type[M],
+        build: Callable[..., QuerySet[M]],
+        **fields: models.Field[Any, Any],
+    ) -> None:
+        self._model = model
+        self._names = [field.attname for field in model._meta.concrete_fields]
+        self._query = Prepared(
+            lambda **values: build(**values).values_list(*self._names)[:1], **fields
+        )
+
+    def get(self, **values: Any) -> M | None:
+        """The row, or None. Raises NotAnswered."""
+        found = self._query.row(**values)
+        if found is None:
+            return None
+        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, found)
 
 
 def _mark(field: models.Field[Any, Any]) -> Any:

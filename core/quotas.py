@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from django.db import connection
+from django.db import connection, models
 
 from core import registry
 from core.errors import QuotaExceeded
 from core.models import Quota
+from core.prepared import Prepared
 from core.text import english
 
 
@@ -60,8 +63,17 @@ def register(meter: Meter) -> Meter:
 
 def limit_of(account_id: str, key: str, default: int) -> int:
     """The account's own limit, else the declared default."""
-    row = Quota.objects.filter(account_id=account_id, key=key).values_list("limit", flat=True)
-    return next(iter(row), default)
+    row = _LIMIT.row(account_id=account_id, key=key)
+    return default if row is None else int(row[0])
+
+
+_LIMIT = Prepared(
+    lambda account_id, key: Quota.objects.filter(account_id=account_id, key=key).values_list(
+        "limit"
+    ),
+    account_id=models.CharField(),
+    key=Quota._meta.get_field("key"),
+)
 
 
 def write(account_id: str, key: str, limit: int | None) -> None:
@@ -80,12 +92,24 @@ def usage(
     if spec.quota is None:
         return None
     key, default = spec.quota
-    rows = spec.model.objects.unscoped("quota").filter(account_id=account_id)
-    terminal = getattr(spec.model, "TERMINAL", None)
-    if terminal:
-        rows = rows.exclude(phase__in=terminal)
+    counted = _used(spec.model).row(account_id=account_id)
+    used = 0 if counted is None else int(counted[0])
     limit = limit_of(account_id, key, default) if limits is None else limits.get(key, default)
-    return Usage(key, str(spec.quota_label or spec.label_plural), rows.count(), limit, default)
+    return Usage(key, str(spec.quota_label or spec.label_plural), used, limit, default)
+
+
+@cache
+def _used(model: Any) -> Prepared:
+    """Number of an account's objects that count; no row where there is none."""
+
+    def build(account_id: str) -> Any:
+        rows = model.objects.unscoped("quota").filter(account_id=account_id)
+        if terminal := getattr(model, "TERMINAL", None):
+            rows = rows.exclude(phase__in=terminal)
+        counted = rows.order_by().values("account_id").annotate(n=models.Count("pk"))
+        return counted.values_list("n")
+
+    return Prepared(build, account_id=models.CharField())
 
 
 def lock(account_id: str, spec: registry.ResourceSpec) -> None:

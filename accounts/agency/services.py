@@ -17,6 +17,7 @@ from accounts.policy import services as policies
 from accounts.user.models import User
 from core import access, services
 from core.actor import Actor
+from core.prepared import PreparedRow
 
 
 def default_name(username: str) -> str:
@@ -95,16 +96,26 @@ def revoke(actor: Actor, agency: Agency, _data: Mapping[str, Any]) -> Agency:
 def agency_for(who: User | Actor) -> Agency | None:
     """The agency that carries background work of a user now: their own before the account's,
     the newest first. None where there is none."""
-    now = timezone.now()
     user_id = who.pk if isinstance(who, User) else who.user_id
-    rows = (
+    if who.account_id is None:
+        return None
+    return _CARRIES.get(
+        account_id=who.account_id, user_id=user_id or UUID(int=0), now=timezone.now()
+    )
+
+
+_CARRIES = PreparedRow(
+    Agency,
+    lambda account_id, user_id, now: (
         Agency.objects.unscoped("agency of a user")
-        .filter(Q(grantee=user_id) | Q(grantee=None), account_id=who.account_id, revoked_at=None)
+        .filter(Q(grantee=user_id) | Q(grantee=None), account_id=account_id, revoked_at=None)
         .filter(Q(expires_at=None) | Q(expires_at__gt=now))
         .order_by(F("grantee").asc(nulls_last=True), "-created_at")
-    )
-    found = rows.first()
-    return found if isinstance(found, Agency) else None
+    ),
+    account_id=Agency._meta.get_field("account").target_field,
+    user_id=User._meta.get_field("id"),
+    now=Agency._meta.get_field("expires_at"),
+)
 
 
 def on_behalf(user: User, agency: Agency, *, bound_to: str = "", region: str = "") -> Actor:

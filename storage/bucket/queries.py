@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from django.db.models import Count, Sum
 
 from console.choices import Rows
-from core import access, services
+from core import access, registry
 from core.actor import Actor
-from core.errors import NotFound
+from core.errors import AccessDenied, NotFound
+from core.prepared import PreparedRow
 from storage.bucket.models import Bucket
 from storage.object.models import StoredObject
 
@@ -40,7 +41,14 @@ def own_bucket(actor: Actor, name_or_id: str) -> Bucket:
 
 def bucket_named(actor: Actor, name: str) -> Bucket:
     """The bucket of this name in the actor's account, if they may see it. Raises NotFound."""
-    return services.visible(Bucket, actor, name=name, account_id=actor.account_id)
+    found = _named(actor, name)
+    if found is None:
+        raise NotFound()
+    try:
+        access.authorize(actor, registry.spec_of(Bucket).action(Bucket.READ_VERB), found)
+    except AccessDenied:
+        raise NotFound() from None
+    return found
 
 
 def inside(bucket: Bucket, key: str = "") -> access.Target:
@@ -88,14 +96,26 @@ def contents(bucket: Bucket) -> Contents:
     return Contents(found["n"], found["bytes"] or 0)
 
 
+_NAMED = PreparedRow(
+    Bucket,
+    lambda account_id, name: Bucket.objects.unscoped(
+        "bucket of the actor's own account by name"
+    ).filter(account_id=account_id, name=name),
+    account_id=Bucket._meta.get_field("account").target_field,
+    name=Bucket._meta.get_field("name"),
+)
+
+
+def _named(actor: Actor, name: str) -> Bucket | None:
+    return _NAMED.get(account_id=actor.account_id, name=name) if actor.account_id else None
+
+
 def _own(actor: Actor, name_or_id: str) -> Bucket | None:
-    rows = Bucket.objects.unscoped("bucket of the actor's own account by name").filter(
-        account_id=actor.account_id
-    )
-    found: Bucket | None = rows.filter(name=name_or_id).first()
+    found = _named(actor, name_or_id)
     if found is None:
+        rows = Bucket.objects.unscoped("bucket of the actor's own account by id")
         try:
-            found = rows.filter(pk=uuid.UUID(name_or_id)).first()
+            found = rows.filter(account_id=actor.account_id, pk=uuid.UUID(name_or_id)).first()
         except ValueError:
             return None
     return found

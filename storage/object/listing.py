@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from core import access
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
+from core.prepared import Prepared
 from storage.bucket import queries
 from storage.bucket.models import Bucket
 from storage.keys import after, normalise_key, normalise_prefix
@@ -67,13 +68,24 @@ def list_objects(
         raise ValidationFailed.of("limit", f"A whole number from 1 to {MAX_LIMIT}.")
     if delimiter not in ("", "/"):
         raise ValidationFailed.of("delimiter", "The delimiter is “/”, or none.")
+    found = may_list(actor, bucket, prefix=prefix, limit=limit, delimiter=delimiter)
+    rows = in_prefix(visible_rows(actor).filter(bucket=found), prefix).order_by("key")
+    return _folders(rows, prefix, marker, limit) if delimiter else _flat(rows, marker, limit)
+
+
+def may_list(
+    actor: Actor, bucket: str | Bucket, *, prefix: str, limit: int = MAX_LIMIT, delimiter: str = ""
+) -> Bucket:
+    """The bucket, if the actor may list what lies below ``prefix``.
+
+    Raises: AccessDenied (obs:bucket:ListBucket), NotFound.
+    """
     asked = {"obs:prefix": prefix, "obs:delimiter": delimiter, "obs:max-keys": limit}
     target, found = queries.located(actor, bucket)
     access.authorize(actor, LIST, target, asked)
     if found is None:
         raise NotFound()
-    rows = in_prefix(visible_rows(actor).filter(bucket=found), prefix).order_by("key")
-    return _folders(rows, prefix, marker, limit) if delimiter else _flat(rows, marker, limit)
+    return found
 
 
 def _flat(rows: QuerySet[Any], marker: str, limit: int) -> Page:
@@ -138,6 +150,47 @@ def get_object(actor: Actor, bucket: str | Bucket, key: str) -> StoredObject:
     if row is None:
         raise NotFound()
     return row
+
+
+def size_of(actor: Actor, bucket: str | Bucket, key: str) -> int:
+    """Bytes of one object, if the actor may read it. Raises as ``get_object``."""
+    key = normalise_key(key)
+    found = may_read(actor, bucket, key)
+    row = None if found is None else _SIZE.row(bucket_id=found.pk, key=key)
+    if row is None:
+        raise NotFound()
+    return int(row[0])
+
+
+def is_empty(bucket: Bucket, prefix: str) -> bool:
+    """Whether no object at all lies below ``prefix``, whoever may read it. Asks no right."""
+    end = after(prefix)
+    if not end:
+        rows = StoredObject.objects.unscoped("whether a directory is empty")
+        return not in_prefix(rows.filter(bucket=bucket), prefix).exists()
+    return _BETWEEN.row(bucket_id=bucket.pk, start=prefix, end=end) is None
+
+
+_SIZE = Prepared(
+    lambda bucket_id, key: (
+        StoredObject.objects.unscoped("size of an object already authorized")
+        .filter(bucket_id=bucket_id, key=key)
+        .values_list("size")
+    ),
+    bucket_id=Bucket._meta.get_field("id"),
+    key=StoredObject._meta.get_field("key"),
+)
+_BETWEEN = Prepared(
+    lambda bucket_id, start, end: (
+        StoredObject.objects.unscoped("whether a directory is empty")
+        .filter(bucket_id=bucket_id, key__gte=start, key__lt=end)
+        .values_list("pk")
+        .order_by()[:1]
+    ),
+    bucket_id=Bucket._meta.get_field("id"),
+    start=StoredObject._meta.get_field("key"),
+    end=StoredObject._meta.get_field("key"),
+)
 
 
 def may_read(actor: Actor, bucket: str | Bucket, key: str) -> Bucket | None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from accounts.user.models import User
-from core.prepared import Prepared
+from core.prepared import Prepared, PreparedRow
 from tests.accounts import make as accounts
 
 BY_ID = Prepared(
@@ -40,6 +40,21 @@ class TestPrepared:
         assert BY_ID.row(user_id=uuid.uuid4(), account_id=owner.pk) is None
         User.objects.unscoped("test").filter(pk=user.pk).update(is_active=False)
         assert BY_ID.rows(user_id=user.pk, account_id=owner.pk) == []
+
+    def test_a_whole_row_is_an_instance_as_the_orm_makes_it(self) -> None:
+        by_name = PreparedRow(
+            User,
+            lambda name: User.objects.unscoped("test").filter(name=name).order_by("pk"),
+            name=User._meta.get_field("name"),
+        )
+        user = accounts.user(accounts.account())
+        User.objects.unscoped("test").filter(pk=user.pk).update(tags={"team": "red"})
+        found, wanted = by_name.get(name=user.name), User.objects.unscoped("test").get(pk=user.pk)
+        assert found is not None and found.tags == {"team": "red"}
+        assert not found._state.adding and not found.get_deferred_fields()
+        columns = [field.attname for field in User._meta.concrete_fields]
+        assert [getattr(found, c) for c in columns] == [getattr(wanted, c) for c in columns]
+        assert by_name.get(name="nobody") is None
 
     def test_a_moment_is_a_value(self) -> None:
         since = Prepared(

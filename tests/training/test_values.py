@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
-from accounts import facts
 from compute.runner.masking import LEAST, Masker
 from core import access, sealed
 from core.errors import Conflict, ValidationFailed
@@ -62,19 +60,6 @@ def job(owner: Person) -> TrainingJob:
             secret_environment={"GIVEN": GIVEN},
         ),
     )
-
-
-def test_a_submission_is_checked_twice_and_asks_little(owner: Person) -> None:
-    """Before the lock, so that nothing waits for what is refused anyway, and under it. In a test
-    the transaction is a savepoint, which is no more queries."""
-    services.create(owner.actor, spec("first"))
-    with facts.remembered(), CaptureQueriesContext(connection) as asked:  # as in a request
-        services.create(owner.actor, spec("second"))
-    tables = [query["sql"].partition(" FROM ")[2].split()[:1] for query in asked]
-    assert tables.count(['"accounts_agency"']) == 2
-    # Each time once; once to refer to it; once to look whether its output path is empty.
-    assert tables.count(['"storage_bucket"']) == 4
-    assert len(asked) <= 26
 
 
 def client(person: Person) -> Client:

@@ -36,26 +36,28 @@ def directory(prefix: str) -> str:
     return f"{cleaned}/" if cleaned not in ("", ".") else ""
 
 
-def check(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[Problem]:
-    """Everything wrong with a job's specification, as far as it can be known before it runs.
-
-    ``agency`` is the one that would carry the job (``agency_for``); ``secrets`` in ``data`` are the
-    secret values by kind.
-    """
+def shape(data: Mapping[str, Any]) -> list[Problem]:
+    """Everything wrong with a job's specification as it is written. ``secrets`` in ``data`` are the
+    secret values by kind."""
     found: list[Problem] = []
     found += _sizes(data)
     for kind, rule in (("hyperparameters", PARAMETER), ("environment", VARIABLE)):
         found += _pairs(kind, {**(data.get(kind) or {}), **data["secrets"][kind]}, rule)
     found += _names(data)
     found += places.ways(data)
-    if not found:
-        there = _buckets(actor, data)
-        found += _agency(actor, data, agency, there)
-        found += _code(actor, data, there)
-        found += _inputs(actor, data)
-        found += _outputs(data, there)
-        found += _regions(actor, data, there)
-        found += places.predownload(actor, data, there)
+    return found
+
+
+def check(actor: Actor, data: Mapping[str, Any], agency: Agency | None) -> list[Problem]:
+    """Everything wrong with what a specification of good ``shape`` names, as far as it can be known
+    before the job runs. ``agency`` is the one that would carry the job (``agency_for``)."""
+    there = _buckets(actor, data)
+    found = _agency(actor, data, agency, there)
+    found += _code(actor, data, there)
+    found += _inputs(actor, data)
+    found += _outputs(data, there)
+    found += _regions(actor, data, there)
+    found += places.predownload(actor, data, there)
     return found
 
 
@@ -291,7 +293,7 @@ def _code(actor: Actor, data: Mapping[str, Any], there: Mapping[str, Bucket]) ->
             )
         ]
     try:
-        found = listing.get_object(actor, bucket, key)
+        size = listing.size_of(actor, bucket, key)
     except NotFound:
         return [
             Problem(
@@ -303,7 +305,7 @@ def _code(actor: Actor, data: Mapping[str, Any], there: Mapping[str, Bucket]) ->
         ]
     except AppError as error:
         return [Problem("code_prefix", error.message, error.code, error.hint)]
-    if found.size == 0:
+    if size == 0:
         return [
             Problem("boot_file", f"obs://{data['code_bucket']}/{key} is empty.", "BOOT_FILE_EMPTY")
         ]

@@ -64,11 +64,12 @@ def filled(actor: Actor, outputs: Iterable[Place]) -> list[dict[str, Any]]:
     """
     found = []
     for place in outputs:
-        bucket = buckets.located(actor, place["bucket"])[1]
-        page = listing.list_objects(
-            actor, bucket or place["bucket"], prefix=place["prefix"], limit=COUNTED
-        )
-        unreadable = bucket is not None and _unreadable(actor, bucket, place["prefix"])
+        prefix = normalise_prefix(place["prefix"])
+        bucket = listing.may_list(actor, place["bucket"], prefix=prefix, limit=COUNTED)
+        if listing.is_empty(bucket, prefix):
+            continue
+        page = listing.list_objects(actor, bucket, prefix=prefix, limit=COUNTED)
+        unreadable = _unreadable(actor, bucket, prefix)
         if page.items or unreadable:
             found.append(
                 {
@@ -86,7 +87,6 @@ def filled(actor: Actor, outputs: Iterable[Place]) -> list[dict[str, Any]]:
 def _unreadable(actor: Actor, bucket: Bucket, prefix: str) -> bool:
     """Whether objects lie there that ``actor`` may not read, though they may write there: a job
     would overwrite them."""
-    prefix = normalise_prefix(prefix)
     if not access.decide(actor, PUT, buckets.inside(bucket, f"{prefix}file")).allowed:
         return False
     rows = StoredObject.objects.unscoped("whether a job would write over objects")

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from accounts import services as accounts
-from accounts.agency.models import Agency
 from compute import local, logtext
 from compute.backends.base import LogChunk, UnknownAttempt
 from compute.catalog.flavors import DEFAULT_FLAVOR, pools
@@ -47,7 +46,7 @@ def create(
     spec = _normalised(data)
     spec["problems"] = checks.settle_engine(spec)
     spec["secrets"] = values.separated(spec)
-    _check(actor, spec)  # what is refused anyway waits for no lock
+    _refuse(checks.shape(spec))  # what reads no row waits for no lock
     job = TrainingJob(
         **{k: v for k, v in spec.items() if k in _COLUMNS},
         problems=spec["problems"],
@@ -57,7 +56,8 @@ def create(
     states.start(job, TrainingJob.Phase.CREATING)
 
     def under_the_lock(job: TrainingJob) -> None:
-        agency = _check(actor, spec)
+        agency = accounts.agency_for(actor)
+        _refuse(checks.check(actor, spec, agency))
         job.agency_id = agency.pk if agency else None
 
     def beside(job: TrainingJob) -> None:
@@ -75,13 +75,10 @@ def create(
     )
 
 
-def _check(actor: Actor, spec: Mapping[str, Any]) -> Agency | None:
-    """The agency that would carry the job. Raises ValidationFailed."""
-    agency = accounts.agency_for(actor)
-    problems = checks.check(actor, spec, agency)
+def _refuse(problems: list[Problem]) -> None:
+    """Raises ValidationFailed where there are problems."""
     if problems:
         raise ValidationFailed(problems[0].text, problems=problems)
-    return agency
 
 
 def update(
