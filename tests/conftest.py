@@ -70,7 +70,7 @@ def django_db_setup(django_db_setup: Any, django_db_blocker: Any) -> None:
             cursor.execute("DROP TRIGGER IF EXISTS audit_no_delete")
         else:
             cursor.execute("DROP TRIGGER IF EXISTS audit_no_truncate ON core_auditrecord")
-    emptying.delete_what_is_there(connection)
+        emptying.delete_what_is_there(connection)
 
 
 @pytest.fixture(scope="session", autouse=True)
