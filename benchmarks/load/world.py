@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.load import program
 from benchmarks.load.installation import ENGINE, ROOT, House
-from client import Api, StepFailed
+from client import Api, StepFailed, brief, wait
 from demo.keep import new_password
 
 NEW_ACCOUNTS = ("vision-team", "north-lab", "retail-forecast")
@@ -34,6 +34,7 @@ NO_SERVICES = {
 }
 FIRST = ("ada", "bo", "chen", "dana", "emil", "fatima", "goran", "hanna", "igor", "june", "kofi")
 TOKEN = {"name": "load", "days": 1}
+SERVICE_SECONDS = 300.0
 
 
 @dataclass(slots=True)
@@ -75,6 +76,8 @@ def fill(house: House, users: int) -> World:
         for who in ("owner", "consumer")
     ]
     operator = api_of(house, roots[0])
+    service = running_service(operator)
+    world.service_address, world.service_token = service["access_address"], operator.token
     for name in NEW_ACCOUNTS:
         made = operator.post("/accounts", {"name": name})
         member = Member(name, made["id"], made["initial_password"])
@@ -88,10 +91,7 @@ def fill(house: House, users: int) -> World:
             world.submitters.append(submitter)
     counts = _past(house, roots)
     _shares(house, roots)
-    consumer = api_of(house, roots[1])
-    service = next(r for r in consumer.items("/services") if r["phase"] == "Running")
-    world.service_address, world.service_token = service["access_address"], consumer.token
-    world.pictures = _pictures(house)
+    world.pictures = pictures(house)
     world.words = f"{len(world.people)} people in {len(roots)} accounts, {counts}"
     return world
 
@@ -108,6 +108,22 @@ def api_of(house: House, member: Member) -> Api:
         },
     )
     return Api(house.url, str(made["token"]), member.label)
+
+
+def running_service(api: Api) -> dict[str, Any]:
+    """A service of the account's newest model; the demonstration's ends with the share that it is
+    about. Raises StepFailed."""
+    model = next(row for row in api.items("/models") if row["phase"] == "Published")
+    made = api.post("/services", {"name": "load", "model": model["id"], "replicas": 1})
+    service: dict[str, Any] = wait(
+        "Service load",
+        lambda: api.get(f"/services/{made['id']}"),
+        lambda row: row["phase"] in ("Running", "Failed", "Stopped"),
+        within=SERVICE_SECONDS,
+    )
+    if service["phase"] != "Running":
+        raise StepFailed(f"Service load: {brief(service)}")
+    return service
 
 
 def _first_password(house: House, member: Member) -> None:
@@ -192,7 +208,7 @@ def _shares(house: House, roots: list[Member]) -> None:
             api.post(f"/share-invitations/{row['id']}/accept")
 
 
-def _pictures(house: House) -> list[bytes]:
+def pictures(house: House) -> list[bytes]:
     """The digits that the demonstration's model has never seen."""
     python = house.engines / ENGINE / "bin" / "python"
     maker = ROOT / "samples" / "digits" / "make_digits.py"

@@ -1,5 +1,5 @@
 """Another tenant's calls are answered, and no work for callers who left goes on, whatever a model
-and its callers do."""
+and its callers do. How long the calls take: ``benchmarks/neighbours``."""
 
 from __future__ import annotations
 
