@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
+from accounts import reasons
 from accounts.actions import CREDENTIAL_CARRIES, NEVER_ON_BEHALF, SELF_SERVICE
 from accounts.ambient import COLUMNS
 from accounts.facts import facts_of
@@ -28,6 +29,7 @@ from accounts.workspace.models import Workspace
 from core import grants, tags
 from core.access import Context, Decision, Scope, Step, Target, as_target, new_id
 from core.actor import Actor
+from core.codes import Message
 from core.models import Resource
 from core.models.resource import DEFAULT_PLACE
 
@@ -302,7 +304,7 @@ def _shared(principal: Principal, actor: Actor, target: Target, half: Decision) 
     """The owner's half: a live grant on this object must contain the action."""
     steps = list(half.trace)
     if target.own_only:
-        reason = "Only the owner's account may do this; no share opens it."
+        reason: str = reasons.OWNERS_ONLY()
         steps.append(Step("share", "deny", reason))
         return Decision(False, half.action, "share", reason, tuple(steps))
     granted: dict[str, str] = {}
@@ -314,15 +316,14 @@ def _shared(principal: Principal, actor: Actor, target: Target, half: Decision) 
             }
     unit = granted.get(half.action.lower())
     if unit is None:
-        reason = (
-            f"{principal.label} may not do `{half.action}` on an object of another account: "
-            "no share in force contains it. Ask the owner to share it with this right."
-        )
+        reason = reasons.NO_SHARE(who=principal.label, action=half.action)
         steps.append(Step("share", "deny", reason))
-        missing = f"a share that contains {half.action}"
+        missing = reasons.A_SHARE(action=half.action)
         return Decision(False, half.action, "share", reason, tuple(steps), missing=missing)
-    steps.append(Step("share", "allow", f"share unit {unit} contains it"))
-    reason = f"{half.reason.rstrip('.')}, and share unit {unit} contains it."
+    steps.append(Step("share", "allow", reasons.STEP_SHARE(unit=unit)))
+    reason = half.reason
+    if isinstance(reason, Message):
+        reason = reasons.ALLOWED_BY_SHARE(**reason.params, unit=unit)
     return Decision(True, half.action, "share", reason, tuple(steps), statement=half.statement)
 
 
@@ -333,16 +334,11 @@ def _agency_lost(principal: Principal, action: str) -> Decision | None:
     why = (
         principal.agency.lost(principal.user_id, dt.datetime.now(dt.UTC))
         if principal.agency is not None
-        else "is not there any more"
+        else reasons.AGENCY_GONE()
     )
     if not why:
         return None
-    name = f"Agency “{principal.agency.name}”" if principal.agency else "The agency"
-    return _no(
-        action,
-        "agency",
-        f"authorisation lost: {name} {why}. The main account can make a new one.",
-    )
+    return _no(action, "agency", reasons.AUTHORISATION_LOST(why=why))
 
 
 def _stopped(principal: Principal, actor: Actor, action: str) -> Decision | None:
@@ -361,24 +357,19 @@ def _not_carried(actor: Actor, action: str) -> Decision | None:
         return _no(
             action,
             "agency",
-            f"`{action}` is never done on somebody's behalf: rights, shares and the trail are for "
-            "people who are signed in.",
+            reasons.NEVER_ON_BEHALF(action=action),
         )
     if actor.via == "credential" and name not in CREDENTIAL_CARRIES:
         return _no(
             action,
             "agency",
-            f"A background credential does not carry `{action}`: it fetches inputs and stores "
-            "outputs, nothing else.",
+            reasons.NOT_CARRIED(action=action),
         )
     return None
 
 
 def _not_a_user(actor: Actor, action: str) -> Decision:
-    if actor.kind == "system":
-        reason = "The platform itself holds no user's rights; it reads with unscoped()."
-    else:
-        reason = "No user is signed in."
+    reason = reasons.PLATFORM_ITSELF() if actor.kind == "system" else reasons.NOBODY()
     return _no(action, "authenticated", reason)
 
 

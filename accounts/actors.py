@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest
 
+from accounts import messages
 from accounts.user.models import User
 from core.actor import Actor, Via
 from core.errors import NotAuthenticated
@@ -57,7 +58,7 @@ def actor_of(
 def user_id_of(actor: Actor) -> UUID:
     """The user behind an actor. Raises NotAuthenticated where there is none."""
     if actor.user_id is None:
-        raise NotAuthenticated("Sign in first.")
+        raise NotAuthenticated(messages.SIGN_IN_FIRST())
     return actor.user_id
 
 

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from accounts import facts
+from accounts import facts, messages
 from accounts.token.models import ApiToken
 from accounts.user.models import User
 from core.errors import NotAuthenticated
@@ -77,12 +77,7 @@ def confirm(actor: Actor) -> None:
     """Raise NotAuthenticated when what the actor signed in with has ended. Whether user and account
     are active is a step of every decision."""
     if not still_holds(actor):
-        raise NotAuthenticated(
-            "You were signed out, or the token was revoked, before this was done; nothing was "
-            "changed.",
-            code="SIGNED_OUT_MEANWHILE",
-            hint="Sign in again.",
-        )
+        raise NotAuthenticated(messages.SIGNED_OUT_MEANWHILE())
 
 
 def still_holds(actor: Actor) -> bool:

@@ -21,7 +21,7 @@ from uuid import UUID
 from django.db.models import IntegerField, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
-from accounts import engine
+from accounts import engine, reasons
 from accounts.agency.models import Agency
 from accounts.facts import AccountFacts
 from accounts.policy.models import PolicyAttachment
@@ -52,11 +52,12 @@ class AgencyFacts:
     def lost(self, user_id: UUID, now: dt.datetime) -> str:
         """Why the agency no longer carries work for this user; "" while it does."""
         if self.revoked:
-            return "was revoked"
+            return reasons.AGENCY_REVOKED(agency=self.name)
         if self.expires_at is not None and self.expires_at <= now:
-            return f"ended at {self.expires_at:%Y-%m-%d %H:%M} UTC"
+            ended = f"{self.expires_at:%Y-%m-%d %H:%M}"
+            return reasons.AGENCY_ENDED(agency=self.name, ended=ended)
         if self.grantee_id is not None and self.grantee_id != user_id:
-            return "is for another user"
+            return reasons.AGENCY_OF_ANOTHER(agency=self.name)
         return ""
 
 
@@ -111,7 +112,7 @@ class Principal:
 
     @property
     def label(self) -> str:
-        return f"User “{self.username}” of account “{self.account.name}”"
+        return reasons.USER_OF_ACCOUNT(user=self.username, account=self.account.name)
 
 
 _cache: OrderedDict[tuple[str, UUID, UUID | None], Principal] = OrderedDict()

@@ -9,13 +9,14 @@ from typing import Any
 
 from django.db.models import Model, Q
 
-from accounts import engine
+from accounts import engine, reasons
 from accounts.actions import OPERATOR_ONLY, PASSWORD_CHANGE, SELF_SERVICE
 from accounts.ambient import ambient, still_open
 from accounts.principal import Principal
 from accounts.rows import EVERY_ROW, NO_ROW, has_paths, rows_q
 from core.access import Context, Decision, Step, Target
 from core.actor import Actor
+from core.codes import joined
 from core.models import Resource
 
 
@@ -55,10 +56,11 @@ class Question:
         if missing:
             return self._deny(
                 "required_keys",
-                f"`{self.action}` cannot be judged without {', '.join(f'`{k}`' for k in missing)}, "
-                "which a policy asks about. Send it with the request.",
+                reasons.REQUIRED_KEYS(
+                    action=self.action, keys=", ".join(f"`{k}`" for k in missing)
+                ),
             )
-        self._step("required_keys", "pass", "nothing the policies ask about is missing")
+        self._step("required_keys", "pass", reasons.STEP_KEYS())
         return self._policies()
 
     def standing(self) -> Decision:
@@ -66,22 +68,22 @@ class Question:
         stopped = self._stopped()
         if stopped is not None:
             return stopped
-        reason = f"{self.principal.label} is signed in and active."
+        reason = reasons.SIGNED_IN(who=self.principal.label)
         return Decision(True, self.action, "account", reason, tuple(self.steps))
 
     def _stopped(self) -> Decision | None:
         p, action = self.principal, self.action
-        self._step("authenticated", "pass", f"{p.label}, by {self.actor.via}")
+        self._step("authenticated", "pass", reasons.STEP_WHO(who=p.label, via=self.actor.via))
         if not p.account.is_active:
-            return self._deny("account", f"Account “{p.account.name}” is suspended.")
+            return self._deny("account", reasons.SUSPENDED(account=p.account.name))
         if not p.is_active:
-            return self._deny("account", f"{p.label} is disabled.")
-        self._step("account", "pass", "account and user are active")
+            return self._deny("account", reasons.DISABLED(who=p.label))
+        self._step("account", "pass", reasons.STEP_ACTIVE())
         if p.must_change_password and action.lower() != PASSWORD_CHANGE:
             return self._deny(
                 "password",
-                f"{p.label} has a temporary password. Change it first.",
-                missing="a password of one's own",
+                reasons.HAS_TEMPORARY_PASSWORD(who=p.label),
+                missing=reasons.OWN_PASSWORD(),
             )
         return None
 
@@ -89,63 +91,65 @@ class Question:
         p, action = self.principal, self.action
         identity = self._evaluate(p.identity)
         agency = self._evaluate(p.agency.policies) if p.agency else None
-        for outcome, whose in ((identity, "the user's"), (agency, "the agency's")):
+        for outcome, rule in (
+            (identity, reasons.DENY_OF_USER()),
+            (agency, reasons.DENY_OF_AGENCY()),
+        ):
             if outcome is not None and outcome.effect == "explicit_deny":
-                behalf = (
-                    " This also holds when the platform works on the user's behalf."
-                    if agency is not None and outcome is identity
-                    else ""
-                )
+                rules: list[str] = [outcome.reason, rule]
+                if agency is not None and outcome is identity:
+                    rules.append(reasons.ON_BEHALF_TOO())
                 return self._deny(
                     "explicit_deny",
-                    f"{p.label} may not do `{action}`: {outcome.reason} A deny in {whose} "
-                    f"policies wins over every allow.{behalf}",
+                    reasons.MAY_NOT(who=p.label, action=action, why=joined(rules)),
                     statement=_statement(outcome),
                 )
-        self._step("explicit_deny", "pass", "no policy denies it")
+        self._step("explicit_deny", "pass", reasons.STEP_NO_DENY())
         if action.lower() in OPERATOR_ONLY:
             if p.account.is_operator and p.is_root and agency is None:
-                return self._allow("operator", "the operator's main account looks after accounts")
-            return self._deny("operator", f"`{action}` is for the operator's main account only.")
+                return self._allow("operator", reasons.OPERATOR_LOOKS_AFTER())
+            return self._deny("operator", reasons.OPERATOR_ONLY(action=action))
         decided, why, statement = self._identity(identity)
         if decided is None:
-            return self._implicit(f"{p.label} may not do `{action}`: {why}", self._grant())
+            return self._implicit(why)
         self._step(decided, "allow", why)
         if agency is not None and p.agency is not None:
             if not agency.allowed and self.rows_of is None:
                 return self._deny(
                     "agency",
-                    f"Agency “{p.agency.name}” lacks `{action}`: no policy attached to it allows "
-                    "it, so the platform may not do it on the user's behalf. Attach one that does.",
-                    missing=f"{self._grant()} on agency {p.agency.name}",
+                    reasons.AGENCY_LACKS(agency=p.agency.name, action=action),
+                    missing=reasons.GRANT_AGENCY(right=self._grant(), agency=p.agency.name),
                 )
-            self._step("agency", "allow", f"agency “{p.agency.name}” holds it too")
-        self._step("guarded_key", "skip", "no guarded key is in this request")
+            self._step("agency", "allow", reasons.STEP_AGENCY(agency=p.agency.name))
+        self._step("guarded_key", "skip", reasons.STEP_GUARDED())
         # Until workspaces exist every object is in the account's default one, open to its users.
-        self._step("workspace", "skip", "default workspace")
+        self._step("workspace", "skip", reasons.STEP_WORKSPACE())
         if self.own:
-            self._step("owner", "pass", "the object belongs to the caller's account")
+            self._step("owner", "pass", reasons.STEP_OWNER())
         return Decision(
-            True, action, decided, f"{p.label} may do `{action}`: {why}.", tuple(self.steps),
-            statement=statement,
+            True, action, decided, reasons.MAY(who=p.label, action=action, why=why),
+            tuple(self.steps), statement=statement,
         )  # fmt: skip
 
     def _identity(self, outcome: engine.Outcome) -> tuple[str | None, str, str]:
         """(step that says yes or None, sentence, statement)."""
         p = self.principal
         if p.is_root:
-            where = "in its own account" if self.own else "and needs no policy in its own account"
-            return "main_account", f"it is the main account, which holds every right {where}", ""
-        self._step("main_account", "skip", "not the main account")
-        self._step("ceiling", "skip", "no ceiling is set")
+            said = reasons.MAIN_ACCOUNT if self.own else reasons.MAIN_ACCOUNT_ELSEWHERE
+            return "main_account", said(), ""
+        self._step("main_account", "skip", reasons.STEP_NOT_MAIN())
+        self._step("ceiling", "skip", reasons.STEP_NO_CEILING())
         if outcome.allowed:
-            return "identity", outcome.reason.rstrip("."), _statement(outcome)
+            why = reasons.BY_STATEMENT(
+                action=self.action, number=outcome.statement, policy=outcome.policy_name
+            )
+            return "identity", why, _statement(outcome)
         if self.rows_of is not None:
-            return "identity", "rows are filtered by the resources its policies name", ""
+            return "identity", reasons.BY_ROWS(), ""
         if engine.allowed_by_default(self.action, strict=p.account.strict_mode):
-            return "identity", "strict mode is off and no policy denies it", ""
+            return "identity", reasons.NOT_STRICT(), ""
         if self.action.lower() in SELF_SERVICE and is_own_thing(self.actor, self.target.instance):
-            return "identity", "all users look after their own sign-in", ""
+            return "identity", reasons.OWN_SIGN_IN(), ""
         return None, outcome.reason, ""
 
     def rows(self) -> Q:
@@ -215,7 +219,8 @@ class Question:
     def _allow(self, step: str, why: str) -> Decision:
         self._step(step, "allow", why)
         return Decision(
-            True, self.action, step, f"{self.principal.label} may do `{self.action}`: {why}.",
+            True, self.action, step,
+            reasons.MAY(who=self.principal.label, action=self.action, why=why),
             tuple(self.steps),
         )  # fmt: skip
 
@@ -226,9 +231,12 @@ class Question:
             statement=statement,
         )  # fmt: skip
 
-    def _implicit(self, reason: str, missing: str) -> Decision:
-        hint = f" Ask an administrator of your account for “{missing}”."
-        return self._deny("identity", reason + hint, missing=missing)
+    def _implicit(self, why: str) -> Decision:
+        missing = self._grant()
+        reason = reasons.NOT_ALLOWED(
+            who=self.principal.label, action=self.action, why=why, missing=missing
+        )
+        return self._deny("identity", reason, missing=missing)
 
 
 def is_own_thing(actor: Actor, instance: Model | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from uuid import UUID
 
+from accounts import messages
 from accounts.account.services import project_id
 from accounts.actors import actor_of
 from accounts.agency.models import Agency
@@ -65,12 +66,8 @@ def issue_for(
     """
     user = User.objects.unscoped("owner of background work").filter(pk=user_id).first()
     if user is None or not user.is_active:
-        raise _lost("the user who started this is gone or disabled", "Somebody else can rerun it.")
+        raise Conflict(messages.STARTER_GONE())
     agency = agency_of(agency_id) if agency_id is not None else None
     if agency is None:
-        raise _lost("the agency was deleted", "The main account can make a new agency; then rerun.")
+        raise Conflict(messages.AGENCY_DELETED())
     return issue_credential(user, agency, bound_to, lifetime)
-
-
-def _lost(why: str, hint: str) -> Conflict:
-    return Conflict(f"Authorisation lost: {why}.", code="AUTHORISATION_LOST", hint=hint)

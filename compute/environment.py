@@ -9,6 +9,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
+from compute import messages
 from compute.engines import manage
 from compute.engines.catalogue import ENGINES
 from core import access, audit
@@ -48,7 +49,7 @@ def ensure(name: str) -> Readiness:
         return Readiness(False, True, 0, found.message)
     if found.phase == "absent":
         _build(actors.system("compute"), name)
-        return Readiness(False, False, 0, "Starting the build.")
+        return Readiness(False, False, 0, messages.BUILD_STARTS())
     return Readiness(False, False, found.percent, found.message)
 
 

@@ -18,6 +18,7 @@ from django.http import HttpRequest, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
+from console import messages
 from console.malformed import UnexpectedFile
 from console.middleware import GetResponse
 from console.pages import errors
@@ -100,10 +101,7 @@ class BodyMiddleware:
         """Raises LengthRequired, BodyTooLarge, IncompleteBody."""
         given = request.META.get("CONTENT_LENGTH") or ""
         if request.META.get("HTTP_TRANSFER_ENCODING") and not given:
-            raise LengthRequired(
-                "A body needs Content-Length.",
-                hint="Send the body whole with its length, not in chunks of unknown number.",
-            )
+            raise LengthRequired(messages.LENGTH_REQUIRED())
         # A server that lets another spelling through has a body of length 0 for Django, too.
         length = int(given) if _LENGTH.fullmatch(given) else 0
         if not length:
@@ -115,9 +113,7 @@ class BodyMiddleware:
         most = body.most if shows_who(request) else min(body.most, ANONYMOUS)
         if length > most:
             raise BodyTooLarge(
-                f"The body is larger than {most} bytes, the most that {request.method} "
-                f"{request.path[:200]} takes.",
-                hint="Send less at once. Files go to /api/v1/buckets/{bucket}/objects/{key}.",
+                messages.BODY_OVER_LIMIT(most=most, method=request.method, path=request.path[:200]),
                 extra={"limit": most},
             )
         if request.method in ("GET", "HEAD"):
@@ -127,10 +123,7 @@ class BodyMiddleware:
         except UnreadablePostError:
             whole = False
         if not whole:
-            raise IncompleteBody(
-                "The body ended before its announced length; nothing was changed.",
-                hint="Send it again.",
-            )
+            raise IncompleteBody(messages.INCOMPLETE_BODY())
 
 
 def shows_who(request: HttpRequest) -> bool:

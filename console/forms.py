@@ -13,7 +13,6 @@ from console.choices import refusals
 from core.actor import Actor
 from core.errors import AppError
 from core.models.resource import validate_name
-from core.text import told
 
 #: hidden fields that a page fills in itself: no link may
 OWN_FIELDS = ("once", "version")
@@ -73,10 +72,10 @@ class ResourceForm(forms.Form):
         """Put an application error beside the fields it names; nothing typed is lost."""
         for problem in error.problems:
             field = problem.field.split(".")[0].split("[")[0]
-            text = told(problem.text, problem.next)
+            text = problem.told()
             self.add_error(field if field in self.fields else None, text)
         if not error.problems:
-            self.add_error(None, told(error.message, error.hint))
+            self.add_error(None, error.told())
 
     def problems(self) -> list[dict[str, str]]:
         """Every error with the field to jump to, for the summary; of a form that was not sent yet,

@@ -13,8 +13,9 @@ from django.core.exceptions import (
 from django.http import HttpRequest, QueryDict, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 
+from console import messages
 from core.errors import AppError, Problem, ValidationFailed
-from core.text import unstorable
+from core.storable import unstorable
 
 
 class MethodNotAllowed(AppError):
@@ -38,50 +39,31 @@ class UnsupportedCharset(AppError):
 def malformed(error: Exception | None) -> AppError:
     """What Django found wrong with a request, in our words."""
     if isinstance(error, RequestDataTooBig):
-        found = AppError(
-            f"The body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes, the limit of "
-            "a form or a JSON body.",
-            code="BODY_TOO_LARGE",
-            hint="Send less at once. Files go to /api/v1/buckets/{bucket}/objects/{key}.",
-        )
+        found = AppError(messages.BODY_TOO_LARGE(most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
         found.status, found.extra = 413, {"limit": settings.DATA_UPLOAD_MAX_MEMORY_SIZE}
         return found
     if isinstance(error, TooManyFieldsSent | TooManyFilesSent):
-        return AppError(
-            f"The request has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields or files.",
-            code="TOO_MANY_FIELDS",
-            hint="Send it in several requests.",
-        )
+        return AppError(messages.TOO_MANY_FIELDS(most=settings.DATA_UPLOAD_MAX_NUMBER_FIELDS))
     if isinstance(error, UnexpectedFile):
-        found = AppError(
-            "The form brings a file, and this address takes none.",
-            code="UNEXPECTED_FILE",
-            hint="Files go to /api/v1/buckets/{bucket}/objects/{key}.",
-        )
+        found = AppError(messages.UNEXPECTED_FILE())
         found.status = 415
         return found
     if isinstance(error, UnreadablePostError):
-        return AppError(
-            "The body ended before its announced length; nothing was changed.",
-            code="INCOMPLETE_BODY",
-            hint="Send it again.",
-        )
-    return AppError(
-        "The request is malformed.", hint="Check its address, its headers and its form fields."
-    )
+        return AppError(messages.INCOMPLETE_BODY())
+    return AppError(messages.REQUEST_MALFORMED())
 
 
 def refuse_unreadable(request: HttpRequest) -> None:
     """Refuse what no view could use: text that cannot be stored in the address or the query.
     Raises ValidationFailed."""
     why = unstorable(request.path, turning=True)
-    found = [Problem("", f"The address: {why}")] if why else []
+    found = [Problem("", messages.ADDRESS(why=why))] if why else []
     found += problems_of(request.GET, turning=True)
     if found:
         raise ValidationFailed(
             found[0].text,
             code="UNSTORABLE_TEXT",
-            hint="Take it out of the address.",
+            hint=messages.TAKE_IT_OUT_OF_ADDRESS(),
             problems=found,
         )
 
@@ -90,10 +72,7 @@ def refuse_form(request: HttpRequest) -> None:
     """The same for a posted form. Raises UnsupportedCharset, ValidationFailed."""
     charset = (request.content_params or {}).get("charset", "utf-8").lower()
     if charset not in ("utf-8", "utf8"):
-        raise UnsupportedCharset(
-            f"The form's charset is `{charset[:40]}`; a form is sent as UTF-8.",
-            hint="Send it from the console's own page.",
-        )
+        raise UnsupportedCharset(messages.FORM_CHARSET(charset=charset[:40]))
     found = list(problems_of(request.POST))
     if found:
         raise ValidationFailed(found[0].text, code="UNSTORABLE_TEXT", problems=found)
@@ -104,5 +83,7 @@ def problems_of(fields: QueryDict, *, turning: bool = False) -> Iterator[Problem
     for name, values in fields.lists():
         for text in (name, *values):
             if isinstance(text, str) and (why := unstorable(text, turning=turning)):
-                yield Problem(ascii(name)[1:-1][:64], why, "UNSTORABLE_TEXT", "Take it out.")
+                yield Problem(
+                    ascii(name)[1:-1][:64], why, "UNSTORABLE_TEXT", messages.TAKE_IT_OUT()
+                )
                 break

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
+from console import messages
 from core.actor import Actor
 from core.errors import Conflict
 from core.models import IdempotencyRecord
@@ -113,8 +114,4 @@ def _first(actor: Actor, key: str) -> IdempotencyRecord:
 
 
 def _busy() -> Conflict:
-    return Conflict(
-        "The first request with this key is still running.",
-        code="IDEMPOTENCY_IN_PROGRESS",
-        hint="Send it again in a moment to get the first answer.",
-    )
+    return Conflict(messages.IDEMPOTENCY_IN_PROGRESS())

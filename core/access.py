@@ -24,7 +24,7 @@ from django.db import transaction
 from django.db.models import Model, Q
 from django.utils.module_loading import import_string
 
-from core import witness
+from core import messages, witness
 from core.actor import Actor
 from core.errors import AccessDenied, NotAuthenticated
 from core.grants import Walk
@@ -283,7 +283,7 @@ def decide(
 
 
 def _broken(action: str) -> Decision:
-    return Decision(False, action, "error", "The access decision could not be made, so it is a no.")
+    return Decision(False, action, "error", messages.NOT_DECIDED())
 
 
 def standing(actor: Actor) -> Decision:
@@ -315,7 +315,7 @@ def authorize(
         AccessDenied: the decision is a no; it travels with the exception.
     """
     if actor.kind == "anonymous":
-        raise NotAuthenticated("Sign in first.", hint="Send an API token or open the sign-in page.")
+        raise NotAuthenticated(messages.SIGN_IN_FIRST())
     witness.note(action)  # a question was asked, whatever the answer
     decision = decide(actor, action, target, context)
     if not decision.allowed:

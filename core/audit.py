@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from core import access
+from core import access, codes
 from core.actor import Actor
 from core.models import AuditRecord
 
@@ -162,6 +162,7 @@ def _row(
         result=result,
         decision_id=decision_id,
         message=one_line(message),
+        said=codes.data(message),
         before=masked(_names_only(target, before)),
         after=masked(_names_only(target, after)),
     )
@@ -193,7 +194,7 @@ def snapshot(obj: Model) -> dict[str, Any]:
     A model's ``AUDIT_SKIP`` names fields that are left out, its ``AUDIT_NAMES`` fields (mappings)
     of which the names stand in the trail and the values never.
     """
-    skip = {"updated_at", "version"} | getattr(obj, "AUDIT_SKIP", frozenset())
+    skip = {"updated_at", "version", "said"} | getattr(obj, "AUDIT_SKIP", frozenset())
     names_only: frozenset[str] = getattr(obj, "AUDIT_NAMES", frozenset())
     found: dict[str, Any] = {}
     for field in obj._meta.concrete_fields:

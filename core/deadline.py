@@ -17,6 +17,7 @@ from typing import Any
 from django.db import DatabaseError, connection
 from django.db.backends.signals import connection_created
 
+from core import messages
 from core.errors import Unavailable
 
 #: steps of SQLite's machine between two looks at the clock; about a millisecond
@@ -34,11 +35,7 @@ class TookTooLong(Unavailable):
 
 
 def too_long() -> TookTooLong:
-    return TookTooLong(
-        "This took longer than a request may take and was ended; what it had begun is undone.",
-        hint="Ask for less at once, or try again when less is going on.",
-        extra={"retry_after": 10},
-    )
+    return TookTooLong(messages.REQUEST_TOO_LONG(), extra={"retry_after": 10})
 
 
 @contextmanager

@@ -7,40 +7,58 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from core import messages
+from core.codes import MAX_TEXT, Message, told
+from core.text import excerpt
+
 if TYPE_CHECKING:
     from core.access import Decision
 
 
 #: problems that one answer names; the rest is counted
 MAX_PROBLEMS = 100
-#: characters of a sentence about input, and of the place it is about: both repeat what was sent
-MAX_TEXT = 1000
+#: characters of the place that a problem is about, which repeats what was sent
 MAX_FIELD = 200
-
-
-def excerpt(text: str, limit: int) -> str:
-    """``text``, or its beginning with three dots where it is longer than ``limit`` characters."""
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with one field ("" = the whole input). Long ones are cut."""
+    """One thing wrong with one field ("" = the whole input). Long ones are cut.
+
+    ``text`` is a message of a catalogue, or what a library said about the input. Code and next
+    step are those of the message unless given.
+    """
 
     field: str
     text: str
-    code: str = "INVALID"
+    code: str = ""
     next: str = ""
 
     def __post_init__(self) -> None:
+        text, code, next_step = _parts(self.text, self.code, self.next)
         object.__setattr__(self, "field", excerpt(self.field, MAX_FIELD))
-        object.__setattr__(self, "text", excerpt(str(self.text), MAX_TEXT))
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "code", code or "INVALID")
+        object.__setattr__(self, "next", next_step)
+
+    def told(self) -> str:
+        """What is wrong and the next step, in the reader's language."""
+        return str(told(self.text, self.next, ""))
+
+
+def _parts(text: str, code: str, next_step: str) -> tuple[str, str, str]:
+    """Text, code and next step; the last two from the message where they are not given."""
+    if not isinstance(text, Message):
+        return excerpt(str(text), MAX_TEXT), code, next_step
+    return text, code or text.code, next_step or text.next
 
 
 class AppError(Exception):
     """Base: ``status`` is the HTTP status, ``code`` a stable upper-case name.
 
-    ``problems`` are the first hundred; ``extra['problems_left_out']`` counts the others.
+    ``message`` is a message of a catalogue (``core.codes``), or what a library said. Where no
+    ``problems`` say them, code and hint are those of the message unless given. ``problems`` are
+    the first hundred; ``extra['problems_left_out']`` counts the others.
     """
 
     status = 400
@@ -55,16 +73,20 @@ class AppError(Exception):
         problems: Iterable[Problem] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        message = excerpt(message, MAX_TEXT)
-        super().__init__(message)
-        self.message = message
-        self.code = code or type(self).code
-        self.hint = hint
         every = iter(problems)
         self.problems = tuple(islice(every, MAX_PROBLEMS))
+        message, own_code, own_hint = _parts(message, code or "", hint)
+        super().__init__(message)
+        self.message = message
+        self.code = (code if self.problems else own_code) or type(self).code
+        self.hint = hint if self.problems else own_hint
         self.extra = dict(extra or {})
         if left_out := sum(1 for _problem in every):
             self.extra["problems_left_out"] = left_out
+
+    def told(self) -> str:
+        """Message and hint in the reader's language."""
+        return str(told(self.message, self.hint, ""))
 
 
 class ValidationFailed(AppError):
@@ -74,9 +96,7 @@ class ValidationFailed(AppError):
     code = "VALIDATION_FAILED"
 
     @classmethod
-    def of(
-        cls, field: str, text: str, *, code: str = "INVALID", next: str = ""
-    ) -> ValidationFailed:
+    def of(cls, field: str, text: str, *, code: str = "", next: str = "") -> ValidationFailed:
         return cls(text, problems=[Problem(field, text, code, next)])
 
 
@@ -105,7 +125,7 @@ class NotFound(AppError):
     status = 404
     code = "NOT_FOUND"
 
-    def __init__(self, message: str = "Not found.") -> None:
+    def __init__(self, message: str = messages.NOT_FOUND()) -> None:
         super().__init__(message)
 
 

@@ -6,7 +6,7 @@ import errno
 
 from django.db import InterfaceError, OperationalError
 
-from core import deadline
+from core import deadline, messages
 from core.errors import Unavailable
 
 #: seconds after which a caller may try again
@@ -28,21 +28,12 @@ def of(error: BaseException) -> Unavailable | None:
         if any(mistake in text for mistake in _MISTAKES):
             return None
         if "full" in text or "no space" in text:
-            return _full()
-        return _away("DATABASE_AWAY", "The database does not answer right now.")
+            return _away(messages.DISK_FULL())
+        return _away(messages.DATABASE_AWAY())
     if isinstance(error, OSError) and error.errno in _FULL:
-        return _full()
+        return _away(messages.DISK_FULL())
     return None
 
 
-def _full() -> Unavailable:
-    return _away("DISK_FULL", "The disk of the platform is full, so nothing was changed.")
-
-
-def _away(code: str, message: str) -> Unavailable:
-    return Unavailable(
-        message,
-        code=code,
-        hint="Try again in a few seconds. If it lasts, tell the operator.",
-        extra={"retry_after": RETRY_AFTER},
-    )
+def _away(message: str) -> Unavailable:
+    return Unavailable(message, extra={"retry_after": RETRY_AFTER})

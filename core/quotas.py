@@ -9,11 +9,11 @@ from typing import Any
 
 from django.db import connection, models
 
-from core import registry
+from core import messages, registry
+from core.codes import label
 from core.errors import QuotaExceeded
 from core.models import Quota
 from core.prepared import Prepared
-from core.text import english
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +131,9 @@ def check(account_id: str, spec: registry.ResourceSpec) -> None:
     found = usage(account_id, spec)
     if found is not None and found.used > found.limit:
         one, many = spec.label, spec.quota_label or spec.label_plural
-        things = english(one if found.limit == 1 else many).lower()
+        things = label(one if found.limit == 1 else many, low=True)
         raise QuotaExceeded(
-            f"Your account may have {found.limit} {things} at a time and has {found.used - 1}.",
-            hint="Delete one you no longer need, or ask the operator to raise the quota "
-            f"“{found.key}”. Who may list quotas sees them all under Access control > Quotas.",
+            messages.QUOTA(limit=found.limit, things=things, used=found.used - 1, key=found.key),
             extra={"quota": found.key, "limit": found.limit, "used": found.used - 1},
         )
 

@@ -17,10 +17,9 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
-from django.utils.translation import gettext_noop as _
 
 from core import actor as actors
-from core import alarm, liveness, outage, outbox, registry, states
+from core import alarm, liveness, messages, outage, outbox, registry, states
 from core.errors import Conflict, StaleState
 from core.models import Lease, OutboxMessage
 
@@ -44,8 +43,6 @@ SLICE = 500  # objects of one type that a sweep asks for
 EACH = 50  # of them per account, where more are due
 FULL = 200  # messages of one account that wait, above which a sweep adds none
 POISON_AFTER = 5  # reconcile exceptions in a row before an object is parked
-
-NEXT_AFTER_PARKING = _("Try it once more; if it ends the same way, give the operator its id.")
 
 _reconcilers: dict[str, Reconciler] = {}
 _let_go: dict[str, Callable[[Any], None]] = {}
@@ -285,15 +282,15 @@ def _failed(rows: Any, trace: str) -> None:
 
 
 def _park(obj: Any, trace: str) -> None:
+    gave_up = messages.PARKED()
     with transaction.atomic():
         states.transition(
             obj,
             obj.PARKED,
             actor=actors.system("reconciler"),
             reason="RECONCILE_ERROR",
-            message="The platform could not look after this object and gave it up; "
-            "the operator has the trace.",
-            detail={"trace": trace[-4000:], "next": NEXT_AFTER_PARKING},
+            message=gave_up,
+            detail={"trace": trace[-4000:], "next": gave_up.next},
         )
         let_go = _let_go.get(obj._meta.label_lower)
         if let_go is not None:

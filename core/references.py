@@ -18,12 +18,12 @@ from typing import Any
 from django.db.models import Count, Model, Q, QuerySet
 from django.utils.translation import ngettext
 
-from core import grants, registry
+from core import grants, messages, registry
 from core.actor import Actor, current
+from core.codes import label
 from core.errors import Conflict
 from core.models import Reference
 from core.registry import Ref
-from core.text import english
 
 #: newest references that a page shows and that a lineage follows in one step
 SHOWN = 200
@@ -238,18 +238,19 @@ def without_share(target: Any) -> list[str]:
 
 
 def needed_elsewhere(target: Any) -> list[str]:
-    """ "1 service of another account needs", per kind; for the owner of ``target``."""
+    """ "1 service of another account needs it.", per kind; for the owner of ``target``."""
     rows = blocking(target).exclude(account_id=target.account_id)
     rows = rows.exclude(account_id__in=without_share(target))
     by_kind = rows.values("from_type").order_by()
     kinds = by_kind.annotate(n=Count("from_id", distinct=True)).values_list("from_type", "n")
-    return [_others(registry.spec_by_type(kind), number) for kind, number in sorted(kinds)]
+    return [
+        messages.NEEDED_ELSEWHERE(n=number, things=_things(registry.spec_by_type(kind), number))
+        for kind, number in sorted(kinds)
+    ]
 
 
-def _others(spec: registry.ResourceSpec, number: int) -> str:
-    label = english(spec.label if number == 1 else spec.label_plural).lower()
-    whose, verb = ("another account", "needs") if number == 1 else ("other accounts", "need")
-    return f"{number} {label} of {whose} {verb}"
+def _things(spec: registry.ResourceSpec, number: int) -> str:
+    return label(spec.label if number == 1 else spec.label_plural, low=True)
 
 
 def in_use(target: Any, row: Reference, what: str) -> Conflict:
@@ -263,25 +264,19 @@ def in_use(target: Any, row: Reference, what: str) -> Conflict:
             n=Count("from_id", distinct=True)
         )["n"]
         return Conflict(
-            f"{_others(spec, number)} {what} right now.",
-            code="IN_USE",
-            hint="End its share first.",
+            messages.IN_USE_ELSEWHERE(n=number, things=_things(spec, number), what=what),
             extra={"used_by": {"type": row.from_type, "count": number}},
         )
-    says = english(words(row.from_type, row.role, working=True))
+    says = label(words(row.from_type, row.role, working=True))
     actor = current()
     if actor.is_user and not visible(actor, [(row.from_type, row.from_id)]):
         return Conflict(
-            f"1 {english(spec.label).lower()} that you may not see {says} {what} right now.",
-            code="IN_USE",
-            hint="Ask an administrator of the account to end it, then delete again.",
+            messages.IN_USE_UNSEEN(label=label(spec.label, low=True), says=says, what=what),
             extra={"used_by": {"type": row.from_type, "count": 1}},
         )
     rows = spec.model.objects.unscoped("what stands in the way of a delete in its own account")
     name = rows.filter(pk=row.from_id).first()
     return Conflict(
-        f"{english(spec.label)} “{name}” {says} {what} right now.",
-        code="IN_USE",
-        hint="Stop it or wait until it has ended, then delete again.",
+        messages.IN_USE(label=spec.label, name=name, says=says, what=what),
         extra={"used_by": {"type": row.from_type, "id": str(row.from_id)}},
     )

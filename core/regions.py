@@ -7,28 +7,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from core import registry
+from core import messages, registry
+from core.codes import label
 from core.errors import Problem, ValidationFailed
-from core.text import english
-
-CODE = "REGION_MISMATCH"
+from core.models import Resource
 
 
-def mismatch(what: Any, region: str, user: str, *, field: str) -> Problem | None:
-    """What is wrong with ``what`` (a row) for a ``user`` ("training job") in ``region``; None where
-    they fit. ``field`` is the input that names ``what``."""
+def mismatch(what: Any, region: str, user: type[Resource], *, field: str) -> Problem | None:
+    """What is wrong with ``what`` (a row) for a row of type ``user`` in ``region``; None where they
+    fit. ``field`` is the input that names ``what``."""
     if not what.region or what.region == region:
         return None
-    label = english(registry.spec_of(what).label)
     return Problem(
         field,
-        f"{label} `{what}` is in `{what.region}`; this {user} is in `{region}`.",
-        CODE,
-        f"Copy what it holds to `{region}`, or switch to region `{what.region}`.",
+        messages.REGION_MISMATCH(
+            label=registry.spec_of(what).label,
+            what=what,
+            region=what.region,
+            user=label(registry.spec_by_type(user._meta.label_lower).label, low=True),
+            here=region,
+        ),
     )
 
 
-def require(what: Any, region: str, user: str, *, field: str) -> None:
+def require(what: Any, region: str, user: type[Resource], *, field: str) -> None:
     """Raises ValidationFailed (REGION_MISMATCH)."""
     problem = mismatch(what, region, user, field=field)
     if problem is not None:

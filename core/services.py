@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.utils import timezone
 
-from core import access, audit, outbox, quotas, references, registry
+from core import access, audit, messages, outbox, quotas, references, registry, states
 from core import tags as tag_table
 from core.actor import Actor
 from core.errors import (
@@ -27,7 +27,6 @@ from core.errors import (
     ValidationFailed,
 )
 from core.models import Resource
-from core.text import english
 
 R = TypeVar("R", bound=Resource)
 NO_TAGS = access.request_tags({})
@@ -113,10 +112,7 @@ def create(
         try:
             obj.save(force_insert=True)
         except IntegrityError as error:  # and with it this transaction
-            raise Conflict(
-                f"{english(spec.label)} “{obj}” collides with one that was made meanwhile.",
-                hint="Reload the list, or choose another name.",
-            ) from error
+            raise Conflict(messages.COLLIDES(label=spec.label, obj=obj)) from error
         quotas.check(actor.account_id, spec)
         references.write(obj)
         if after_save is not None:
@@ -232,11 +228,11 @@ def perform(
         access.authorize(actor, declared.action, target)
         check_version(fresh, expected_version)
         if not declared.enabled(fresh):
-            raise Conflict(
-                f"{english(spec.label)} “{fresh}” is {fresh.phase}; "  # type: ignore[attr-defined]
-                f"“{english(declared.label)}” is not possible in this state.",
-                extra={"phase": fresh.phase, "legal_actions": fresh.legal_verbs()},  # type: ignore[attr-defined]
+            phase = states.phase_word(fresh)
+            refused = messages.WRONG_PHASE(
+                label=spec.label, obj=fresh, phase=phase, verb=declared.label
             )
+            raise states.conflict(fresh, refused)
         from django.utils.module_loading import import_string
 
         result: R = import_string(declared.handler)(actor, fresh, data)
@@ -275,8 +271,7 @@ def check_version(obj: Resource, expected: int | None) -> None:
     """Raise PreconditionFailed when the caller saw another version."""
     if expected is not None and obj.version != expected:
         raise PreconditionFailed(
-            f"“{obj}” was changed since you opened it (version {obj.version}, you saw {expected}).",
-            hint="Reload to see the newer version; what you typed is kept on this page.",
+            messages.OLD_VERSION(obj=obj, version=obj.version, expected=expected)
         )
 
 
@@ -286,7 +281,7 @@ def _write(obj: Resource, values: dict[str, Any]) -> None:
     try:
         changed = rows.update(**values)
     except IntegrityError as error:
-        raise Conflict(f"Another “{obj}” exists already.", hint="Choose another name.") from error
+        raise Conflict(messages.NAME_TAKEN(obj=obj)) from error
     if changed == 0:
-        raise StaleState(f"“{obj}” changed meanwhile.", hint="Reload and try again.")
+        raise StaleState(messages.CHANGED_MEANWHILE(obj=obj))
     obj.version = values["version"]

@@ -15,11 +15,10 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from core import audit, event_names, outbox, printed, quotas, references, registry
+from core import audit, codes, event_names, messages, outbox, printed, quotas, references, registry
 from core.actor import Actor
 from core.errors import Conflict, IllegalTransition, StaleState
 from core.models import Event
-from core.text import english
 
 
 class Stateful(models.Model):
@@ -50,6 +49,8 @@ class Stateful(models.Model):
     reason = models.CharField(max_length=64, blank=True, default="", editable=False)
     message = models.CharField(max_length=500, blank=True, default="", editable=False)
     detail = models.JSONField(default=dict, editable=False)
+    #: ``message`` and texts of ``detail`` by name as codes with parameters, where they are such
+    said = models.JSONField(null=True, editable=False)
     desired = models.CharField(max_length=16, default="running", editable=False)
     generation = models.PositiveIntegerField(default=1, editable=False)
     phase_since = models.DateTimeField(default=timezone.now, editable=False)
@@ -60,6 +61,16 @@ class Stateful(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def told_message(self) -> str:
+        """``message`` as a page writes it."""
+        return codes.kept(self.message, (self.said or {}).get("message"))
+
+    @property
+    def told_next(self) -> str:
+        """The next step that ``detail`` names, as a page writes it."""
+        return codes.kept((self.detail or {}).get("next", ""), (self.said or {}).get("next"))
 
     @property
     def is_terminal(self) -> bool:
@@ -83,11 +94,25 @@ class Stateful(models.Model):
 
 
 S = TypeVar("S", bound=Any)
+#: what is wanted of an object -> the event that says so
+WANTED = {
+    "running": messages.WANT_RUNNING,
+    "stopped": messages.WANT_STOPPED,
+    "deleted": messages.WANT_DELETED,
+}
 
 
-def conflict(obj: Any, text: str, *, hint: str = "") -> Conflict:
+def phase_word(obj: Any, phase: str = "") -> str:
+    """A phase as a parameter of a message: its value in English, its label elsewhere."""
+    phase = phase or obj.phase
+    return codes.label(obj.Phase(phase).label, text=phase)
+
+
+def conflict(obj: Any, message: str, *, hint: str = "") -> Conflict:
     """409 carrying the current state and the legal actions."""
-    return Conflict(text, hint=hint, extra={"phase": obj.phase, "legal_actions": obj.legal_verbs()})
+    return Conflict(
+        message, hint=hint, extra={"phase": obj.phase, "legal_actions": obj.legal_verbs()}
+    )
 
 
 def start(obj: Any, phase: str) -> None:
@@ -121,7 +146,9 @@ def transition(
     same = to == here
     if here in obj.TERMINAL or (not same and to not in obj.TRANSITIONS.get(here, frozenset())):
         raise IllegalTransition(
-            f"{english(obj._meta.verbose_name)} “{obj}” is {here}; it cannot become {to}.",
+            messages.NO_SUCH_EDGE(
+                label=obj._meta.verbose_name, obj=obj, phase=phase_word(obj), to=to
+            ),
             extra={"phase": here, "legal_actions": obj.legal_verbs()},
         )
     secondary = secondary if secondary is not None else (obj.secondary if same else "")
@@ -141,7 +168,7 @@ def reopen(obj: S, to: str, *, actor: Actor, message: str, secondary: str = "", 
     """
     if to not in obj.REOPENS.get((obj.phase, obj.reason), frozenset()):
         raise IllegalTransition(
-            f"{english(obj._meta.verbose_name)} “{obj}” is {obj.phase} and stays it.",
+            messages.STAYS_ENDED(label=obj._meta.verbose_name, obj=obj, phase=phase_word(obj)),
             extra={"phase": obj.phase, "legal_actions": obj.legal_verbs()},
         )
     wanted = {"desired": "running", "generation": obj.generation + 1}
@@ -171,6 +198,7 @@ def _move(
         "secondary": secondary,
         "reason": reason,
         "message": audit.one_line(message),
+        "said": _said(obj, message, detail),
         "version": obj.version + 1,
         "updated_at": now,
         **fields,
@@ -186,14 +214,14 @@ def _move(
         }
     with transaction.atomic():
         _compare_and_set(obj, values)
-        _event(obj, actor, here, to, secondary, reason, values["message"], detail)
+        _event(obj, actor, here, to, secondary, reason, message, detail)
         if not same:
             audit.record(
                 actor,
                 event=event_names.STATE_CHANGED,
                 action=event_names.TRANSITION,
                 target=obj,
-                message=reason if printed.quoted(detail) else values["message"],
+                message=reason if printed.quoted(detail) else message,
                 before={"phase": here},
                 after={"phase": to, "reason": reason},
             )
@@ -217,7 +245,7 @@ def desire(obj: S, desired: str, *, actor: Actor, **fields: Any) -> S:
     }
     with transaction.atomic():
         _compare_and_set(obj, values)
-        note(obj, f"want-{desired}", f"Asked to become {desired}.", actor=actor)
+        note(obj, f"want-{desired}", WANTED[desired](), actor=actor)
         outbox.poke(obj)
     for name, value in values.items():
         setattr(obj, name, value)
@@ -227,6 +255,11 @@ def desire(obj: S, desired: str, *, actor: Actor, **fields: Any) -> S:
 def observed(obj: Any, **fields: Any) -> None:
     """Note that the object was seen alive. No state, no version: nothing to conflict with."""
     values = {"observed_at": timezone.now(), **fields}
+    if "message" in fields:
+        values["said"] = _said(obj, fields["message"], fields.get("detail"))
+        values["message"] = audit.one_line(fields["message"])
+    if fields.get("detail"):
+        values["detail"] = audit.plain(fields["detail"])
     type(obj).objects.unscoped("reconcile").filter(pk=obj.pk).update(**values)
     for name, value in values.items():
         setattr(obj, name, value)
@@ -249,9 +282,18 @@ def note(
         level=level,
         code=code,
         message=audit.one_line(message),
+        said=codes.data(message),
         actor_label=actor.label if actor else "platform",
         detail=audit.plain(detail or {}),
     )
+
+
+def _said(obj: Any, message: str, detail: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Codes of a message and of the texts of a detail. Texts that ``detail`` does not name stay."""
+    new = {**(detail or {}), "message": message}
+    found = {name: one for name, one in (obj.said or {}).items() if name not in new}
+    found |= {name: one.data() for name, one in new.items() if isinstance(one, codes.Message)}
+    return found or None
 
 
 def _compare_and_set(obj: Any, values: dict[str, Any]) -> None:
@@ -261,10 +303,7 @@ def _compare_and_set(obj: Any, values: dict[str, Any]) -> None:
         .filter(pk=obj.pk, version=obj.version, phase=obj.phase)
     )
     if rows.update(**values) == 0:
-        raise StaleState(
-            f"{english(obj._meta.verbose_name)} “{obj}” changed meanwhile.",
-            hint="Reload the page and try again.",
-        )
+        raise StaleState(messages.STALE_STATE(label=obj._meta.verbose_name, obj=obj))
 
 
 def _deadline(obj: Any, phase: str) -> dt.datetime | None:
@@ -289,7 +328,9 @@ def _event(
         resource_id=str(obj.pk),
         level=Event.Level.ERROR if bad else Event.Level.INFO,
         code=reason or secondary or to,
-        message=message or (f"{here} → {to}" if here != to else f"{to}: {secondary}"),
+        message=audit.one_line(message)
+        or (f"{here} → {to}" if here != to else f"{to}: {secondary}"),
+        said=codes.data(message),
         phase_from=here,
         phase_to=to,
         actor_label=actor.label,

@@ -11,7 +11,9 @@ from django.db.models import QuerySet
 
 from core import access, services
 from core.actor import Actor
+from core.codes import label
 from core.errors import Conflict, NotFound
+from datasets import messages
 from datasets.dataset.models import Dataset
 from datasets.version.models import DatasetFile, DatasetVersion
 
@@ -60,10 +62,9 @@ def usable_version(actor: Actor, version_id: uuid.UUID | str) -> DatasetVersion:
     access.authorize(actor, USE, version.dataset)
     if not version.is_usable:
         raise Conflict(
-            f"Dataset version “{version}” is {version.phase_label}; jobs read versions "
-            "that are Ready.",
-            code="DATASET_NOT_READY",
-            hint="Open the version: it lists what to correct.",
+            messages.DATASET_NOT_READY(
+                version=version, phase=label(version.Phase(version.phase).label)
+            ),
             extra={"phase": version.phase},
         )
     return version

@@ -58,6 +58,8 @@ CALL = re.compile(
     rf"\b(_|n?p?gettext)\(\s*({LITERAL})(?:\s*,\s*({LITERAL}))?(?:\s*,\s*({LITERAL}))?", re.DOTALL
 )
 PRINTF = re.compile(r"%(?:\(\w+\))?[sd]")
+FIELD = re.compile(r"\{\w+(?::[^{}]*)?\}")  # of a message of core.codes
+TAG = re.compile(r"</?\w+[^>]*>")
 
 Key = tuple[str | None, str]  # (context, msgid): what makes an entry one of its kind
 
@@ -150,8 +152,8 @@ def key(entry: polib.POEntry) -> Key:
 
 
 def placeholders(text: str) -> set[str]:
-    """Names a translation has to keep: ``%(name)s`` and tags."""
-    return set(PRINTF.findall(text)) | set(re.findall(r"</?\w+[^>]*>", text))
+    """Names a translation has to keep: ``%(name)s``, ``{name}`` and tags."""
+    return set(PRINTF.findall(text)) | set(FIELD.findall(text)) | set(TAG.findall(text))
 
 
 def texts(entry: polib.POEntry) -> list[str]:

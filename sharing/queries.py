@@ -8,10 +8,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from core import references, registry
+from core.codes import joined
 from core.errors import Conflict
 from core.models import Resource
 from core.registry import InventoryGroup
-from core.text import english
+from sharing import messages
 from sharing.unit.models import ShareUnit, UnitPermission, UnitPrincipal, UnitResource
 
 ACCEPTED = UnitPrincipal.State.ASSOCIATED
@@ -65,13 +66,17 @@ def require_unshared(obj: Resource) -> None:
         return
     units = sorted({c.unit_name for c in consumers})
     accounts = sorted({c.account_id for c in consumers})
-    label = english(registry.spec_of(obj).label)
-    used = "".join(f" {text} it." for text in references.needed_elsewhere(obj))
+    needed = references.needed_elsewhere(obj)
+    shared = messages.SHARED(
+        label=registry.spec_of(obj).label,
+        obj=obj,
+        accounts=", ".join(accounts),
+        units=", ".join(f"“{name}”" for name in units),
+    )
     raise Conflict(
-        f"{label} “{obj}” is shared with {', '.join(accounts)} through share unit "
-        f"{', '.join(f'“{name}”' for name in units)}.{used}",
-        code="SHARED",
-        hint="Remove it from the share unit, or delete the unit, and try again.",
+        joined([shared, *needed]) if needed else shared,
+        code=shared.code,
+        hint=shared.next,
         extra={"share_units": sorted({c.unit_id for c in consumers}), "accounts": accounts},
     )
 

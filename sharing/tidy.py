@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from core import actor as actors
 from core import registry
+from sharing import messages
 from sharing.trail import tell
 from sharing.unit.models import UnitPrincipal, UnitResource
 
@@ -24,7 +25,8 @@ def forget_object(sender: Any, instance: Any, **kwargs: Any) -> None:
     _tell(list(rows.select_related("unit")))
     rows.update(
         state=UnitResource.State.DISASSOCIATED,
-        status_message="Deleted by its owner.",
+        status_message=messages.DELETED_BY_OWNER(),
+        said=messages.DELETED_BY_OWNER().data(),
         changed_at=timezone.now(),
     )
 
@@ -40,6 +42,6 @@ def _tell(rows: list[UnitResource]) -> None:
                 event="disassociateResourceShare",
                 action="resource_share:unit:update",
                 target=row.unit,
-                message=f"“{row.resource_name}” was deleted by its owner.",
+                message=messages.WAS_DELETED(name=row.resource_name),
                 after={"resources": [row.resource_name]},
             )

@@ -11,7 +11,7 @@ from typing import Any
 
 from core import audit, registry
 from core.actor import Actor
-from sharing import queries
+from sharing import messages, queries
 
 
 def someone_of(actor: Actor) -> Actor:
@@ -36,7 +36,7 @@ def gone(actor: Actor, obj: Any, *, of: Any) -> None:
             event=spec.event("delete"),
             action=spec.action("delete"),
             target=obj,
-            message=f"“{obj}” was deleted by its owner; it can no longer be used.",
+            message=messages.WAS_DELETED_UNUSABLE(name=obj),
         )
 
 

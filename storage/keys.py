@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.engine.matching import MalformedPath, normalise_path
 from core.errors import Problem, ValidationFailed
+from storage import messages
 
 BUCKET_RULE = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 MAX_KEY_BYTES = 1024
@@ -98,34 +99,34 @@ def after(prefix: str) -> str:
 
 def _bytes(text: str) -> str:
     if _CONTROL.search(text):
-        return "A key has no control characters or line separators."
+        return messages.KEY_CONTROL()
     try:
         length = len(text.encode())
     except UnicodeEncodeError:
-        return "A key is UTF-8 text."
+        return messages.KEY_UTF8()
     if length > MAX_KEY_BYTES:
-        return f"A key has at most {MAX_KEY_BYTES} bytes; this one has {length}."
+        return messages.KEY_TOO_LONG(most=MAX_KEY_BYTES, length=length)
     return ""
 
 
 def _problem(key: str) -> str:
     if not key:
-        return "A key has at least one character."
+        return messages.KEY_EMPTY()
     wrong = _bytes(key)
     if wrong:
         return wrong
     if key.startswith("/"):
-        return "A key does not start with a slash."
+        return messages.KEY_SLASH()
     if "\\" in key:
-        return "A key has no backslash; write “/” between folders."
+        return messages.KEY_BACKSLASH()
     for part in key.split("/"):
         if part == "":
-            return "A key has no empty part (two slashes in a row, or a slash at its end)."
+            return messages.KEY_EMPTY_PART()
         if part in (".", ".."):
-            return f"A key has no “{part}” part."
+            return messages.KEY_DOTS(part=part)
     try:
         if normalise_path(key) != key:
-            return "A key has no percent escapes such as %41; send it percent-encoded once."
+            return messages.KEY_PERCENT()
     except MalformedPath as error:
-        return f"The key cannot be normalised: {error}"
+        return messages.KEY_NOT_NORMAL(error=error)
     return ""

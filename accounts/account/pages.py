@@ -130,7 +130,7 @@ class AccountStatePage(Page):
         except (AccessDenied, NotFound):
             raise
         except AppError as error:
-            messages.error(request, f"{error.message} {error.hint}".strip())
+            messages.error(request, error.told())
         else:
             text = _("“%(name)s” was resumed.") if active else _("“%(name)s” was suspended.")
             messages.success(request, text % {"name": account.name})

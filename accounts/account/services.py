@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from accounts import facts
+from accounts import facts, messages
 from accounts.account.models import Account, Project
 from accounts.enterprise_project.models import EnterpriseProject
 from accounts.signin import passwords
@@ -66,9 +66,7 @@ def make(name: str, *, is_operator: bool = False) -> tuple[Account, User]:
         with transaction.atomic():
             account.save(force_insert=True)
     except IntegrityError:
-        raise Conflict(
-            f"An account “{name}” exists already.", hint="Choose another name."
-        ) from None
+        raise Conflict(messages.ACCOUNT_NAME_TAKEN(name=name)) from None
     root = User(account=account, name=name, is_root=True)
     root.set_unusable_password()
     root.save(force_insert=True)
@@ -107,10 +105,7 @@ def set_active(actor: Actor, account_id: str, active: bool) -> Account:
         if account is None:
             raise NotFound()
         if account.is_operator and not active:
-            raise Conflict(
-                f"Account “{account.name}” runs this installation and cannot be suspended.",
-                hint="Suspend other accounts only.",
-            )
+            raise Conflict(messages.OPERATOR_STAYS(account=account.name))
         account.is_active = active
         account.save(update_fields=["is_active"])
         facts.bump(account.pk)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from accounts import reasons
 from accounts.engine.compile import CompiledPolicies, CompiledStatement, Plan
 from accounts.engine.conditions import Context, ContextValue, normalise_context
 from accounts.engine.matching import ResourceName, parse_resource
@@ -117,15 +118,13 @@ class Outcome:
         """One sentence for people."""
         action = self._request.action
         if self.decider is None:
-            return self.note or f"No policy allows `{action}`."
-        where = f"statement {self.decider.statement.index} of policy `{self.decider.policy.name}`"
+            return self.note or reasons.NO_POLICY(action=action)
         if self.effect == ALLOW:
-            return f"`{action}` is allowed by {where}."
-        if self.alarm:
-            return (
-                f"`{action}` is denied: {where} could not be read, so all it may cover is denied."
-            )
-        return f"`{action}` is denied by {where}."
+            said = reasons.ALLOWED_BY
+        else:
+            said = reasons.DENIED_UNREAD if self.alarm else reasons.DENIED_BY
+        number, policy = self.decider.statement.index, self.decider.policy.name
+        return said(action=action, number=number, policy=policy)
 
     @property
     def trace(self) -> tuple[Step, ...]:
@@ -169,20 +168,15 @@ def _decide(
 ) -> Outcome:
     plan = compiled.plan(request.action)
     resource: ResourceName | None = None
-    note = ""
+    note: str = ""
     if plan is None:
-        note = f"`{request.action[:120]!s}` is not an action name (service:type:operation)."
+        note = reasons.NO_ACTION_NAME(action=request.action[:120])
     elif request.resource is not None:
         resource = parse_resource(request.resource)
         if resource is None:
-            note = (
-                f"`{request.resource[:200]}` is not a resource name "
-                "(service:region:account:type:path)."
-            )
+            note = reasons.NO_RESOURCE_NAME(resource=request.resource[:200])
         elif resource.service != plan.service:
-            note = (
-                f"`{request.resource[:200]}` does not belong to the service of `{request.action}`."
-            )
+            note = reasons.OTHER_SERVICE(resource=request.resource[:200], action=request.action)
     if plan is None or note:
         if steps is not None:
             steps.append(Step(EXPLICIT_DENY, True, note))
@@ -214,7 +208,7 @@ def _decide(
         if steps is not None:
             steps.append(_step(statement, False, why))
     if decider is None and foreign:
-        note = "The resource belongs to another account and no share opens it."
+        note = reasons.OTHER_ACCOUNT()
     outcome = Outcome(effect, decider, note, compiled, request, guarded)
     if steps is not None:
         steps.append(Step(effect, True, outcome.reason))

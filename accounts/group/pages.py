@@ -34,7 +34,7 @@ class MemberPage(ResourcePage):
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:
-            messages.error(request, f"{error.message} {error.hint}".strip())
+            messages.error(request, error.told())
         return self.back()
 
     def act(self, request: HttpRequest) -> str:

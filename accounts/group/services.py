@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from accounts import facts
+from accounts import facts, messages
 from accounts.group.models import Group, Membership
 from accounts.user.models import User
 from core import access, audit, services
@@ -59,10 +59,7 @@ def add_member(actor: Actor, group: Group, user: User) -> None:
         user, group = services.lock(user), services.lock(group)
         decision = access.authorize(actor, ADD, group)
         if user.is_root:
-            raise Conflict(
-                "The main account holds every right and is in no group.",
-                hint="Add another user.",
-            )
+            raise Conflict(messages.ROOT_IN_NO_GROUP())
         _row, made = Membership.objects.get_or_create(group=group, user=user)
         if made:
             _changed(actor, "addUserToGroup", ADD, group, user, decision.id)

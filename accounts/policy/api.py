@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import messages
 from accounts.agency.models import Agency
 from accounts.group.models import Group
 from accounts.policy import services
@@ -114,7 +115,7 @@ def principal_of_request(actor: Actor, data: dict[str, Any]) -> Any:
     """The one user, group or agency that a body or a query names."""
     named = [kind for kind in PRINCIPALS if data.get(kind)]
     if len(named) != 1:
-        raise ValidationFailed.of("user", "Name exactly one of user, group and agency.")
+        raise ValidationFailed.of("user", messages.ONE_PRINCIPAL())
     return visible(PRINCIPALS[named[0]], actor, pk=data[named[0]])
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from accounts import engine
+from accounts import engine, reasons
 from accounts.agency.models import Agency
 from accounts.group.models import Group
 from accounts.policy import holdings
@@ -31,12 +31,9 @@ from accounts.user.models import User
 from core import access
 from core.access import Refusal, Target
 from core.actor import Actor
+from core.codes import Code
 
 STEP = "delegation"
-MAIN_ACCOUNT = (
-    "Only the main account configures agencies, because an agency may hold any right of the "
-    "account. Sign in as the main account."
-)
 #: condition keys that say who calls by a name which users change
 NAME_KEYS = frozenset({"g:username", "g:principalurn"})
 #: condition keys that a tag key follows: of the object, and of the user who calls
@@ -53,8 +50,7 @@ def giving(actor: Actor, documents: Iterable[engine.PolicyDocument]) -> Refusal 
     missing = holdings_of(actor).not_held(holdings.given(documents))
     return _refusal(
         missing,
-        "You cannot give others what you do not hold yourself: {rights}. "
-        "Ask the main account to do this, or to give you these rights first.",
+        reasons.GIVING,
     )
 
 
@@ -84,8 +80,7 @@ def making(actor: Actor) -> Refusal | None:
     missing = (own.default - own.held) | (holdings.own_sign_in() - own.liftable)
     return _refusal(
         missing,
-        "Every new user of this account may do what you may not: {rights}. "
-        "Ask the main account to make the user.",
+        reasons.MAKING_USERS,
     )
 
 
@@ -95,14 +90,13 @@ def taking_over(actor: Actor, user: User) -> Refusal | None:
     if actor.is_root or user.pk == actor.user_id:
         return None
     if user.is_root:
-        return Refusal(STEP, "Only the main account may do this to itself.")
+        return Refusal(STEP, reasons.MAIN_ACCOUNT_ITSELF())
     own = holdings_of(actor)
     missing = own.not_held(holdings.may_of(user))
     missing |= own.not_liftable(holdings.own_sign_in_of(user))
     return _refusal(
         missing,
-        "User “{name}” may do what you do not hold yourself: {rights}. "
-        "Ask the main account to do this.",
+        reasons.TAKING_OVER,
         name=user.name,
     )
 
@@ -130,11 +124,7 @@ def renaming(actor: Actor, user: User, name: str) -> Refusal | None:
         found = lifting(actor, named)
     if found is None:
         return None
-    reason = (
-        f"A policy of user “{name}” asks for the user's name (`g:UserName`), and speaks of "
-        f"what you do not hold yourself: {found.missing.removeprefix('Allow ')}. "
-        "Ask the main account to change the name."
-    )
+    reason = reasons.RENAMING(name=name, right=found.missing.removeprefix("Allow "))
     return replace(found, reason=reason)
 
 
@@ -165,10 +155,9 @@ def retagging(actor: Actor, target: Target) -> Refusal | None:
         found = lifting(actor, asking)
     if found is None:
         return None
-    reason = (
-        f"A policy of this account asks for a tag that would change "
-        f"({', '.join(f'`{key}`' for key in sorted(changed))}), and speaks of what you do not hold "
-        f"yourself: {found.missing.removeprefix('Allow ')}. Ask the main account to change the tag."
+    reason = reasons.RETAGGING(
+        tags=", ".join(f"`{key}`" for key in sorted(changed)),
+        right=found.missing.removeprefix("Allow "),
     )
     return replace(found, reason=reason)
 
@@ -186,18 +175,16 @@ def _lifting(actor: Actor, names: Names) -> Refusal | None:
         return None
     return _refusal(
         holdings_of(actor).not_liftable(names),
-        "This would lift a Deny of what you do not hold yourself: {rights}. "
-        "Ask the main account to do this.",
+        reasons.LIFTING,
     )
 
 
-def _refusal(missing: Names, words: str, **more: str) -> Refusal | None:
+def _refusal(missing: Names, said: Code, **more: str) -> Refusal | None:
     if not missing:
         return None
-    first = min(missing)
-    rights = f"`{first}`" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
-    reason = words.format(rights=rights, **more)
-    return Refusal(STEP, reason, f"Allow {first}")
+    first, others = min(missing), len(missing) - 1
+    rights = reasons.AND_MORE(right=first, n=others) if others else f"`{first}`"
+    return Refusal(STEP, said(rights=rights, **more), f"Allow {first}")
 
 
 def _about(document: engine.PolicyDocument, keys: frozenset[str]) -> engine.PolicyDocument:
@@ -278,14 +265,12 @@ def _of_an_agency(actor: Actor, agencies: list[Any]) -> Refusal | None:
     """What is attached to an agency is the main account's, like the agency."""
     if not any(agencies):
         return None
-    return main_account_only(
-        actor, "Only the main account changes a policy that is attached to an agency."
-    )
+    return main_account_only(actor, reasons.POLICY_OF_AGENCY())
 
 
 def _agencies(actor: Actor, _target: Target) -> Refusal | None:
     """Only the main account makes, changes and ends agencies."""
-    return main_account_only(actor, MAIN_ACCOUNT)
+    return main_account_only(actor, reasons.AGENCIES_OF_MAIN_ACCOUNT())
 
 
 def _attach(actor: Actor, target: Target) -> Refusal | None:
@@ -310,8 +295,7 @@ def _update_account(actor: Actor, _target: Target) -> Refusal | None:
     """Strict mode is all that there is to change."""
     return main_account_only(
         actor,
-        "Only the main account turns strict mode on or off: without it every user holds every "
-        "right in ModelArts, also who turned it off. Sign in as the main account.",
+        reasons.STRICT_MODE(),
     )
 
 

@@ -73,7 +73,7 @@ class PrincipalPage(ResourcePage):
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:
-            messages.error(request, f"{error.message} {error.hint}".strip())
+            messages.error(request, error.told())
         else:
             messages.success(request, text)
         return HttpResponseRedirect(self.url("tab", pk=obj.pk, tab="policies"))
@@ -137,7 +137,7 @@ class RestorePage(ResourcePage):
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:
-            messages.error(request, f"{error.message} {error.hint}".strip())
+            messages.error(request, error.told())
         else:
             messages.success(request, _("Version %(n)s is in force again.") % {"n": number})
         return HttpResponseRedirect(self.url("tab", pk=policy.pk, tab="versions"))

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from accounts import engine, facts
+from accounts import engine, facts, messages
 from accounts.agency.models import Agency
 from accounts.group.models import Group
 from accounts.policy.models import Policy, PolicyAttachment, PolicyVersion
@@ -21,6 +21,7 @@ from accounts.user.models import User
 from core import access, audit, services
 from core.access import Decision
 from core.actor import Actor
+from core.codes import joined
 from core.errors import Conflict, NotFound, Problem, ValidationFailed
 
 Principal = User | Group | Agency
@@ -38,11 +39,17 @@ def read_document(source: str | Mapping[str, Any]) -> dict[str, Any]:
     checked = engine.validate(source)
     if checked.source is None:
         found = [
-            Problem("document", f"{p.path}: `{p.token}`: {p.rule}", p.code.upper(), p.fix)
+            Problem(
+                "document",
+                joined([f"{p.path}: `{p.token}`:", p.rule]),
+                p.code.upper(),
+                p.fix,
+            )
             for p in checked.errors
         ]
         raise ValidationFailed(
-            f"The policy has {len(found)} problem{'s' if len(found) > 1 else ''}.", problems=found
+            messages.POLICY_PROBLEMS(n=len(found)),
+            problems=found,
         )
     return checked.source
 
@@ -160,10 +167,7 @@ def _attach(actor: Actor, policy: str | UUID | Policy, principal: Principal) -> 
     asked = access.about(actor, principal, change={"document": document})
     decision = access.authorize(actor, ATTACH, asked)
     if isinstance(principal, User) and principal.is_root:
-        raise Conflict(
-            "The main account holds every right; policies do not apply to it.",
-            hint="Attach the policy to a user, a group or an agency.",
-        )
+        raise Conflict(messages.ROOT_NEEDS_NO_POLICY())
     column = _column(principal)
     _check_exclusive(name, principal, column)
     try:
@@ -175,10 +179,7 @@ def _attach(actor: Actor, policy: str | UUID | Policy, principal: Principal) -> 
                 **{column: principal},
             )
     except IntegrityError:
-        raise Conflict(
-            f"Policy “{name}” is attached to “{principal}” already.",
-            hint="Nothing needs to be done.",
-        ) from None
+        raise Conflict(messages.ATTACHED_ALREADY(name=name, principal=principal)) from None
     facts.bump(principal.account_id)
     audit.record(
         actor,
@@ -274,11 +275,7 @@ def find(actor: Actor, policy: str | UUID | Policy) -> str | Policy:
             raise NotFound()
         return found  # type: ignore[no-any-return]
     if found is not None:
-        raise Conflict(
-            f"A system policy and a policy of your account are both called “{text}”.",
-            code="AMBIGUOUS_POLICY",
-            hint=f"Send the id of yours, or “{SYSTEM}{text}”; or give yours another name.",
-        )
+        raise Conflict(messages.AMBIGUOUS_POLICY(text=text, system=SYSTEM))
     return text
 
 
@@ -306,11 +303,7 @@ def _check_exclusive(name: str, principal: Principal, column: str) -> None:
     for pair in EXCLUSIVE:
         clash = (pair - {name}) & there if name in pair else frozenset()
         for other in clash:
-            raise Conflict(
-                f"“{name}” and “{other}” cannot both be attached.",
-                code="EXCLUSIVE_POLICIES",
-                hint=f"Detach “{other}” first.",
-            )
+            raise Conflict(messages.EXCLUSIVE_POLICIES(name=name, other=other))
 
 
 def _same_account(actor: Actor, principal: Principal) -> None:

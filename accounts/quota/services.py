@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accounts import messages
 from accounts.account.models import Account
 from core import access, audit, quotas
 from core.actor import Actor
@@ -61,8 +62,7 @@ def set_limit(actor: Actor, account_id: str, key: str, limit: int | None) -> Usa
 
 def no_limit() -> ValidationFailed:
     """What was given is no limit."""
-    text = f"A limit is a whole number from 0 to {HIGHEST:,}; without one the default holds."
-    return ValidationFailed.of("limit", text)
+    return ValidationFailed.of("limit", messages.NO_LIMIT(highest=HIGHEST))
 
 
 def _one(account_id: str, key: str) -> Usage | None:

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import messages
 from accounts.account.services import own_account
 from accounts.actors import actor_of, circumstances, is_loopback
 from accounts.hold import by_password
@@ -108,10 +109,7 @@ class TokenView(APIView):
         data = accept(TokenRequest, request.data)
         user = verified(request, data, data["password"])
         if user.must_change_password:
-            raise PasswordChangeRequired(
-                "The password is temporary and must be changed first.",
-                hint="POST /api/v1/auth/password with account, user, old and new.",
-            )
+            raise PasswordChangeRequired(messages.PASSWORD_TEMPORARY())
         # The password may be reset before the token is written.
         actor = actor_of(
             user, via="token", credential=by_password(user), **circumstances(request._request)

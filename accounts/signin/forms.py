@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.signin.passwords import MIN_LENGTH
 from core.errors import AppError
-from core.text import told
 
 
 def _hint() -> str:
@@ -43,9 +42,9 @@ class ProblemForm(forms.Form):
     def add_app_error(self, error: AppError) -> None:
         for problem in error.problems:
             name = problem.field if problem.field in self.fields else None
-            self.add_error(name, told(problem.text, problem.next))
+            self.add_error(name, problem.told())
         if not error.problems:
-            self.add_error(None, told(error.message, error.hint))
+            self.add_error(None, error.told())
 
 
 class SecretForm(ProblemForm):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
+from accounts import messages
 from core.errors import Unavailable
 
 #: hashes at once in one process
@@ -38,13 +39,7 @@ class BoundedArgon2PasswordHasher(Argon2PasswordHasher):
 @contextmanager
 def _turn() -> Iterator[None]:
     if not _turns.acquire(timeout=LONGEST_WAIT):
-        raise Unavailable(
-            "Too many passwords are being checked right now, so yours was not looked at. "
-            "Nothing was changed.",
-            code="PASSWORDS_BUSY",
-            hint="Try again in a few seconds.",
-            extra={"retry_after": RETRY_AFTER},
-        )
+        raise Unavailable(messages.PASSWORDS_BUSY(), extra={"retry_after": RETRY_AFTER})
     try:
         yield
     finally:

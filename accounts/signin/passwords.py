@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from django.contrib.auth.password_validation import CommonPasswordValidator
 
+from accounts import messages
 from accounts.user.models import normalise_password
 from core.errors import Problem, ValidationFailed
 
@@ -33,42 +34,19 @@ def problems(raw: str, *, account: str, username: str, field: str = "password") 
     """Everything wrong with a new password; empty when it is acceptable."""
     password = normalise_password(raw)
     if len(password) < MIN_LENGTH:
-        return [
-            Problem(
-                field,
-                f"The password has {len(password)} characters; it needs at least {MIN_LENGTH}.",
-                "PASSWORD_SHORT",
-                "A sentence or four unrelated words are easy to remember.",
-            )
-        ]
+        return [Problem(field, messages.PASSWORD_SHORT(n=len(password), min_length=MIN_LENGTH))]
     if len(password) > MAX_LENGTH:
-        return [
-            Problem(field, f"The password has more than {MAX_LENGTH} characters.", "PASSWORD_LONG")
-        ]
+        return [Problem(field, messages.PASSWORD_LONG(most=MAX_LENGTH))]
     folded = password.casefold()
     unit = _repeated(folded)
     if folded in _common() or unit in _common() or len(unit) < MIN_REST:
-        return [
-            Problem(
-                field,
-                "This password is among the first that guessing programs try.",
-                "PASSWORD_COMMON",
-                "Choose one that is not a known password, a pattern or a repetition.",
-            )
-        ]
+        return [Problem(field, messages.PASSWORD_COMMON())]
     rest = folded
     for word in (*PRODUCT_WORDS, account.casefold(), username.casefold()):
         if len(word) >= 2:
             rest = rest.replace(word, "")
     if len(rest) < MIN_REST:
-        return [
-            Problem(
-                field,
-                "The password is hardly more than the name of the product, account or user.",
-                "PASSWORD_CONTEXT",
-                "Choose words that have nothing to do with them.",
-            )
-        ]
+        return [Problem(field, messages.PASSWORD_CONTEXT())]
     return []
 
 

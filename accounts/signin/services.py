@@ -8,9 +8,8 @@ import hmac
 from django.contrib.auth import authenticate
 from django.core import signing
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
-from accounts import facts
+from accounts import facts, messages
 from accounts.actors import actor_of
 from accounts.backends import account_of, find
 from accounts.hold import by_password
@@ -26,7 +25,6 @@ from core.models import AuditRecord
 DEVICE_COOKIE = "modelyard_device"
 DEVICE_AGE = dt.timedelta(days=180)
 _SALT = "accounts.signin.device"
-REFUSED = "The account, user or password is wrong, or the user may not sign in."
 
 
 def verify(
@@ -58,7 +56,7 @@ def verify(
         raise
     if not isinstance(found, User):
         _audit_failure(account, user, ip, user_agent, request_id, via)
-        raise NotAuthenticated(REFUSED, code="SIGN_IN_FAILED")
+        raise NotAuthenticated(messages.SIGN_IN_FAILED())
     throttle.succeeded(*keys)
     return found
 
@@ -136,15 +134,11 @@ def change_password(
         throttle.withdraw(key)
         raise
     if not right:
-        raise ValidationFailed.of(
-            "old", gettext_noop("The present password is wrong."), code="PASSWORD_WRONG"
-        )
+        raise ValidationFailed.of("old", messages.PASSWORD_WRONG())
     throttle.succeeded(key)
     passwords.check(new, account=user.account.name, username=user.name, field="new")
     if user.check_password(new):
-        raise ValidationFailed.of(
-            "new", gettext_noop("The new password is the present one."), code="PASSWORD_SAME"
-        )
+        raise ValidationFailed.of("new", messages.PASSWORD_SAME())
     checked = actor.with_request(credential=by_password(user))
     with access.writing(actor, changes=(user.account_id,)):
         # An administrator may have reset it since: then neither the old nor the new one counts.

@@ -13,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
+from accounts import messages
 from accounts.account.models import Account
 from accounts.account.services import make
 from accounts.actors import actor_of
@@ -50,7 +51,7 @@ def link() -> str:
     The token stands behind ``#``, which browsers never send, so no log holds it.
     """
     if not is_open():
-        raise NotFound("An account exists already; sign in instead.")
+        raise NotFound(messages.SET_UP_ALREADY())
     return f"{_address()}/setup#{token()}"
 
 
@@ -81,11 +82,7 @@ def complete(
     if not expected or not hmac.compare_digest(
         expected.encode(), setup_token.strip().encode("utf-8", "replace")
     ):
-        raise ValidationFailed.of(
-            "setup_token",
-            "This is not the set-up token of this installation.",
-            next="Run `manage.py setup_link` on this machine and open the address it prints.",
-        )
+        raise ValidationFailed.of("setup_token", messages.SETUP_TOKEN_WRONG())
     throttle.withdraw(address)
     passwords.check(password, account=account_name, username=account_name)
     with transaction.atomic():

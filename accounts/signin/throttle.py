@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from accounts import messages
 from accounts.signin.models import SignInThrottle
 from core.errors import TooManyRequests
 
@@ -83,10 +84,7 @@ def begin(*keys: str) -> None:
     if wait > 0:
         seconds = int(wait) + 1
         raise TooManyRequests(
-            f"Too many failed sign-ins. Wait {seconds} seconds and try again.",
-            hint="Nobody is locked out for good. If this was not you, your administrator can see "
-            "the attempts in the audit trail.",
-            extra={"retry_after": seconds},
+            messages.TOO_MANY_SIGN_INS(seconds=seconds), extra={"retry_after": seconds}
         )
 
 

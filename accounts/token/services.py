@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import facts
+from accounts import facts, messages
 from accounts.actors import loopback, user_id_of
 from accounts.agency.models import Agency
 from accounts.facts import AccountFacts
@@ -65,17 +65,14 @@ def create(
     action = "iam:credentials:createCredential"
     name = name.strip()
     if not 1 <= len(name) <= 64:
-        raise ValidationFailed.of("name", "Give the token a name of 1 to 64 characters.")
+        raise ValidationFailed.of("name", messages.TOKEN_NAME())
     if not dt.timedelta(minutes=1) <= lifetime <= MAX_LIFETIME:
-        raise ValidationFailed.of("days", "A token is valid for at most 365 days.")
+        raise ValidationFailed.of("days", messages.TOKEN_DAYS())
     with access.writing(actor):
         decision = access.authorize(actor, action)
         User.objects.unscoped("one count at a time").select_for_update().get(pk=actor.user_id)
         if _in_force(user_id_of(actor)).count() >= MAX_TOKENS:
-            raise QuotaExceeded(
-                f"You have {MAX_TOKENS} API tokens in force, which is the limit.",
-                hint="Revoke one you no longer need.",
-            )
+            raise QuotaExceeded(messages.TOKENS_LIMIT(most=MAX_TOKENS))
         token, text = _make(
             account_id=actor.account_id,
             user_id=actor.user_id,
@@ -143,21 +140,13 @@ def issue_credential(user: User, agency: Agency, bound_to: str, ttl: dt.timedelt
     """
     lifetime = ttl if isinstance(ttl, dt.timedelta) else dt.timedelta(seconds=ttl)
     if not dt.timedelta(0) < lifetime <= MAX_CREDENTIAL:
-        raise ValidationFailed.of("ttl", "A credential is valid for at most 12 hours.")
+        raise ValidationFailed.of("ttl", messages.CREDENTIAL_HOURS())
     if not bound_to:
-        raise ValidationFailed.of("bound_to", "A credential names the object it serves.")
+        raise ValidationFailed.of("bound_to", messages.CREDENTIAL_OBJECT())
     if agency.account_id != user.account_id or agency.grantee_id not in (None, user.pk):
-        raise Conflict(
-            f"Agency “{agency.name}” is not for user “{user.name}”.",
-            code="AGENCY_NOT_FOR_USER",
-            hint="The main account can make an agency for this user or for all users.",
-        )
+        raise Conflict(messages.AGENCY_NOT_FOR_USER(agency=agency.name, user=user.name))
     if agency.state != "active":
-        raise Conflict(
-            f"Authorisation lost: agency “{agency.name}” is {agency.state}.",
-            code="AUTHORISATION_LOST",
-            hint="The main account can make a new agency.",
-        )
+        raise Conflict(messages.AGENCY_NOT_IN_FORCE(agency=agency.name, state=agency.state))
     now = timezone.now()
     end = min(now + lifetime, agency.expires_at or now + lifetime)
     _token, text = _make(
@@ -295,7 +284,4 @@ def _in_force(user_id: UUID) -> QuerySet[ApiToken]:
 
 
 def _refused() -> NotAuthenticated:
-    return NotAuthenticated(
-        "The API token is not valid: unknown, expired, revoked, or its user is disabled.",
-        hint="Make a new one on the page “My security”, or with POST /api/v1/auth/tokens.",
-    )
+    return NotAuthenticated(messages.TOKEN_NOT_VALID())

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F, ProtectedError
 from django.utils import timezone
 
-from accounts import facts
+from accounts import facts, messages
 from accounts.account.services import TEMPORARY_FOR
 from accounts.agency.models import granted_to
 from accounts.group import services as groups
@@ -21,6 +21,7 @@ from accounts.user import contact
 from accounts.user.models import User
 from core import access, services
 from core.actor import Actor
+from core.codes import Code, joined, label
 from core.errors import Conflict
 from core.text import english
 
@@ -68,7 +69,7 @@ def update(
     if "email" in data:
         changes |= contact.columns(user.pk, data["email"])
     if user.is_root and changes.get("name", user.name) != user.name:
-        raise Conflict("The root user carries the account's name.", hint="Leave the name as it is.")
+        raise Conflict(messages.ROOT_NAME())
     with services.holding(actor, user):
         user = services.update(actor, user, changes, expected_version=expected_version)
         facts.bump(user.account_id)
@@ -82,28 +83,22 @@ def delete(actor: Actor, user: User, *, expected_version: int | None = None) -> 
         Conflict: the root user, oneself, a user to whom an agency in force is granted (IN_USE), or
             whose things others still need. Agencies that are over go with the user.
     """
-    _not_root(user, "deleted")
+    _not_root(user, messages.ROOT_NOT_DELETED)
     if user.pk == actor.user_id:
-        raise Conflict("You cannot delete yourself.", hint="Ask another administrator.")
+        raise Conflict(messages.DELETE_ONESELF())
 
     def clear(row: User) -> None:
         for agency in granted_to(row.pk):
-            raise Conflict(
-                f"Agency “{agency.name}” is granted to user “{row.name}”.",
-                code="IN_USE",
-                hint="The main account gives it to another user, revokes or deletes it first.",
-            )
+            raise Conflict(messages.AGENCY_OF_USER(agency=agency.name, row=row.name))
         sessions.end_all(row)
         facts.bump(row.account_id)
 
     try:
         services.delete(actor, user, expected_version=expected_version, before_delete=clear)
     except ProtectedError as error:
-        kinds = sorted({english(o._meta.verbose_name) for o in error.protected_objects})
-        raise Conflict(
-            f"User “{user.name}” is still needed by: {', '.join(kinds)}.",
-            hint="Disable the user instead; that ends sessions and tokens at once.",
-        ) from None
+        kinds = {english(o._meta.verbose_name): o._meta for o in error.protected_objects}
+        names = joined((label(kinds[kind].verbose_name) for kind in sorted(kinds)), ", ")
+        raise Conflict(messages.USER_STILL_NEEDED(user=user.name, names=names)) from None
 
 
 def reset_password(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
@@ -125,9 +120,9 @@ def reset_password(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
 def disable(actor: Actor, user: User, _data: Mapping[str, Any]) -> User:
     """Verb handler: the user can do nothing from the next request on. Sessions and API tokens end
     for good; enabling the user again does not bring them back."""
-    _not_root(user, "disabled")
+    _not_root(user, messages.ROOT_NOT_DISABLED)
     if user.pk == actor.user_id:
-        raise Conflict("You cannot disable yourself.", hint="Ask another administrator.")
+        raise Conflict(messages.DISABLE_ONESELF())
     sessions.end_all(user)
     tokens.revoke_all(user)
     _touch(user, is_active=False)
@@ -160,12 +155,9 @@ def _touch(user: User, **values: Any) -> None:
     user.refresh_from_db()
 
 
-def _not_root(user: User, verb: str) -> None:
+def _not_root(user: User, said: Code) -> None:
     if user.is_root:
-        raise Conflict(
-            f"The root user of an account cannot be {verb}.",
-            hint="The operator can suspend the whole account.",
-        )
+        raise Conflict(said())
 
 
 def _group(actor: Actor, group: Any) -> Group:

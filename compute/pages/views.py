@@ -103,7 +103,7 @@ class FreeSlotPage(Page):
         try:
             dirty.free(self.actor, pk)
         except Conflict as error:
-            messages.error(request, f"{error.message} {error.hint}".strip())
+            messages.error(request, error.told())
         else:
             messages.success(request, _("The slot was freed."))
         return HttpResponseRedirect(reverse("compute:pools"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from compute import local
+from compute import local, messages
 from compute.slot.models import PoolLock, Slot
 from core import access, audit
 from core.actor import Actor
@@ -45,12 +45,7 @@ def free(actor: Actor, attempt: uuid.UUID) -> None:
         alive = local.current().processes(str(attempt))
         if alive:
             names = ", ".join(str(pid) for pid in alive)
-            raise Conflict(
-                f"Processes of this slot still live on the host: {names}.",
-                code="SLOT_IN_USE",
-                hint="End them, or restart the host; then free the slot.",
-                extra={"pids": alive},
-            )
+            raise Conflict(messages.SLOT_IN_USE(names=names), extra={"pids": alive})
         PoolLock.objects.select_for_update().filter(pool=slot.pool).first()
         slot.delete()
         audit.record(

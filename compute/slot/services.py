@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
+from compute import messages
 from compute.catalog.flavors import FLAVORS, MIB, Flavor, Pool, pools
 from compute.sandbox.spec import Limits
 from compute.slot import room
@@ -114,23 +115,23 @@ def shortage(pool_id: str, flavor_id: str, enough_mb: int = 0) -> str:
     """A sentence saying what is missing, "" where the flavor fits now."""
     flavor, now = FLAVORS[flavor_id], use(pool_id)
     if flavor.cpus > now.pool.cpus or flavor.memory_mb > now.pool.memory_mb:
-        return (
-            f"{flavor.label} can never run in {now.pool.label}, which has {now.pool.cpus:g} vCPU "
-            f"and {now.pool.memory_mb / 1024:.0f} GiB. Choose a smaller flavor."
+        return messages.NEVER_FITS(
+            flavor=flavor.label,
+            pool=now.pool.label,
+            cpus=now.pool.cpus,
+            memory=now.pool.memory_mb / 1024,
         )
     if flavor.cpus > now.free_cpus:
-        return f"Needs {flavor.cpus:g} vCPU; {now.free_cpus:g} of {now.pool.cpus:g} are free."
+        return messages.NEEDS_CPUS(cpus=flavor.cpus, free=now.free_cpus, all=now.pool.cpus)
     if flavor.memory_mb > now.free_memory_mb:
-        return (
-            f"Needs {flavor.memory_mb / 1024:g} GiB of memory; {now.free_memory_mb / 1024:.1f} of "
-            f"{now.pool.memory_mb / 1024:.0f} are free."
+        return messages.NEEDS_MEMORY(
+            memory=flavor.memory_mb / 1024,
+            free=now.free_memory_mb / 1024,
+            all=now.pool.memory_mb / 1024,
         )
     share = room.share(now.pool, flavor, now.room, enough_mb)
     if share.room > now.room.free:
-        return (
-            f"Needs {share.room:,} MB of disk; {now.room.free:,} of {now.room.capacity:,} are not "
-            "promised to others. Older working files are removed to make room."
-        )
+        return messages.NEEDS_DISK(room=share.room, free=now.room.free, all=now.room.capacity)
     return ""
 
 

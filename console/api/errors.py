@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from console import messages
 from console.malformed import malformed
 from core import audit, outage
 from core.actor import ANONYMOUS
@@ -97,13 +98,15 @@ def translate(exc: Exception) -> AppError | None:
         return exc
     if isinstance(exc, exceptions.ValidationError):
         problems = problems_of(exc)
-        return ValidationFailed(problems[0].text if problems else "Bad input.", problems=problems)
+        return ValidationFailed(
+            problems[0].text if problems else messages.BAD_INPUT(), problems=problems
+        )
     if isinstance(exc, Http404 | exceptions.NotFound):
         return NotFound()
     if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        return NotAuthenticated(str(exc.detail), hint="Send `Authorization: Bearer <API token>`.")
+        return NotAuthenticated(str(exc.detail), hint=messages.SIGN_IN_FIRST().next)
     if isinstance(exc, exceptions.PermissionDenied | PermissionDenied):
-        error = AppError(str(exc) or "Forbidden.", code="FORBIDDEN")
+        error = AppError(str(exc) or messages.FORBIDDEN(), code="FORBIDDEN")
         error.status = 403
         return error
     if isinstance(exc, SuspiciousOperation | UnreadablePostError | MultiPartParserError):

@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from console import messages
 from core.errors import Problem
 from core.models.resource import MAX_TAGS
 
@@ -81,9 +82,7 @@ def unknown_fields(form: Any, data: Any, path: str = "") -> Iterator[Problem]:
         fields = {name: one for name, one in form.fields.items() if not one.read_only}
         known = ", ".join(sorted(fields)) or "none"
         for name in sorted(set(data) - set(fields)):
-            yield Problem(
-                f"{path}{name}"[:MAX_PLACE], f"Unknown field. Known: {known}.", "UNKNOWN_FIELD"
-            )
+            yield Problem(f"{path}{name}"[:MAX_PLACE], messages.UNKNOWN_FIELD(known=known))
         for name in sorted(set(data) & set(fields)):
             yield from unknown_fields(fields[name], data[name], f"{path}{name}.")
     elif isinstance(form, serializers.ListSerializer | serializers.ListField):

@@ -12,7 +12,7 @@ from typing import Any
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from console import once
+from console import messages, once
 from core import sealed
 from core.errors import Conflict, ValidationFailed
 from core.models import IdempotencyRecord
@@ -40,9 +40,7 @@ def idempotent(handler: Handler) -> Handler:
         if not key or actor.user_id is None:
             return handler(self, request, *args, **kwargs)
         if not _KEY.match(key):
-            raise ValidationFailed.of(
-                "Idempotency-Key", "Use 1 to 100 visible ASCII characters without blanks."
-            )
+            raise ValidationFailed.of("Idempotency-Key", messages.IDEMPOTENCY_KEY())
         raw = request._request.body
         print_of = hashlib.sha256(f"{request.method} {request.path}\n".encode() + raw).hexdigest()
 
@@ -80,19 +78,11 @@ def _about(row: IdempotencyRecord) -> str:
 
 def _again(row: IdempotencyRecord, print_of: str) -> Response:
     if row.fingerprint != print_of:
-        raise Conflict(
-            "This Idempotency-Key was used for another request.",
-            code="IDEMPOTENCY_MISMATCH",
-            hint="Use a new key for a new request.",
-        )
+        raise Conflict(messages.IDEMPOTENCY_MISMATCH())
     try:
         body = json.loads(sealed.unseal(str(row.body), _about(row)))
     except sealed.Unsealable:
-        raise Conflict(
-            "The first answer to this Idempotency-Key cannot be read any more.",
-            code="IDEMPOTENCY_MISMATCH",
-            hint="Look what is there, and use a new key.",
-        ) from None
+        raise Conflict(messages.IDEMPOTENCY_UNREADABLE()) from None
     response = Response(body, status=row.status)
     for name, value in row.headers.items():
         response[name] = value

@@ -7,9 +7,10 @@ from typing import IO, Any
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import JSONParser
 
+from console import messages
 from core import strict_json
 from core.errors import AppError, Problem, ValidationFailed
-from core.text import unstorable
+from core.storable import unstorable
 
 MAX_PROBLEMS = 20
 MAX_SHOWN = 64  # characters of a name in the place of a problem
@@ -45,7 +46,7 @@ def read(raw: bytes) -> Any:
     try:
         data = strict_json.read(raw)
     except strict_json.Refused as error:
-        raise BadJson(f"The body {error}", hint=error.hint) from None
+        raise BadJson(messages.BAD_JSON(error=error), hint=error.hint) from None
     _check(data)
     return data
 
@@ -58,11 +59,11 @@ def _check(data: Any) -> None:
         value, path = waiting.pop()
         if isinstance(value, str):
             if (reason := unstorable(value)) and len(found) < MAX_PROBLEMS:
-                found.append(Problem(path, reason, "UNSTORABLE_TEXT", "Take it out."))
+                found.append(Problem(path, reason, "UNSTORABLE_TEXT", messages.TAKE_IT_OUT()))
         elif isinstance(value, dict):
             for name, one in value.items():
                 if reason := unstorable(name):
-                    found.append(Problem(path, f"A name in it: {reason}", "UNSTORABLE_TEXT"))
+                    found.append(Problem(path, messages.UNSTORABLE_NAME(reason=reason)))
                     continue
                 # Cut: a long name above many items would be written once for each of them.
                 shown = name[:MAX_SHOWN]

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from console import messages
 from core import access, rules
 from core.actor import ANONYMOUS
 from core.errors import AccessDenied, NotAuthenticated
@@ -47,9 +48,7 @@ class DeclaredAction(BasePermission):
             return True
         actor = getattr(request._request, "actor", ANONYMOUS)
         if not actor.is_user:
-            raise NotAuthenticated(
-                "Sign in first.", hint="Send `Authorization: Bearer <API token>`."
-            )
+            raise NotAuthenticated(messages.SIGN_IN_FIRST())
         if actor.must_change_password and not (standing := access.standing(actor)).allowed:
             raise AccessDenied(standing)
         if not rule.startswith((RESOURCE, rules.WITHIN, *REASONED)):

@@ -10,7 +10,9 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from console import messages
 from console.filters import filterset_class
+from core.codes import joined
 from core.errors import Problem, ValidationFailed
 
 PAGE = frozenset({"limit", "offset"})
@@ -41,8 +43,7 @@ class KnownQuery(BasePermission):
         names = known(view, (request.method or "").lower())
         unknown = sorted(set(request.query_params) - names)
         if unknown:
-            told = ", ".join(sorted(names)) or "none"
-            text = f"Unknown parameter. Known: {told}."
-            problems = [Problem(name[:64], text, "UNKNOWN_PARAMETER") for name in unknown[:20]]
-            raise ValidationFailed(f"“{unknown[0][:64]}”: {text}", problems=problems)
+            text = messages.UNKNOWN_PARAMETER(known=", ".join(sorted(names)) or "none")
+            problems = [Problem(name[:64], text) for name in unknown[:20]]
+            raise ValidationFailed(joined([f"“{unknown[0][:64]}”:", text]), problems=problems)
         return True

@@ -11,6 +11,7 @@ from rest_framework import serializers, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from console import messages
 from console.api.declared import ResourceRules
 from console.api.errors import problems_of
 from console.api.fields import Tags, unknown_fields
@@ -85,7 +86,7 @@ class ResourceViewSet(ResourceRules, viewsets.GenericViewSet):  # type: ignore[t
         spec = self.spec
         which = request.query_params.get("scope") or "all"
         if which not in ("own", "shared", "all"):
-            raise ValidationFailed.of("scope", "One of own, shared, all.")
+            raise ValidationFailed.of("scope", messages.SCOPE())
         rows = branches(spec, self.actor, which, region=request.query_params.get("region", ""))
         filters = filterset_class(spec)
         for branch in rows.branches[:1]:
@@ -97,7 +98,7 @@ class ResourceViewSet(ResourceRules, viewsets.GenericViewSet):  # type: ignore[t
         sort = request.query_params.get("sort", "")
         if sort:
             if sort.lstrip("-") not in {c.sort for c in spec.columns if c.sort}:
-                raise ValidationFailed.of("sort", f"Cannot sort by {sort!r}.")
+                raise ValidationFailed.of("sort", messages.CANNOT_SORT(sort=repr(sort)))
             rows.order(sort)
         page = self.paginate_queryset(rows)  # type: ignore[arg-type]
         return self.get_paginated_response([self.represent(obj) for obj in page or []])
@@ -187,17 +188,11 @@ class ResourceViewSet(ResourceRules, viewsets.GenericViewSet):  # type: ignore[t
         given = request.headers.get("If-Match", "")
         if not given or given == "*":
             if required and not given:
-                raise PreconditionRequired(
-                    "A change needs If-Match, so that it cannot overwrite somebody else's.",
-                    hint="Read the object first and send its ETag.",
-                )
+                raise PreconditionRequired(messages.IF_MATCH_MISSING())
             return None
         match = _ETAG.fullmatch(given.strip())
         if match is None:
-            raise PreconditionFailed(
-                "If-Match is not an ETag of this object.",
-                hint='Send the ETag header of the answer you saw, e.g. W/"3".',
-            )
+            raise PreconditionFailed(messages.NO_ETAG())
         return int(match[1])
 
 

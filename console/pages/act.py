@@ -33,7 +33,7 @@ class DeletePage(ResourcePage):
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:
-            return self.show(obj, f"{error.message} {error.hint}".strip(), status=error.status)
+            return self.show(obj, error.told(), status=error.status)
         words = self.spec.delete_words
         done = str(words.done) if words else _("“%(name)s” was deleted.")
         messages.success(request, done % {"name": obj})
@@ -105,7 +105,7 @@ class VerbPage(ResourcePage):
             if form is not None:
                 form.add_app_error(error)
                 return self.show(obj, declared, form, status=error.status)
-            messages.error(request, f"{error.message} {error.hint}".strip())
+            messages.error(request, error.told())
             return HttpResponseRedirect(self.url("detail", pk=obj.pk))
         messages.success(
             request, _("%(verb)s: “%(name)s”.") % {"verb": declared.label, "name": obj}

@@ -16,6 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.views import View
 
+from console import messages
 from console.bodies import Body
 from console.malformed import MethodNotAllowed, refuse_form
 from console.pages import errors
@@ -99,16 +100,10 @@ class Page(View):
         """The error page with the Allow header of RFC 9110, section 15.5.6."""
         allowed = ", ".join(self._allowed_methods())  # type: ignore[attr-defined]
         if request.method in ("GET", "HEAD"):
-            message = "This address only takes what a button or a form of the console sends."
+            message = messages.ONLY_SENT_TO()
         else:
-            message = "This page can be read; nothing can be sent to it."
-        response = errors.answer(
-            request,
-            MethodNotAllowed(
-                message,
-                hint="Nothing was changed. Open the page from the menu.",
-            ),
-        )
+            message = messages.ONLY_READ()
+        response = errors.answer(request, MethodNotAllowed(message))
         response["Allow"] = allowed
         return response
 
@@ -240,8 +235,8 @@ def status_of(obj: Any, actor: Actor | None = None) -> dict[str, Any] | None:
         "live": not obj.is_settled,
         "since": obj.phase_since,
         "reason": obj.reason,
-        "message": obj.message,
-        "next": (obj.detail or {}).get("next", ""),
+        "message": obj.told_message,
+        "next": obj.told_next,
         "observed_at": obj.observed_at,
         "stale": silent,
         **obj.status_words(),

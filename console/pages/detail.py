@@ -198,7 +198,7 @@ class DetailPage(ResourcePage):
         events = list(Event.objects.filter(resource_id=str(obj.pk)).order_by("-id")[:HISTORY])
         if not printed.readable(self.actor, obj):
             for event in filter(printed.repeats, events):
-                event.message, event.detail = printed.sentence(event.code), {}
+                event.message, event.said, event.detail = printed.sentence(event.code), None, {}
         trail = AuditRecord.objects.filter(
             resource_id=str(obj.pk), account_id=self.actor.account_id
         ).order_by("-id")[:HISTORY]

@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
 
+from console import messages
 from console.malformed import malformed
 from core import audit, outage
 from core.actor import ANONYMOUS
@@ -73,7 +73,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     away = outage.of(problem) if problem is not None else None
     if away is not None:
         return unavailable(request, away)
-    error = AppError("Something went wrong on our side; the request id below finds it in the log.")
+    error = AppError(messages.INTERNAL())
     error.status, error.code = 500, "INTERNAL"
     if request.path.startswith("/api/"):
         return answer(request, error)
@@ -122,11 +122,7 @@ def came_from(request: HttpRequest) -> str:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    error = AppError(
-        _("The form was sent with the proof of an earlier visit, so nothing was changed."),
-        code="CSRF",
-        hint=_("Open the form again and send it once more; sign in first if you signed out."),
-    )
+    error = AppError(messages.CSRF())
     error.status = 403
     log.info("csrf: %s", reason)
     return render(

@@ -150,5 +150,5 @@ class TagsPage(ResourcePage):
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:
-            messages.error(request, f"{error.message} {error.hint}".strip())
+            messages.error(request, error.told())
         return HttpResponseRedirect(self.url("tab", pk=obj.pk, tab="tags"))

@@ -20,6 +20,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from console import messages as sentences
 from console.pages.base import ResourcePage
 from core import actor as actors
 from core import services
@@ -105,7 +106,7 @@ class LivePage(ResourcePage):
         from another browser and a new password all delete it. Raises NotAuthenticated."""
         key = self.request.session.session_key
         if key is None or not self.request.session.exists(key):
-            raise NotAuthenticated("Sign in first.")
+            raise NotAuthenticated(sentences.SIGN_IN())
 
     def reader_left(self) -> bool:
         """Whether the browser closed its end. Only the web server knows the connection; under any

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from console.ui import format as fmt
 from console.ui.icons import FALLBACK, ICONS
+from core import codes
 
 SPRITE = "vendor/tabler-icons-3.51.0/sprite.svg"
 TONES = ("green", "blue", "yellow", "red", "grey", "purple")
@@ -49,7 +50,7 @@ def ticked(text: Any) -> SafeString:
     """Text whose `names` in backticks are set as code; everything else is escaped."""
     if isinstance(text, SafeString):
         return text
-    parts = _TICKED.split(str(text))  # every second one stood in backticks
+    parts = _TICKED.split(str(codes.told(text)))  # every second one stood in backticks
     return format_html_join(
         "",
         "{}",
@@ -135,7 +136,7 @@ def status_chip(status: Any, *, full: bool = False) -> SafeString:
     if secondary in (pick(status, "phase"), pick(status, "label")):
         secondary = ""  # a job runs, and what it does while it runs is running
     message = pick(status, "message") or ""
-    hover = [str(message)] if message else []
+    hover = [str(codes.told(message))] if message else []
     if isinstance(observed, datetime):
         hover.append(_("Observed %(time)s") % {"time": fmt.exact_time(observed)})
     if stale:

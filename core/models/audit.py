@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core import codes
+
 
 class AuditRecord(models.Model):
     """Append-only: no code path updates or deletes a row, and a database trigger refuses to."""
@@ -39,6 +41,8 @@ class AuditRecord(models.Model):
     result = models.CharField(max_length=8, choices=Result.choices)
     decision_id = models.CharField(max_length=32, blank=True)
     message = models.CharField(max_length=500, blank=True)
+    #: ``message`` as a code with parameters, where it is one
+    said = models.JSONField(null=True)
     before: models.JSONField[Any, Any] = models.JSONField(null=True)
     after: models.JSONField[Any, Any] = models.JSONField(null=True)
 
@@ -47,6 +51,11 @@ class AuditRecord(models.Model):
             models.Index(fields=["account", "-id"], name="audit_own_newest"),
             models.Index(fields=["resource_id", "-id"], name="audit_by_resource"),
         ]
+
+    @property
+    def told_message(self) -> str:
+        """``message`` as a page writes it."""
+        return codes.kept(self.message, self.said)
 
     def __str__(self) -> str:
         return f"{self.event} {self.resource_name} by {self.actor_label}: {self.result}"

@@ -12,8 +12,9 @@ from django.utils import timezone
 from core import actor as actors
 from core import reconcile, states
 from core.budget import Exceeded
+from core.codes import Message
 from core.errors import AppError
-from datasets import idx
+from datasets import idx, messages
 from datasets.dataset.models import Dataset
 from datasets.version.models import DatasetFile, DatasetVersion
 from storage.blob import services as blobs
@@ -76,20 +77,18 @@ def look(version: DatasetVersion) -> float | None:
     """Creating -> Validating -> Ready or Invalid; Error where the bytes could not be read."""
     system = actors.system("reconciler")
     if version.phase == Phase.CREATING:
-        states.transition(
-            version, Phase.VALIDATING, actor=system, message="Reading the files once."
-        )
+        states.transition(version, Phase.VALIDATING, actor=system, message=messages.READING())
     if version.phase != Phase.VALIDATING:
         return None
     if version.deadline_at is not None and timezone.now() > version.deadline_at:
-        _stop(version, "CHECK_TIMEOUT", "The check did not end in time; nobody knows why.")
+        _stop(version, "CHECK_TIMEOUT", messages.CHECK_TIMEOUT())
         return None
     try:
         _check(version)
-    except TooSlow as error:
-        _stop(version, "CHECK_TOO_LONG", f"The check was given up: {error}.")
+    except TooSlow:
+        _stop(version, "CHECK_TOO_LONG", messages.CHECK_TOO_LONG(seconds=BUDGET))
     except (OSError, AppError) as error:
-        _stop(version, "CHECK_FAILED", f"The bytes could not be read: {error}")
+        _stop(version, "CHECK_FAILED", messages.CHECK_FAILED(error=_why(error)))
     return None
 
 
@@ -107,9 +106,13 @@ def openers(version: DatasetVersion, progress: Progress | None = None) -> dict[s
     return {file.path: opener(file) for file in rows}
 
 
+def _why(error: OSError | AppError) -> str:
+    return error.message if isinstance(error, AppError) else str(error)
+
+
 def _check(version: DatasetVersion) -> None:
     if version.format != Dataset.Format.IDX:
-        _done(version, Phase.READY, {}, [], f"{version.file_count} files, taken as they are.")
+        _done(version, Phase.READY, {}, [], messages.AS_THEY_ARE(files=version.file_count))
         return
     progress = Progress(version)
     try:
@@ -126,12 +129,12 @@ def _check(version: DatasetVersion) -> None:
         images = sum(split.count for split in report.splits.values())
         _done(
             version, Phase.READY, summary, problems,
-            f"{images} images passed every check, with {warnings} warnings.",
+            messages.PASSED(images=images, warnings=warnings),
         )  # fmt: skip
     else:
         _done(
             version, Phase.INVALID, summary, problems,
-            f"{errors} problems: the data cannot be trained on. First: {problems[0]['message']}",
+            messages.DATA_INVALID(errors=errors, first=report.problems[0].message),
         )  # fmt: skip
 
 
@@ -149,7 +152,7 @@ def _done(
     phase: str,
     summary: dict[str, Any],
     problems: list[dict[str, Any]],
-    message: str,
+    message: Message,
 ) -> None:
     states.transition(
         version,
@@ -157,20 +160,18 @@ def _done(
         actor=actors.system("reconciler"),
         reason="DATA_INVALID" if phase == Phase.INVALID else "",
         message=message,
-        detail={"next": "Correct the files and make a new version."}
-        if phase == Phase.INVALID
-        else None,
+        detail={"next": message.next} if phase == Phase.INVALID else None,
         summary=summary,
         problems=problems,
     )
 
 
-def _stop(version: DatasetVersion, reason: str, message: str) -> None:
+def _stop(version: DatasetVersion, reason: str, message: Message) -> None:
     states.transition(
         version,
         Phase.ERROR,
         actor=actors.system("reconciler"),
         reason=reason,
         message=message,
-        detail={"next": "Check again; if it repeats, tell the operator."},
+        detail={"next": message.next},
     )

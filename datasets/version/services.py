@@ -11,6 +11,7 @@ from django.db.models import Max
 from core import access, references, regions, services, states
 from core.actor import Actor
 from core.errors import Problem, ValidationFailed
+from datasets import messages
 from datasets.dataset.models import Dataset
 from datasets.version.models import DatasetFile, DatasetVersion
 from sharing import trail
@@ -72,10 +73,8 @@ def _snapshot(actor: Actor, dataset: Dataset, bucket: str, folder: str) -> list[
     listing.list_objects(actor, bucket, prefix=folder, limit=1)  # asks for the right to list
     place = buckets.own_bucket(actor, bucket)
     if dataset.account_id != actor.account_id:
-        raise ValidationFailed.of(
-            "dataset", "A shared dataset takes no versions of yours.", next="Make your own dataset."
-        )
-    regions.require(place, dataset.region, "dataset", field="bucket")
+        raise ValidationFailed.of("dataset", messages.NOT_YOURS())
+    regions.require(place, dataset.region, Dataset, field="bucket")
     rows = listing.in_prefix(listing.visible_rows(actor).filter(bucket=place), folder)
     # Locked: an upload that replaces one of them waits, so its old bytes are not collected
     # before this manifest refers to them.
@@ -90,27 +89,14 @@ def _too_much_or_little(
     bucket: str, folder: str, found: list[StoredObject], kind: str
 ) -> Problem | None:
     if not found:
-        return Problem(
-            "prefix",
-            f"Nothing that you may read lies at {bucket}/{folder}.",
-            "NOTHING_THERE",
-            "Upload the files first, or choose another folder.",
-        )
+        return Problem("prefix", messages.NOTHING_THERE(bucket=bucket, folder=folder))
     if len(found) > MAX_FILES:
         return Problem(
-            "prefix",
-            f"More than {MAX_FILES} objects lie at {bucket}/{folder}.",
-            "TOO_MANY_FILES",
-            "Pack them into fewer files, or choose a deeper folder.",
+            "prefix", messages.TOO_MANY_FILES(most=MAX_FILES, bucket=bucket, folder=folder)
         )
     size = sum(row.size for row in found)
     if kind == Dataset.Format.IDX and size > MAX_IDX_BYTES:
-        return Problem(
-            "prefix",
-            f"IDX files of {size} bytes; {MAX_IDX_BYTES} is the most one version may have.",
-            "TOO_LARGE",
-            "Split the data, or use the format “files”.",
-        )
+        return Problem("prefix", messages.TOO_LARGE(size=size, most=MAX_IDX_BYTES))
     return None
 
 
@@ -184,7 +170,7 @@ def retry(actor: Actor, version: DatasetVersion, data: Mapping[str, Any]) -> Dat
         version,
         DatasetVersion.Phase.VALIDATING,
         actor=actor,
-        message="Asked to check again.",
+        message=messages.CHECK_AGAIN(),
         summary={},
         problems=[],
     )

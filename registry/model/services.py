@@ -12,6 +12,7 @@ from django.utils import timezone
 from core import access, references, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, ValidationFailed
+from registry import messages
 from registry.model.models import Model, ModelFile
 from registry.model.sources import Source, resolve
 from storage.blob import services as blobs
@@ -69,9 +70,7 @@ def update(
     changes = {k: v for k, v in data.items() if k in ("description", "tags")}
     refused = sorted(set(data) - set(changes))
     if refused:
-        raise ValidationFailed.of(
-            refused[0], "A model's content and name are fixed.", next="Register a new version."
-        )
+        raise ValidationFailed.of(refused[0], messages.CONTENT_FIXED())
     return services.update(actor, obj, changes, expected_version=expected_version)
 
 
@@ -94,19 +93,23 @@ def deprecate(actor: Actor, obj: Model, data: Mapping[str, Any]) -> Model:
         Model.Phase.DEPRECATED,
         actor=actor,
         reason="DEPRECATED",
-        message="Deprecated: nothing new may be deployed from it.",
+        message=messages.DEPRECATED(),
     )
 
 
 def restore(actor: Actor, obj: Model, data: Mapping[str, Any]) -> Model:
     """Undo a deprecation. Handler of the verb."""
-    return states.transition(obj, Model.Phase.PUBLISHED, actor=actor, message="In use again.")
+    return states.transition(
+        obj, Model.Phase.PUBLISHED, actor=actor, message=messages.IN_USE_AGAIN()
+    )
 
 
 def retry(actor: Actor, obj: Model, data: Mapping[str, Any]) -> Model:
     """Check the same files again, e.g. after the operator added an engine. Handler of the verb."""
     with transaction.atomic():
-        states.transition(obj, Model.Phase.PUBLISHING, actor=actor, message="Checking again.")
+        states.transition(
+            obj, Model.Phase.PUBLISHING, actor=actor, message=messages.CHECKING_AGAIN()
+        )
     return obj
 
 
@@ -132,27 +135,18 @@ def may_pass_now(model: Model) -> bool:
 def require_deployable(model: Model) -> None:
     """Raise Conflict unless new services may be made from ``model`` now."""
     if model.phase != Model.Phase.PUBLISHED:
-        raise Conflict(
-            f"Model “{model}” is {model.phase}; only a published model can be deployed.",
-            code="MODEL_NOT_PUBLISHED",
-            hint="Wait until it is published, or choose another version.",
-        )
+        raise Conflict(messages.MODEL_NOT_PUBLISHED(model=model, phase=states.phase_word(model)))
 
 
 def _package(actor: Actor, source: Source) -> list[StoredObject]:
     """Rows of the package that the actor may read. Raises ValidationFailed."""
     rows = source.rows(actor)[: MAX_FILES + 1]
     if not rows:
-        raise ValidationFailed.of(
-            source.field,
-            f"No directory “model” with files lies below {source}.",
-            code="NO_MODEL_DIRECTORY",
-            next="The parent directory is given, and below it one named exactly “model”.",
-        )
+        raise ValidationFailed.of(source.field, messages.NO_MODEL_DIRECTORY(source=source))
     if len(rows) > MAX_FILES:
-        raise ValidationFailed.of(source.field, f"A package has at most {MAX_FILES} files.")
+        raise ValidationFailed.of(source.field, messages.MOST_FILES(most=MAX_FILES))
     if sum(row.size for row in rows) > MAX_BYTES:
-        raise ValidationFailed.of(source.field, "A package has at most 20 GiB.")
+        raise ValidationFailed.of(source.field, messages.MOST_BYTES())
     return rows
 
 
@@ -198,8 +192,10 @@ def checked(model: Model, report: Any, *, actor: Actor) -> Model:
                 "code": "ENGINE_UNSUPPORTED",
                 "file": "model/config.json",
                 "level": "error",
-                "message": f"No engine here runs {report.model_type or 'this model type'}.",
-                "fix": "Choose a model type that an engine serves.",
+                "message": messages.ENGINE_UNSUPPORTED(type=report.model_type)
+                if report.model_type
+                else messages.NO_ENGINE(),
+                "fix": messages.NO_ENGINE().next,
                 "where": "$.model_type",
             }
         )
@@ -213,15 +209,15 @@ def checked(model: Model, report: Any, *, actor: Actor) -> Model:
     }
     if errors:
         first = problems[0]
-        count = f"{errors} error{'s' if errors > 1 else ''}"
+        count = messages.ERRORS(n=errors)
         if warnings:
-            count += f" and {warnings} warning{'s' if warnings > 1 else ''}"
+            count = messages.BOTH(errors=count, warnings=messages.WARNINGS(n=warnings))
         return states.transition(
             model,
             Model.Phase.FAILED,
             actor=actor,
             reason=first["code"],
-            message=f"{count} in the package; first: {first['message']}",
+            message=messages.FIRST_PROBLEM(count=count, message=first["message"]),
             detail={"next": first["fix"]},
             **fields,
         )
@@ -229,7 +225,7 @@ def checked(model: Model, report: Any, *, actor: Actor) -> Model:
         model,
         Model.Phase.PUBLISHED,
         actor=actor,
-        message=f"Checked: {report.file_count} files, engine {report.engine}.",
+        message=messages.CHECKED(file_count=report.file_count, engine=report.engine),
         detail={"next": ""},
         **fields,
     )

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext_noop
-
 from console.choices import Rows
 from core import regions
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
+from registry import messages
+from registry.model.models import Model
 from storage.bucket import queries as buckets
 from storage.keys import normalise_prefix
 from storage.object import listing
@@ -62,11 +62,9 @@ class Source:
             names = ", ".join(changed[:3]) + (", …" if len(changed) > 3 else "")
             raise ValidationFailed.of(
                 self.field,
-                f"{len(changed)} of the {len(self.files)} files that the job wrote to {self}model/ "
-                f"were overwritten or deleted since ({names}).",
-                code="OUTPUT_CHANGED",
-                next="Run the job again with an output path of its own, or register the directory "
-                "as it is now by bucket and directory.",
+                messages.OUTPUT_CHANGED(
+                    changed=len(changed), files=len(self.files), place=self, names=names
+                ),
             )
         return found
 
@@ -89,20 +87,14 @@ def resolve(actor: Actor, data: Mapping[str, Any]) -> Source:
     """
     job, bucket = data.get("training_job"), str(data.get("bucket") or "")
     if bool(job) == bool(bucket):
-        raise ValidationFailed.of(
-            "training_job",
-            gettext_noop("Give either a training job, or a bucket and a directory."),
-            code="SOURCE",
-        )
+        raise ValidationFailed.of("training_job", messages.SOURCE())
     if job:
         return _resolvers["training_job"](actor, str(job))
     try:
         place = buckets.bucket_named(actor, bucket)
     except NotFound:
-        raise ValidationFailed.of(
-            "bucket", f"No bucket “{bucket}” in this account.", code="BUCKET_MISSING"
-        ) from None
-    regions.require(place, actor.region, "model", field="bucket")
+        raise ValidationFailed.of("bucket", messages.BUCKET_MISSING(bucket=bucket)) from None
+    regions.require(place, actor.region, Model, field="bucket")
     prefix = normalise_prefix(str(data.get("prefix") or "").strip().lstrip("/"))
     prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
     if prefix.endswith("model/") and (prefix == "model/" or prefix.endswith("/model/")):

@@ -15,6 +15,7 @@ from console.api.fields import Tags
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
 from core import printed
 from core.errors import ValidationFailed
+from serving import messages
 from serving.service import services
 from serving.service.models import MAX_REPLICAS, Instance, Service
 
@@ -131,6 +132,6 @@ class ServiceViewSet(ResourceViewSet):
         service = self.obj
         text = request.query_params.get("offset", "0")
         if not (text.isascii() and text.isdigit()) or len(text) > 15:
-            raise ValidationFailed.of("offset", "A whole number, 0 or more.")
+            raise ValidationFailed.of("offset", messages.WHOLE_NUMBER())
         wanted = request.query_params.get("instance", "")
         return Response(services.log_chunk(service, wanted, int(text), 65536))

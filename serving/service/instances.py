@@ -21,10 +21,11 @@ from compute.backends.base import Observation, Probed, UnknownAttempt
 from compute.runner.spec import Fetch, Mount, RunSpec
 from compute.sandbox.spec import MIB
 from compute.slot import services as slots
-from core import access, states, strict_json
+from core import access, audit, codes, states, strict_json
 from core.errors import Conflict, StaleState
 from core.models import Event
 from registry.model.models import ModelFile
+from serving import messages
 from serving.service import probe
 from serving.service.models import Instance, Service
 
@@ -34,7 +35,6 @@ CREDENTIAL_LIFETIME = dt.timedelta(hours=1)  # only to fetch the model
 UNHEALTHY_AFTER = 3  # missed health checks in a row
 GRACE_SECONDS = 60.0  # vendor: hold up to 60 s after SIGTERM
 SPARE_DISK_MB = 1024
-STUCK = "Every worker of the model server hangs in a prediction that is past its time limit."
 State = Instance.State
 
 
@@ -60,7 +60,7 @@ def add(service: Service) -> Instance | None:
             return None
         # Taking the slot waited for other takers: the number may be given by now.
         if Instance.objects.filter(service=service, number=instance.number).exists():
-            raise StaleState(f"Service “{service}” got its instance {instance.number} meanwhile.")
+            raise StaleState(messages.INSTANCE_MEANWHILE(service=service, number=instance.number))
         instance.save(force_insert=True)
     return instance
 
@@ -107,8 +107,7 @@ def _require_right(service: Service) -> None:
     decision = access.decide(worker, "modelarts:model:deploy", service.model)
     if not decision.allowed:
         raise Conflict(
-            f"Model “{service.model_label}” may not be deployed any more. {decision.reason}",
-            code="MODEL_WITHDRAWN",
+            messages.MODEL_WITHDRAWN(model_label=service.model_label, reason=decision.reason),
             hint=decision.missing,
         )
 
@@ -190,13 +189,14 @@ def _check(service: Service, instance: Instance) -> None:
         if instance.state == State.READY:
             misses = probe.misses(probed, instance.misses)
             state = State.UNREADY if misses >= UNHEALTHY_AFTER else State.READY
-            text = STUCK if answer.stage == "stuck" else f"The server is not well: {answer.text}"
-            _save(instance, misses=misses, state=state, stage=answer.stage, message=text[:500])
+            stuck = answer.stage == "stuck"
+            text = messages.STUCK() if stuck else messages.NOT_WELL(answer=answer.text)
+            _save(instance, misses=misses, state=state, stage=answer.stage, message=text)
         else:
             _save(
                 instance,
                 stage=answer.stage or "starting",
-                message=answer.text[:500],
+                message=answer.text,
                 detail={"diagnosis": answer.reason, "proof": answer.proof},
             )
         return
@@ -232,21 +232,25 @@ def _first_inference(service: Service, instance: Instance, probed: Probed) -> No
             stage="ready",
             ready_at=timezone.now(),
             seen_at=timezone.now(),
-            message=answer.text[:500],
+            message=answer.text,
             reason="",
             misses=0,
         )
-        states.note(service, "INSTANCE_READY", f"Instance {instance.number}: {answer.text}")
+        states.note(
+            service,
+            "INSTANCE_READY",
+            messages.INSTANCE_READY(number=instance.number, answer=answer.text),
+        )
         return
     _save(
         instance,
         stage="first inference",
         misses=wanted,
-        message=answer.text[:500],
+        message=answer.text,
         reason="FIRST_INFERENCE",
     )
     if wanted >= UNHEALTHY_AFTER:
-        end(instance, reason="FIRST_INFERENCE", message=instance.message)
+        end(instance, reason="FIRST_INFERENCE", message=instance.told_message)
     else:
         local.current().ask_again(str(instance.pk), wanted + 1)
 
@@ -257,7 +261,7 @@ def end(
     """Ask an instance to drain and end. Asking twice is fine. ``reason``: why, when the instance
     itself is at fault; it then counts as a crash. ``grace``: seconds, None for the usual ones."""
     if instance.state != State.ENDING:
-        why = {"reason": reason, "message": message[:500]} if reason else {}
+        why = {"reason": reason, "message": message} if reason else {}
         _save(instance, state=State.ENDING, **why)
     try:
         local.current().stop(str(instance.pk), grace)
@@ -283,7 +287,7 @@ def let_go(service: Service) -> None:
             state=State.ENDED,
             ended_at=timezone.now(),
             stage="",
-            message="Ended, because the platform could not look after its service.",
+            message=messages.LET_GO(),
         )
         slots.release(instance.pk)
         local.forget_credential(str(instance.pk))
@@ -308,7 +312,11 @@ def close(service: Service, instance: Instance, seen: Observation) -> None:
         )
     )
     detail = report.get("detail") or {}
-    message = instance.message if instance.reason else str(report.get("message") or "")
+    message = (
+        instance.told_message
+        if instance.reason
+        else codes.kept(str(report.get("message") or ""), report.get("said"))
+    )
     failure = _load_failure(detail)
     proof = failure.get("proof") or (instance.detail.get("proof") if instance.reason else None)
     if failure and not asked:
@@ -319,7 +327,7 @@ def close(service: Service, instance: Instance, seen: Observation) -> None:
             state=State.ENDED,
             ended_at=timezone.now(),
             reason=reason,
-            message=message[:500],
+            message=message,
             stage="",
             detail={
                 "exit_code": report.get("exit_code"),
@@ -334,7 +342,7 @@ def close(service: Service, instance: Instance, seen: Observation) -> None:
             states.note(
                 service,
                 reason,
-                f"Instance {instance.number} ended: {message or reason}",
+                messages.INSTANCE_ENDED(number=instance.number, message=message or reason),
                 level=Event.Level.WARNING,
                 detail={"quotes_log": True},
             )
@@ -380,6 +388,9 @@ def _load_failure(detail: dict[str, Any]) -> dict[str, Any]:
 
 
 def _save(instance: Instance, **fields: Any) -> None:
+    if "message" in fields:
+        fields["said"] = codes.data(fields["message"])
+        fields["message"] = audit.one_line(fields["message"])
     for name, value in fields.items():
         setattr(instance, name, value)
     instance.save(update_fields=list(fields))

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from compute.catalog.flavors import pools
+from core import codes
 from core.models import Resource
 from core.models.resource import listing_index
 from core.states import Stateful
@@ -126,6 +127,8 @@ class Instance(models.Model):
     misses = models.PositiveSmallIntegerField(default=0)  # failed health checks in a row
     reason = models.CharField(max_length=64, blank=True)
     message = models.CharField(max_length=500, blank=True)
+    #: ``message`` as a code with parameters, where it is one
+    said = models.JSONField(null=True)
     credential_until = models.DateTimeField(null=True)
     detail: models.JSONField[Any, Any] = models.JSONField(default=dict)
 
@@ -136,6 +139,11 @@ class Instance(models.Model):
 
     def __str__(self) -> str:
         return f"instance {self.number}"
+
+    @property
+    def told_message(self) -> str:
+        """``message`` as a page writes it."""
+        return codes.kept(self.message, self.said)
 
 
 class Traffic(models.Model):

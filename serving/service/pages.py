@@ -15,6 +15,7 @@ from console.bodies import Body
 from console.pages.base import ResourcePage
 from core import access
 from core.errors import AppError
+from serving import messages
 from serving.gateway.protocol import BUCKETS
 from serving.service import relay, services
 from serving.service.calls import MAX_BODY
@@ -61,7 +62,7 @@ class PredictPage(ResourcePage):
         """The gateway's answer. Raises AppError."""
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
-            error = AppError("At most 12 MiB can be sent at once.", code="BODY_TOO_LARGE")
+            error = AppError(messages.BODY_TOO_LARGE())
             error.status = 413
             raise error
         with relay.calls.one(self.actor.user_id):

@@ -14,10 +14,13 @@ from compute.backends.base import BackendError
 from compute.runner.spec import SpecError
 from compute.slot import services as slots
 from core import actor as actors
-from core import states
+from core import codes, states
+from core.codes import joined, label
 from core.errors import AppError
 from core.reconcile import reconciler
+from serving import messages
 from serving.service import instances, share
+from serving.service.advice import NEXT, READ_LOG
 from serving.service.models import Instance, Service
 
 Phase = Service.Phase
@@ -65,7 +68,7 @@ def _move(service: Service, to: str, message: str, *, reason: str = "", next: st
         actor=_system(),
         reason=reason,
         message=message,
-        detail={"next": next},
+        detail={"next": next or getattr(message, "next", "")},
         observed_at=timezone.now(),
     )
 
@@ -76,30 +79,31 @@ def _pending(service: Service) -> float | None:
         _move(
             service,
             Phase.FAILED,
-            f"Engine {service.engine} could not be built: {engine.message}",
+            messages.ENGINE_FAILED(engine=service.engine, why=engine.message),
             reason="ENGINE_FAILED",
-            next="The operator finds the build log under Compute → Engines.",
         )
         return None
     if not engine.ready:
-        text = f"Engine {service.engine} is being prepared: {engine.percent} %, {engine.message}"
+        text = messages.ENGINE_BUILDING(
+            engine=service.engine, percent=engine.percent, stage=engine.message
+        )
         if service.reason != "ENGINE_BUILDING":
             states.transition(
                 service, service.phase, actor=_system(), reason="ENGINE_BUILDING", message=text
             )
         else:
-            states.observed(service, message=text[:500])
+            states.observed(service, message=text)
         return 0.5
     if instances.living(service) or _grow(service):
-        _move(service, Phase.DEPLOYING, "Bringing the model server up.")
+        _move(service, Phase.DEPLOYING, messages.DEPLOYING())
         return _serving(service)
     if service.deadline_at and timezone.now() > service.deadline_at:
         _move(
             service,
             Phase.FAILED,
-            _shortage(service) or "No room.",
+            _shortage(service) or messages.NO_ROOM(),
             reason="NO_CAPACITY",
-            next="Choose a smaller flavor or stop something else.",
+            next=messages.NO_ROOM().next,
         )
         return None
     shortage = _shortage(service)
@@ -135,7 +139,11 @@ def _launch(service: Service, instance: Instance) -> None:
 def _not_launched(instance: Instance, error: Exception) -> None:
     code = getattr(error, "code", "LAUNCH_FAILED")
     Instance.objects.filter(pk=instance.pk).update(
-        state=State.ENDED, ended_at=timezone.now(), reason=code, message=str(error)[:500]
+        state=State.ENDED,
+        ended_at=timezone.now(),
+        reason=code,
+        message=str(error)[:500],
+        said=codes.data(getattr(error, "message", "")),
     )
     slots.release(instance.pk)
     local.forget_credential(str(instance.pk))
@@ -149,7 +157,9 @@ def _serving(service: Service) -> float | None:
             if local.current().observe(str(instance.pk)).phase == "missing":
                 _not_launched(instance, error)  # and it never will be under this id
             else:
-                states.note(service, "WATCH_FAILED", str(error), level="warning")
+                states.note(
+                    service, "WATCH_FAILED", getattr(error, "message", str(error)), level="warning"
+                )
     living = instances.living(service)
     wanted = [i for i in living if i.state != State.ENDING]
     for surplus in wanted[service.replicas :]:
@@ -157,7 +167,7 @@ def _serving(service: Service) -> float | None:
     for sick in [i for i in wanted if i.state == State.UNREADY]:
         # Replaced below, by the rule for what is missing.
         reason = "PREDICT_TIMEOUT" if sick.stage == "stuck" else "HEALTH_LOST"
-        instances.end(sick, reason=reason, message=sick.message)
+        instances.end(sick, reason=reason, message=sick.told_message)
     for slow in [i for i in wanted if i.state == State.STARTING and _late(i)]:
         reason, message = _startup(slow)
         instances.end(slow, reason=reason, message=message)
@@ -181,11 +191,12 @@ def _startup(instance: Instance) -> tuple[str, str]:
     """Reason and sentence for an instance that did not come up in time."""
     found = (instance.detail or {}).get("diagnosis")
     if found and found != "HEALTH_STARTUP":
-        return found, instance.message
+        return found, instance.told_message
     seconds = Service.DEADLINES["Deploying"]
-    stage = f" (stage: {instance.stage})" if instance.stage else ""
-    last = f" Last answer: {instance.message}" if instance.message else ""
-    text = f"The model server did not become ready within {seconds:g} s{stage}.{last}"
+    late = messages.LATE_AT if instance.stage else messages.LATE
+    text: str = late(seconds=seconds, stage=instance.stage)
+    if instance.message:
+        text = joined([text, messages.LAST_ANSWER(answer=instance.told_message)])
     return "HEALTH_STARTUP", text
 
 
@@ -231,7 +242,7 @@ def _judge(service: Service, ready: int, living: list[Instance]) -> float | None
                 Phase.RUNNING,
                 actor=_system(),
                 observed_at=timezone.now(),
-                message=f"{ready} of {service.replicas} instances ready.",
+                message=messages.INSTANCES_READY(ready=ready, replicas=service.replicas),
                 detail=NO_TROUBLE,
                 **started,
             )
@@ -251,10 +262,13 @@ def _judge(service: Service, ready: int, living: list[Instance]) -> float | None
 def _told(service: Service, instance: Instance) -> dict[str, Any]:
     """What an instance that comes up says of itself, what to do, and how long it may go on."""
     found = instance.detail["diagnosis"]
-    advice = f"{NEXT[found]} " if found in CERTAIN else ""  # else it may simply need longer
-    minutes = Service.DEADLINES["Deploying"] // 60
-    next_step = f"{advice}If it stays so, it is given up after {minutes} minutes at most."
-    return {"message": instance.message, "detail": {**(service.detail or {}), "next": next_step}}
+    next_step = messages.GIVEN_UP_AFTER(minutes=Service.DEADLINES["Deploying"] // 60)
+    if found in CERTAIN:  # else it may simply need longer
+        next_step = joined([label(NEXT[found]), next_step])
+    return {
+        "message": instance.told_message,
+        "detail": {**(service.detail or {}), "next": next_step},
+    }
 
 
 def _overdue(service: Service) -> bool:
@@ -267,16 +281,17 @@ def _concern(service: Service, ready: int) -> None:
     """Say how many serve, and why the last one that ended did."""
     crashed = _crashes(service)
     last = crashed[0] if crashed else None
-    message = f"{ready} of {service.replicas} instances ready."
+    message: str = messages.INSTANCES_READY(ready=ready, replicas=service.replicas)
     if last is None:
         if service.phase == Phase.CONCERNING:
             states.observed(service, message=message)
         else:
             _move(service, Phase.CONCERNING, message, reason="INSTANCES_MISSING")
         return
-    message = f"{message} Instance {last.number} ended: {last.message or last.reason}"
+    ended = messages.INSTANCE_ENDED(number=last.number, message=last.told_message or last.reason)
+    message = joined([message, ended])
     if service.phase == Phase.CONCERNING and service.detail.get("instance") == last.number:
-        states.observed(service, message=message[:500])
+        states.observed(service, message=message)
         return
     states.transition(
         service,
@@ -311,7 +326,7 @@ def _fail(service: Service) -> float | None:
             Phase.FAILED,
             actor=_system(),
             reason=(last.reason if last else "") or "ALL_DOWN",
-            message=(last.message if last else "") or "No instance became ready.",
+            message=(last.told_message if last else "") or messages.NONE_READY(),
             detail=_proof(last),
         )
         accounts.revoke_credentials(instances.bound_to(service))
@@ -322,9 +337,7 @@ def _proof(last: Instance | None) -> dict[str, Any]:
     """What the failure card and the API show of the instance that ended last."""
     detail = (last.detail or {}) if last else {}
     return {
-        "next": detail.get("next")
-        or NEXT.get(last.reason if last else "", "")
-        or "Read the instance's log; mend the package; deploy again.",
+        "next": detail.get("next") or NEXT.get(last.reason if last else "", "") or READ_LOG,
         "log_tail": detail.get("log_tail", []),
         "exit_code": detail.get("exit_code"),
         "oom": bool(detail.get("oom")),
@@ -343,44 +356,15 @@ NO_TROUBLE: dict[str, Any] = {
 }
 
 
-NEXT = {
-    "NO_MODULE": "Use an engine that has the package, or put it into the model directory.",
-    "LOAD_FAILED": "Mend customize_service.py or the weights, register a new version, deploy it as "
-    "a new service.",
-    "FIRST_INFERENCE": "The model loads but does not answer its own example request; compare "
-    "`apis` in config.json with the code.",
-    "HEALTH_LOST": "The package disturbs the server it runs in; look at the log, mend the code, "
-    "register a new version.",
-    "PREDICT_TIMEOUT": "Bound what one prediction may take, or send less at once; the log names "
-    "the requests that were late.",
-    "HEALTH_STARTUP": "The model did not load in time; look at the log, or use a larger flavor.",
-    "PORT_CLOSED": "Write the port the program listens on into `port` of config.json, or let it "
-    "listen on the declared one, which the variable PORT tells it; register a new version, "
-    "deploy it as a new service.",
-    "LISTEN_LOCALHOST": "Let the program listen on 0.0.0.0 instead of localhost or 127.0.0.1; "
-    "register a new version, deploy it as a new service.",
-    "SERVICE_EXITED": "Let the command stay in the foreground until it gets SIGTERM; a server that "
-    "puts itself into the background counts as ended.",
-    "HOST_DISK_FULL": "The operator frees space on the host; then start the service again.",
-    "DISK_FULL": "Write less, or choose a flavor with a larger disk.",
-    "OOM_HOST": "Choose a flavor with more memory.",
-    "AUTHORISATION_LOST": "Check the agency, the share and the rights of who deployed it; then "
-    "start it again.",
-    "MODEL_WITHDRAWN": "Ask the owner of the model to share it again, then start the service.",
-    "INPUT_DENIED": "The model may not be fetched any more: its share has ended, or a right is "
-    "missing.",
-}
-
-
 def _stopping(service: Service) -> float | None:
     if service.phase == Phase.STOPPED:
         return None
     if service.phase != Phase.STOPPING:
         if service.phase == Phase.FAILED and not instances.living(service):
-            _move(service, Phase.STOPPING, "Stopping.")
-            _move(service, Phase.STOPPED, "Stopped.")
+            _move(service, Phase.STOPPING, messages.STOPPING())
+            _move(service, Phase.STOPPED, messages.STOPPED())
             return None
-        _move(service, Phase.STOPPING, "Open requests are finished, then the instances end.")
+        _move(service, Phase.STOPPING, messages.DRAINING())
     for instance in instances.living(service):
         instances.end(instance)
         seen = local.current().observe(str(instance.pk))

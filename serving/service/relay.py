@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from compute import whole
 from core.actor import Actor
 from core.errors import AppError, TooManyRequests, Unavailable
+from serving import messages
 from serving.gateway.protocol import is_answer
 from serving.service import pass_on
 from serving.service.calls import MAX_BODY, called
@@ -58,21 +58,10 @@ class Calls:
         again = {"retry_after": RETRY_AFTER}
         if self._of_user[user_id] >= settings.PREDICT_CALLS_PER_USER:
             raise TooManyRequests(
-                _("%(limit)s of your calls are under way, the most that one user makes from pages.")
-                % {"limit": settings.PREDICT_CALLS_PER_USER},
-                hint=_(
-                    "Send it again when one of them is answered; what you entered is still here. "
-                    "Scripts may call the gateway directly."
-                ),
-                extra=again,
+                messages.CALLS_OF_USER(limit=settings.PREDICT_CALLS_PER_USER), extra=again
             )
         if self._of_user.total() >= settings.MODELYARD_PREDICT_CALLS:
-            raise Unavailable(
-                _("The console waits for as many answers of models as it can."),
-                code="TOO_MANY_CALLS",
-                hint=_("Send it again in a moment; what you entered is still here."),
-                extra=again,
-            )
+            raise Unavailable(messages.TOO_MANY_CALLS(), extra=again)
 
 
 calls = Calls()
@@ -118,9 +107,9 @@ def ask(actor: Actor, service: Service, body: bytes, content_type: str) -> Answe
             deadline.end()
         connection.close()
     if deadline.late:
-        raise _too_late(seconds)
+        raise _refused(504, messages.ANSWER_TOO_LATE(seconds=seconds))
     if not is_answer(found.status):
-        raise _no_answer(found.status)
+        raise _refused(502, messages.BAD_ANSWER(status=found.status))
     return found
 
 
@@ -133,44 +122,13 @@ def gateway(url: str) -> http.client.HTTPConnection:
 
 def _broken(why: Exception) -> AppError:
     if isinstance(why, whole.TooLong):
-        return _bad_gateway(
-            "ANSWER_TOO_LARGE",
-            _("The answer of the model has more than %(limit)s MiB, the most that a page shows.")
-            % {"limit": MAX_BODY >> 20},
-            _("Call the gateway from a script: it passes answers of any size on."),
-        )
+        return _refused(502, messages.ANSWER_TOO_LARGE(limit=MAX_BODY >> 20))
     if isinstance(why, whole.CutOff):
-        return _bad_gateway(
-            "ANSWER_CUT",
-            _("The answer of the model is not whole. %s") % why,
-            _("Its program ended or closed the connection half-way; its log may say why."),
-        )
-    return Unavailable(
-        "The gateway does not answer.",
-        hint="Try again in a moment; if it stays so, the operator looks at the gateway's log.",
-    )
+        return _refused(502, messages.ANSWER_CUT(why=why))
+    return Unavailable(messages.GATEWAY_AWAY())
 
 
-def _too_late(seconds: float) -> AppError:
-    error = AppError(
-        _("The answer of the model was not complete after %(seconds)g s, the limit of a page.")
-        % {"seconds": seconds},
-        code="ANSWER_TOO_LATE",
-        hint=_("What you entered is still here. For long answers call the gateway from a script."),
-    )
-    error.status = 504
-    return error
-
-
-def _no_answer(status: int) -> AppError:
-    return _bad_gateway(
-        "BAD_ANSWER",
-        f"The model's program answered with status {status}, which is no answer to a request.",
-        "Its author has to mend it.",
-    )
-
-
-def _bad_gateway(code: str, message: str, hint: str) -> AppError:
-    error = AppError(message, code=code, hint=hint)
-    error.status = 502
+def _refused(status: int, message: str) -> AppError:
+    error = AppError(message)
+    error.status = status
     return error

@@ -7,6 +7,8 @@ from django.utils import timezone
 from accounts import services as accounts
 from core import actor as actors
 from core import states
+from core.codes import joined
+from serving import messages
 from serving.service.instances import bound_to
 from serving.service.models import Instance, Service
 
@@ -23,19 +25,23 @@ def settle(when: str) -> int:
     backup was made from. A closed instance carries no reason, so it counts as no crash.
     """
     rows = Service.objects.unscoped("restore").filter(phase__in=RAN)
-    text = f"Modelyard was restored from a backup of {when}, in which this service was running."
+    text = messages.RESTORED(when=when)
     for service in rows:
         Instance.objects.filter(service=service, ended_at=None).update(
-            state=Instance.State.ENDED, ended_at=timezone.now(), stage="", message=text
+            state=Instance.State.ENDED,
+            ended_at=timezone.now(),
+            stage="",
+            message=text,
+            said=text.data(),
         )
         accounts.revoke_credentials(bound_to(service))
         stopped = service.desired == "stopped" or service.phase == Phase.STOPPING
         if stopped and service.phase != Phase.STOPPING:
             _move(service, Phase.STOPPING, text)
         if stopped:
-            _move(service, Phase.STOPPED, f"{text} It is stopped.")
+            _move(service, Phase.STOPPED, joined([text, messages.RESTORED_STOPPED()]))
         else:
-            _move(service, Phase.CONCERNING, f"{text} Its instances are started anew.")
+            _move(service, Phase.CONCERNING, joined([text, messages.RESTORED_ANEW()]))
     return len(rows)
 
 

@@ -15,6 +15,7 @@ from core.actor import Actor
 from core.errors import NotFound, Problem, ValidationFailed
 from registry.model import services as models
 from registry.model.models import Model
+from serving import messages
 from serving.service.models import Instance, Service
 
 DEPLOY = "modelarts:model:deploy"
@@ -39,7 +40,7 @@ def create(actor: Actor, data: Mapping[str, Any]) -> Service:
 
 def _create(actor: Actor, data: Mapping[str, Any]) -> Service:
     model = deployable(actor, data.get("model"))
-    regions.require(model, actor.region, "service", field="model")
+    regions.require(model, actor.region, Service, field="model")
     spec = {
         "flavor": data.get("flavor") or DEFAULT_FLAVOR,
         "pool": data.get("pool") or "public",
@@ -74,7 +75,7 @@ def deployable(actor: Actor, model_id: Any) -> Model:
     try:
         wanted = uuid.UUID(str(model_id))
     except ValueError:
-        raise ValidationFailed.of("model", "Choose a model.", code="REQUIRED") from None
+        raise ValidationFailed.of("model", messages.MODEL_REQUIRED()) from None
     try:
         model: Model = services.visible(Model, actor, pk=wanted)
     except NotFound:
@@ -103,27 +104,19 @@ def _once_deployed(actor: Actor, model_id: uuid.UUID) -> Model | None:
 def _problems(actor: Actor, spec: Mapping[str, Any], agency: Any, model: Model) -> list[Problem]:
     found = []
     if spec["flavor"] not in FLAVORS:
-        found.append(Problem("flavor", f"No flavor “{spec['flavor']}”.", "FLAVOR_UNKNOWN"))
+        found.append(Problem("flavor", messages.FLAVOR_UNKNOWN(flavor=spec["flavor"])))
     if spec["pool"] not in pools():
-        found.append(Problem("pool", f"No resource pool “{spec['pool']}”.", "POOL_UNKNOWN"))
+        found.append(Problem("pool", messages.POOL_UNKNOWN(pool=spec["pool"])))
     if agency is None:
-        found.append(
-            Problem(
-                "",
-                "No agency lets the platform fetch the model on your behalf.",
-                "AGENCY_MISSING",
-                "The account's main user creates one under Access control → Agencies.",
-            )
-        )
+        found.append(Problem("", messages.AGENCY_MISSING()))
     else:
         decision = access.decide(accounts.in_background(actor, agency), DEPLOY, model)
         if not decision.allowed:
             found.append(
                 Problem(
                     "model",
-                    f"The service will need {DEPLOY}. {decision.reason}",
-                    "AGENCY_DENIED",
-                    decision.missing,
+                    messages.AGENCY_DENIED(deploy=DEPLOY, reason=decision.reason),
+                    next=decision.missing,
                 )
             )
     return found
@@ -136,11 +129,9 @@ def update(
     changes = {k: v for k, v in data.items() if k in ("description", "tags", "replicas")}
     refused = sorted(set(data) - set(changes))
     if refused:
-        raise ValidationFailed.of(
-            refused[0], "This cannot change on a service.", next="Deploy a new service."
-        )
+        raise ValidationFailed.of(refused[0], messages.FIXED())
     if "replicas" in changes and obj.phase == Service.Phase.DEPLOYING:
-        raise states.conflict(obj, f"Service “{obj}” is being deployed.", hint="Wait for it.")
+        raise states.conflict(obj, messages.BEING_DEPLOYED(obj=obj))
     fresh = services.update(actor, obj, changes, expected_version=expected_version)
     if "replicas" in changes and not fresh.is_settled:
         states.desire(fresh, "running", actor=actor)
@@ -153,7 +144,7 @@ def delete(actor: Actor, obj: Service, *, expected_version: int | None = None) -
     def only_at_rest(service: Service) -> None:
         if not is_at_rest(service):
             raise states.conflict(
-                service, f"Service “{service}” is {service.phase}.", hint="Stop it first."
+                service, messages.NOT_STOPPED(service=service, phase=states.phase_word(service))
             )
         for pk in Instance.objects.filter(service=service).values_list("pk", flat=True):
             local.current().remove(str(pk))
@@ -186,7 +177,7 @@ def start(actor: Actor, obj: Service, data: Mapping[str, Any]) -> Service:
         obj,
         Service.Phase.PENDING,
         actor=actor,
-        message="Starting again.",
+        message=messages.STARTING_AGAIN(),
         desired="running",
         generation=obj.generation + 1,
         started_by_id=actor.user_id,

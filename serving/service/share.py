@@ -8,12 +8,12 @@ from django.db import transaction
 
 from core import actor as actors
 from core import grants, states
+from serving import messages
 from serving.service.models import Service
 from sharing import trail
 
 DEPLOY = "modelarts:model:deploy"
 ENDED = "SHARE_ENDED"
-NEXT = "Ask the owner of the model to share it again, or deploy a model of your own."
 
 
 def has_ended(service: Service) -> bool:
@@ -26,27 +26,23 @@ def has_ended(service: Service) -> bool:
 
 def stop(service: Service, actor: actors.Actor) -> None:
     """Begin to stop it, and tell the account that runs it why."""
-    text = (
-        f"Model “{service.model_label}” is no longer shared with this account. "
-        "Open requests are finished, then the instances end."
-    )
+    said = messages.SHARE_ENDED(model=service.model_label)
     with transaction.atomic():
         states.transition(
             service,
             Service.Phase.STOPPING,
             actor=actor,
             reason=ENDED,
-            message=text,
-            detail={"next": NEXT},
+            message=said,
+            detail={"next": said.next},
             desired="stopped",
             generation=service.generation + 1,
         )
-        trail.share_ended(actor, service, text)
+        trail.share_ended(actor, service, said)
 
 
 def last_words(service: Service) -> dict[str, Any]:
     """What a service that has stopped says: why, where it was not its own account's wish."""
     if service.reason != ENDED:
-        return {"message": "Stopped; start it again at any time."}
-    text = f"Stopped: model “{service.model_label}” is no longer shared with this account."
-    return {"message": text, "reason": ENDED, "next": NEXT}
+        return {"message": messages.STOPPED_FOR_NOW()}
+    return {"message": messages.SHARE_STOPPED(model=service.model_label), "reason": ENDED}

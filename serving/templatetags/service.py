@@ -44,7 +44,8 @@ IN_PACKAGE = probe.DIAGNOSES | {
 def service_failure(context: Context, service: Service) -> dict[str, Any] | None:
     """The card of a service that failed, or whose instances end: sentence, proof, next step.
     None for others."""
-    told = {"message": service.message, "detail": service.detail or {}}
+    said = {**(service.detail or {}), "next": service.told_next}
+    told: dict[str, Any] = {"message": service.told_message, "detail": said}
     actor = context["request"].actor
     told = printed.withhold(actor, service, told)
     detail = told["detail"]

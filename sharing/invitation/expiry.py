@@ -10,6 +10,7 @@ from django.utils import timezone
 from core import actor as actors
 from core import reconcile, states
 from core.errors import StaleState
+from sharing import messages
 from sharing.invitation.models import Invitation
 from sharing.unit.models import UnitPrincipal
 
@@ -34,7 +35,7 @@ def expire(invitation: Invitation) -> bool:
                 Invitation.Phase.EXPIRED,
                 actor=actors.system("platform"),
                 reason="NO_ANSWER",
-                message="Nobody answered within 7 days. The owner may invite again.",
+                message=messages.NO_ANSWER(),
             )
         except StaleState:
             return False
@@ -42,7 +43,8 @@ def expire(invitation: Invitation) -> bool:
             invitation=invitation, state=UnitPrincipal.State.ASSOCIATING
         ).update(
             state=UnitPrincipal.State.DISASSOCIATED,
-            status_message="Nobody answered within 7 days.",
+            status_message=messages.NO_ANSWER_SHORT(),
+            said=messages.NO_ANSWER_SHORT().data(),
             changed_at=timezone.now(),
         )
     return True

@@ -77,7 +77,7 @@ class AnswerPage(VerbPage):
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:
-            messages.error(request, f"{error.message} {error.hint}".strip())
+            messages.error(request, error.told())
         else:
             messages.success(
                 request,

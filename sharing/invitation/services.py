@@ -10,7 +10,7 @@ from django.utils import timezone
 from core import access, audit, services, states
 from core.actor import Actor
 from core.errors import Conflict
-from sharing import grants
+from sharing import grants, messages
 from sharing.invitation.expiry import lapse
 from sharing.invitation.models import Ended, Invitation, end_association
 from sharing.trail import tell
@@ -42,17 +42,14 @@ def handle_accept(actor: Actor, invitation: Invitation, data: Mapping[str, Any])
     """Verb handler: PENDING -> ACCEPTED, the association and its grants in one transaction."""
     unit = _unit(invitation)
     if unit.phase != ShareUnit.Phase.ACTIVE or unit.is_over:
-        raise states.conflict(
-            invitation,
-            f"Share unit “{unit}” has ended; there is nothing left to accept.",
-            hint="Ask the owner for a new share.",
-        )
+        raise states.conflict(invitation, messages.UNIT_ENDED(unit=unit))
     principal = _principal(invitation, State.ASSOCIATING)
     states.transition(invitation, Phase.ACCEPTED, actor=actor, answered_at=timezone.now())
-    principal.state, principal.status_message = State.ASSOCIATED, ""
+    principal.become(State.ASSOCIATED)
     principal.save()
     members.give_all(unit, invitation.account_id)
-    _tell_owner(actor, unit, invitation, "acceptResourceShareInvitation", "accept", "accepted")
+    said = messages.ACCOUNT_ACCEPTED(account=invitation.account_id)
+    _tell_owner(actor, unit, "acceptResourceShareInvitation", "accept", said)
     return invitation
 
 
@@ -69,11 +66,11 @@ def handle_reject(actor: Actor, invitation: Invitation, data: Mapping[str, Any])
         message=reason,
         answered_at=timezone.now(),
     )
-    principal.state, principal.status_message = State.DISASSOCIATED, reason
+    principal.become(State.DISASSOCIATED, reason)
     principal.save()
-    _tell_owner(
-        actor, unit, invitation, "rejectResourceShareInvitation", "reject", f"rejected: {reason}"
-    )
+    rejected = messages.ACCOUNT_REJECTED_WHY if reason else messages.ACCOUNT_REJECTED
+    said = rejected(account=invitation.account_id, reason=reason)
+    _tell_owner(actor, unit, "rejectResourceShareInvitation", "reject", said)
     return invitation
 
 
@@ -82,14 +79,14 @@ def handle_leave(actor: Actor, invitation: Invitation, data: Mapping[str, Any]) 
     stays with who made it."""
     unit = _unit(invitation)
     principal = _principal(invitation, State.ASSOCIATED)
-    principal.state = State.DISASSOCIATED
-    principal.status_message = f"Account {invitation.account_id} left the share."
+    principal.become(State.DISASSOCIATED, messages.ACCOUNT_LEFT(account=invitation.account_id))
     principal.save()
     grants.take(unit, account_id=invitation.account_id)
     end_association(invitation.pk, Ended.LEFT)
-    states.note(invitation, "left", "This account left the share.", actor=actor)
+    states.note(invitation, "left", messages.LEFT(), actor=actor)
     invitation.refresh_from_db(fields=["secondary", "version"])
-    _tell_owner(actor, unit, invitation, "leaveResourceShare", "leave", "left")
+    said = messages.ACCOUNT_LEFT_IT(account=invitation.account_id)
+    _tell_owner(actor, unit, "leaveResourceShare", "leave", said)
     return invitation
 
 
@@ -111,8 +108,7 @@ def _unit(invitation: Invitation) -> ShareUnit:
 def _principal(invitation: Invitation, state: str) -> UnitPrincipal:
     if invitation.is_late and invitation.phase == Phase.PENDING:
         raise Conflict(
-            f"The invitation to “{invitation}” has expired.",
-            hint="Ask the owner to invite your account again.",
+            messages.INVITATION_EXPIRED(invitation=invitation),
             extra={"phase": Phase.EXPIRED, "legal_actions": []},
         )
     row = (
@@ -120,16 +116,13 @@ def _principal(invitation: Invitation, state: str) -> UnitPrincipal:
     )
     if row is None:
         raise Conflict(
-            f"Your account is no longer part of share unit “{invitation}”.",
-            hint="Ask the owner to invite your account again.",
+            messages.NO_LONGER_PART(invitation=invitation),
             extra={"phase": invitation.phase, "legal_actions": []},
         )
     return row
 
 
-def _tell_owner(
-    actor: Actor, unit: ShareUnit, invitation: Invitation, event: str, verb: str, word: str
-) -> None:
+def _tell_owner(actor: Actor, unit: ShareUnit, event: str, verb: str, message: str) -> None:
     kind = "resource" if verb == "leave" else "invitation"
     tell(
         actor,
@@ -137,5 +130,5 @@ def _tell_owner(
         event=event,
         action=f"resource_share:{kind}:{verb}",
         target=unit,
-        message=f"Account {invitation.account_id} {word}".rstrip(": "),
+        message=message,
     )

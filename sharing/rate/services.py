@@ -14,7 +14,7 @@ from sharing.rate.models import Rate
 LONGEST = dt.timedelta(days=1)
 
 
-def take(key: str, amount: int, most: int, window: dt.timedelta, text: str, hint: str) -> None:
+def take(key: str, amount: int, most: int, window: dt.timedelta, refusal: str) -> None:
     """Count ``amount`` under ``key``. Once it would pass ``most``, all of the window is used up:
     a smaller amount is refused as well, so that refusals tell nothing.
 
@@ -34,7 +34,7 @@ def take(key: str, amount: int, most: int, window: dt.timedelta, text: str, hint
         row.save(update_fields=["since", "count"])
         left = (row.since + window - now).total_seconds()
     if passed:
-        raise TooManyRequests(text, hint=hint, extra={"retry_after": int(left) + 1})
+        raise TooManyRequests(refusal, extra={"retry_after": int(left) + 1})
 
 
 def sweep() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from core import access, registry
 from core.access import Refusal, Target
 from core.actor import Actor
+from sharing import messages
 
 CREATE, UPDATE = "resource_share:unit:create", "resource_share:unit:update"
 
@@ -23,18 +24,13 @@ def _sharing(actor: Actor, target: Target) -> Refusal | None:
     for thing in target.change.get("things", ()):
         if thing.account_id != actor.account_id:
             label = registry.spec_of(thing).label
-            return Refusal(
-                "owner",
-                f"{label} “{thing}” was shared with you by another account. Only its owner can "
-                "share it; ask them to invite the other account themselves.",
-            )
+            return Refusal("owner", messages.NOT_OWNER(label=label, thing=thing))
     for action, thing in target.change.get("rights", ()):
         decision = access.decide(actor, action, thing)
         if not decision.allowed:
             return Refusal(
                 "delegation",
-                f"You cannot give a right that you do not hold: sharing “{thing}” with this "
-                f"permission gives `{action}`. {decision.reason}",
+                messages.RIGHT_NOT_HELD(thing=thing, action=action, reason=decision.reason),
                 decision.missing,
             )
     return None

@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef
 
 from core.actor import Actor
 from core.errors import ValidationFailed
+from sharing import messages
 from sharing.block.models import BlockedAccount
 from sharing.rate import services as rates
 
@@ -23,17 +24,13 @@ MAX_PRINCIPALS = 50  # per unit, and per request
 WINDOW = dt.timedelta(hours=1)
 #: an account has this many times the guesses of one of its users
 USERS = 3
-TEXT = "Too many of the account ids given lately were no ids of accounts you can share with."
-HINT = "Ask the other side for its account id, and try again later."
 
 
 def wanted(given: Iterable[object]) -> list[str]:
     """The ids as they were meant, each once. Raises ValidationFailed for more than 50."""
     found = list(dict.fromkeys(str(text).strip() for text in given if str(text).strip()))
     if len(found) > MAX_PRINCIPALS:
-        raise ValidationFailed.of(
-            "principals", f"At most {MAX_PRINCIPALS} accounts at a time.", code="LIMIT"
-        )
+        raise ValidationFailed.of("principals", messages.MOST_ACCOUNTS(most=MAX_PRINCIPALS))
     return found
 
 
@@ -63,4 +60,4 @@ def check(actor: Actor, given: Iterable[object]) -> None:
         (f"guess:user:{actor.user_id}", most),
         (f"guess:account:{actor.account_id}", most * USERS),
     ):
-        rates.take(key, len(wrong), limit, WINDOW, TEXT, HINT)
+        rates.take(key, len(wrong), limit, WINDOW, messages.WRONG_ACCOUNTS())

@@ -17,7 +17,7 @@ from django.utils import timezone
 from core import registry, states
 from core.actor import Actor
 from core.errors import Conflict, QuotaExceeded, StaleState, ValidationFailed
-from sharing import grants
+from sharing import grants, messages
 from sharing.invitation.models import LIFETIME, Ended, Invitation, end_association
 from sharing.permission import catalog
 from sharing.permission.catalog import SharePermission
@@ -54,9 +54,7 @@ def _add_resources(actor: Actor, unit: ShareUnit, plan: Plan) -> None:
         by_type[registry.spec_of(obj).type_label].append(obj)
     _write_resources(unit, by_type)
     if unit.resources.filter(state__in=UnitResource.LIVE).count() > MAX_RESOURCES:
-        raise ValidationFailed.of(
-            "resources", f"A share unit holds at most {MAX_RESOURCES} resources.", code="LIMIT"
-        )
+        raise ValidationFailed.of("resources", messages.MOST_RESOURCES(most=MAX_RESOURCES))
     if not by_type:
         return
     for principal in unit.principals.filter(state=State.ASSOCIATED):
@@ -67,7 +65,7 @@ def _add_resources(actor: Actor, unit: ShareUnit, plan: Plan) -> None:
             event="associateResourceShare",
             action=UPDATE,
             target=unit,
-            message=f"Added to share unit “{unit}”, which this account has accepted.",
+            message=messages.ADDED_TO_UNIT(unit=unit),
             after={"resources": [str(o) for o in plan.resources]},
         )
 
@@ -84,15 +82,14 @@ def _write_resources(unit: ShareUnit, by_type: dict[str, list[Any]]) -> None:
         for obj in objects:
             row = known.get((kind, obj.pk))
             if row is not None and row.state in UnitResource.LIVE:
-                raise ValidationFailed.of(
-                    "resources", f"“{obj}” is in this share unit already.", code="DUPLICATE"
-                )
+                raise ValidationFailed.of("resources", messages.IN_UNIT_ALREADY(obj=obj))
             if row is None:
                 row = UnitResource(unit=unit, resource_type=kind, resource_id=obj.pk)
                 new.append(row)
             else:
                 again.append(row)
-            row.state, row.status_message, row.resource_name = State.ASSOCIATED, "", str(obj)[:128]
+            row.become(State.ASSOCIATED)
+            row.resource_name = str(obj)[:128]
     UnitResource.objects.bulk_create(new)
     _save(again, "resource_name")
 
@@ -102,7 +99,8 @@ def _save(rows: list[UnitResource], *fields: str) -> None:
     for row in rows:
         row.changed_at = timezone.now()
     if rows:
-        UnitResource.objects.bulk_update(rows, ["state", "status_message", "changed_at", *fields])
+        said = ("state", "status_message", "said", "changed_at")
+        UnitResource.objects.bulk_update(rows, [*said, *fields])
 
 
 def _bind(unit: ShareUnit, kind: str, permission: SharePermission) -> None:
@@ -113,9 +111,7 @@ def _bind(unit: ShareUnit, kind: str, permission: SharePermission) -> None:
     elif (row.permission, row.permission_version) == (permission.name, permission.version):
         return
     elif unit.resources.filter(resource_type=kind, state__in=UnitResource.LIVE).exists():
-        raise StaleState(
-            f"“{unit}” got another permission for {kind} meanwhile.", hint="Reload and try again."
-        )
+        raise StaleState(messages.PERMISSION_MEANWHILE(unit=unit, kind=kind))
     row.permission, row.permission_version = permission.name, permission.version
     row.save()
 
@@ -145,15 +141,12 @@ def _add_principal(actor: Actor, unit: ShareUnit, account_id: str) -> None:
         unit=unit, account_id=account_id, defaults={"state": State.ASSOCIATING}
     )
     if not made and principal.state in UnitPrincipal.LIVE:
-        word = "has accepted" if principal.state == State.ASSOCIATED else "is invited to"
-        raise ValidationFailed.of(
-            "principals", f"Account {account_id} {word} this share unit already.", code="DUPLICATE"
-        )
+        there = principal.state == State.ASSOCIATED
+        said = messages.ACCEPTED_ALREADY if there else messages.INVITED_ALREADY
+        raise ValidationFailed.of("principals", said(account_id=account_id))
     if unit.principals.filter(state__in=UnitPrincipal.LIVE).count() > MAX_PRINCIPALS:
-        raise ValidationFailed.of(
-            "principals", f"A share unit has at most {MAX_PRINCIPALS} principals.", code="LIMIT"
-        )
-    principal.state, principal.status_message = State.ASSOCIATING, ""
+        raise ValidationFailed.of("principals", messages.MOST_PRINCIPALS(most=MAX_PRINCIPALS))
+    principal.become(State.ASSOCIATING)
     principal.invitation = _invite(actor, unit, account_id)
     principal.save()
     tell(
@@ -162,7 +155,7 @@ def _add_principal(actor: Actor, unit: ShareUnit, account_id: str) -> None:
         event="inviteResourceShare",
         action=UPDATE,
         target=principal.invitation,
-        message=f"Account {unit.account_id} invites this account to share unit “{unit}”.",
+        message=messages.INVITES(account=unit.account_id, unit=unit),
     )
 
 
@@ -180,7 +173,7 @@ def _invite(actor: Actor, unit: ShareUnit, account_id: str) -> Invitation:
             before,
             Invitation.Phase.PENDING,
             actor=someone_of(actor),
-            message="Invited again.",
+            message=messages.INVITED_AGAIN(),
             name=unit.name,
             expires_at=expires_at,
             answered_at=None,
@@ -200,10 +193,7 @@ def _invite(actor: Actor, unit: ShareUnit, account_id: str) -> Invitation:
             with transaction.atomic():
                 asked.save(force_insert=True)
         except IntegrityError as error:
-            raise Conflict(
-                f"Account {account_id} has an open invitation to this share unit.",
-                hint="Reload the page to see it.",
-            ) from error
+            raise Conflict(messages.INVITATION_OPEN(account_id=account_id)) from error
     return asked
 
 
@@ -215,8 +205,7 @@ def _not_too_often(unit: ShareUnit, account_id: str) -> None:
         1,
         most,
         dt.timedelta(days=1),
-        f"Your account has invited account {account_id} {most} times in 24 hours.",
-        "Wait for an answer. One share unit can hold everything that an account is to get.",
+        messages.INVITED_TOO_OFTEN(account=account_id, most=most),
     )
     waiting = Invitation.objects.unscoped("limit on open invitations of a pair").filter(
         owner_account_id=unit.account_id,
@@ -226,8 +215,7 @@ def _not_too_often(unit: ShareUnit, account_id: str) -> None:
     )
     if waiting.count() >= most:
         raise QuotaExceeded(
-            f"Account {account_id} has {most} unanswered invitations of your account.",
-            hint="Wait for answers, or take some back.",
+            messages.UNANSWERED_OF_PAIR(account_id=account_id, most=most),
             extra={"quota": "share_invitations_of_a_pair", "limit": most},
         )
 
@@ -244,8 +232,7 @@ def _check_pending(unit: ShareUnit) -> None:
     )
     if sent > MAX_PENDING_SENT:
         raise QuotaExceeded(
-            f"Your account may have {MAX_PENDING_SENT} unanswered share invitations.",
-            hint="Wait for answers, or remove accounts that do not answer.",
+            messages.UNANSWERED_SENT(most=MAX_PENDING_SENT),
             extra={"quota": "share_invitations_sent", "limit": MAX_PENDING_SENT},
         )
 
@@ -258,7 +245,7 @@ def remove_resources(
     by_type: dict[str, list[Any]] = defaultdict(list)
     for row in rows:
         by_type[row.resource_type].append(row.resource_id)
-        row.state, row.status_message = State.DISASSOCIATED, why
+        row.become(State.DISASSOCIATED, why)
     _save(rows)
     for kind, ids in by_type.items():
         grants.take(unit, spec=registry.spec_by_type(kind), object_ids=ids)
@@ -269,7 +256,7 @@ def remove_resources(
             event="disassociateResourceShare",
             action=UPDATE,
             target=unit,
-            message=f"Removed from share unit “{unit}”; it can no longer be used through it.",
+            message=messages.REMOVED_FROM_UNIT(unit=unit),
             after={"resources": [row.resource_name for row in rows]},
         )
 
@@ -280,7 +267,7 @@ def remove_principals(
     """End some accounts' association: open invitations are cancelled, grants go."""
     for row in rows:
         waiting = row.state == State.ASSOCIATING
-        row.state, row.status_message = State.DISASSOCIATED, why
+        row.become(State.DISASSOCIATED, why)
         row.save()
         grants.take(unit, account_id=row.account_id)
         if waiting and row.invitation_id is not None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from core import codes
 from core.models import Resource
 from core.models.resource import listing_index
 from core.states import Stateful
@@ -107,11 +108,22 @@ class Association(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(max_length=16, choices=State.choices)
     status_message = models.CharField(max_length=500, blank=True, default="")
+    #: ``status_message`` as a code with parameters, where it is one
+    said = models.JSONField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         abstract = True
+
+    def become(self, state: str, message: str = "") -> None:
+        """Set state and message; the caller saves."""
+        self.state, self.status_message, self.said = state, message, codes.data(message)
+
+    @property
+    def told_message(self) -> str:
+        """``status_message`` as a page writes it."""
+        return codes.kept(self.status_message, self.said)
 
 
 class UnitResource(Association):

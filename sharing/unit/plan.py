@@ -12,8 +12,7 @@ from core import access, regions, registry
 from core.actor import Actor
 from core.errors import Problem, ValidationFailed
 from core.models import Resource
-from core.text import english
-from sharing import grants
+from sharing import grants, messages
 from sharing.permission import catalog
 from sharing.permission.catalog import SharePermission
 from sharing.unit import guards, guesses
@@ -116,9 +115,7 @@ def _resources(
             plan.problems.append(
                 Problem(
                     "resources",
-                    f"“{item.get('type', '')}” is no type that can be shared.",
-                    "TYPE_UNKNOWN",
-                    f"Types that can be shared: {type_names()}.",
+                    messages.TYPE_UNKNOWN(type=item.get("type", ""), types=type_names()),
                 )
             )
             continue
@@ -128,10 +125,7 @@ def _resources(
             plan.problems.append(
                 Problem(
                     "resources",
-                    f"There is no {english(spec.label)} with the id “{item.get('id', '')}” in "
-                    "your account.",
-                    "NOT_FOUND",
-                    "Copy the id from its page.",
+                    messages.NO_SUCH_OBJECT(label=spec.label, id=item.get("id", "")),
                 )
             )
         elif obj.account_id == actor.account_id and obj.pk not in seen:
@@ -141,7 +135,7 @@ def _resources(
 
 
 def _too_many_resources() -> Problem:
-    return Problem("resources", f"A share unit holds at most {MAX_RESOURCES} resources.", "LIMIT")
+    return Problem("resources", messages.MOST_RESOURCES(most=MAX_RESOURCES))
 
 
 def _objects(
@@ -160,13 +154,11 @@ def _objects(
 
 
 def _shareable(spec: registry.ResourceSpec, obj: Resource, region: str, plan: Plan) -> None:
-    problem = regions.mismatch(obj, region, "share unit", field="resources")
+    problem = regions.mismatch(obj, region, ShareUnit, field="resources")
     if problem is not None:
         plan.problems.append(problem)
     elif getattr(obj, "phase", "") in GONE:
-        plan.problems.append(
-            Problem("resources", f"{spec.label} “{obj}” is being deleted.", "GONE")
-        )
+        plan.problems.append(Problem("resources", messages.GONE(label=spec.label, obj=obj)))
     else:
         plan.resources.append(obj)
 
@@ -181,9 +173,7 @@ def _permissions(given: Mapping[str, str], unit: ShareUnit | None, plan: Plan) -
     for text, name in given.items():
         spec = spec_of_type(text)
         if spec is None:
-            plan.problems.append(
-                Problem("permissions", f"“{text}” is no type that can be shared.", "TYPE_UNKNOWN")
-            )
+            plan.problems.append(Problem("permissions", messages.TYPE_NOT_SHARED(text=text)))
         elif name:
             chosen[spec.type_label] = name
     added = dict.fromkeys(registry.spec_of(obj).type_label for obj in plan.resources)
@@ -196,31 +186,18 @@ def _permissions(given: Mapping[str, str], unit: ShareUnit | None, plan: Plan) -
             plan.problems.append(
                 Problem(
                     "permissions",
-                    f"There is no share permission “{asked or ''}” for {kind}.",
-                    "PERMISSION_UNKNOWN",
-                    f"Choose one of: {offered}.",
+                    messages.PERMISSION_UNKNOWN(asked=asked or "", kind=kind, offered=offered),
                 )
             )
             continue
         if kind in used and row is not None and wanted.name != row.permission:
             plan.problems.append(
                 Problem(
-                    "permissions",
-                    f"This unit gives {row.permission} on its {kind}; a unit has one permission "
-                    "per type.",
-                    "PERMISSION_BOUND",
-                    "Make another share unit for the other permission.",
+                    "permissions", messages.PERMISSION_BOUND(permission=row.permission, kind=kind)
                 )
             )
         elif kind not in added and kind not in used:
-            plan.problems.append(
-                Problem(
-                    "permissions",
-                    f"Nothing of the type {kind} is in this unit or is being added to it.",
-                    "PERMISSION_UNUSED",
-                    "Choose the permission together with the first resource of its type.",
-                )
-            )
+            plan.problems.append(Problem("permissions", messages.PERMISSION_UNUSED(kind=kind)))
         elif kind in added:
             plan.permissions[kind] = wanted
 
@@ -244,23 +221,9 @@ def _principals(actor: Actor, given: Iterable[str], plan: Plan) -> None:
     there = guesses.reachable(actor, [w for w in wanted if ACCOUNT_ID.fullmatch(w)])
     for text in wanted:
         if text == actor.account_id:
-            plan.problems.append(
-                Problem(
-                    "principals",
-                    "This is your own account; it owns these resources already.",
-                    "SELF",
-                    "Give users of your own account rights with a policy.",
-                )
-            )
+            plan.problems.append(Problem("principals", messages.OWN_ACCOUNT()))
         elif text not in there:
             # the same words for malformed, unknown, suspended, blocking: this is no directory
-            plan.problems.append(
-                Problem(
-                    "principals",
-                    f"“{text}” is not the id of an account you can share with.",
-                    "ACCOUNT",
-                    "Ask the other side for its account id: 10 digits, in the menu at the top.",
-                )
-            )
+            plan.problems.append(Problem("principals", messages.ACCOUNT_UNKNOWN(text=text)))
         else:
             plan.principals.append(text)

@@ -13,7 +13,7 @@ from core import access, audit, services, states
 from core.actor import Actor
 from core.errors import Problem, StaleState, ValidationFailed
 from core.models import Resource
-from sharing import grants
+from sharing import grants, messages
 from sharing.invitation.expiry import lapse
 from sharing.invitation.models import Invitation
 from sharing.unit import guesses, members, plan
@@ -36,11 +36,9 @@ def create(actor: Actor, data: Mapping[str, Any]) -> ShareUnit:
     accounts = [str(text) for text in data.get("principals", ())]
     _ask(actor, "resource_share:unit:create", access.Target(actor.account_id), accounts)
     if not data.get("resources"):
-        raise ValidationFailed.of(
-            "resources", "Choose at least one resource to share.", code="REQUIRED"
-        )
+        raise ValidationFailed.of("resources", messages.NOTHING_TO_SHARE())
     if region not in settings.REGIONS:
-        raise ValidationFailed.of("region", f"One of {', '.join(settings.REGIONS)}.")
+        raise ValidationFailed.of("region", messages.REGION(regions=", ".join(settings.REGIONS)))
     unit = ShareUnit(region=region, **{k: data[k] for k in COLUMNS if k in data})
     states.start(unit, Phase.ACTIVE)
     unit.next_look_at = None  # nothing goes on in an active unit, so it needs no look
@@ -101,7 +99,7 @@ def update(
         members.remove_resources(actor, fresh, gone)
         out = _principal_rows(fresh, leaving)
         members.remove_principals(
-            actor, fresh, out, f"Account {fresh.account_id} removed this account from the share."
+            actor, fresh, out, messages.REMOVED_ACCOUNT(account=fresh.account_id)
         )
         members.add(actor, fresh, wanted)
         _note(actor, fresh, wanted, gone, out)
@@ -139,7 +137,7 @@ def delete(actor: Actor, obj: ShareUnit, *, expected_version: int | None = None)
 
 def clear(actor: Actor, unit: ShareUnit) -> None:
     """Take everybody and everything out of a unit that ends. Safe to run twice."""
-    why = f"Account {unit.account_id} deleted share unit “{unit}”."
+    why = messages.UNIT_DELETED(account=unit.account_id, unit=unit)
     live = unit.principals.filter(state__in=UnitPrincipal.LIVE).order_by("account_id")
     members.remove_principals(actor, unit, live, why)
     things = UnitResource.State
@@ -180,9 +178,7 @@ def _ask(actor: Actor, action: str, target: Any, accounts: Iterable[str]) -> Non
 def _must_be_active(unit: ShareUnit) -> None:
     if unit.phase != Phase.ACTIVE:
         raise states.conflict(
-            unit,
-            f"Share unit “{unit}” is {unit.phase}; only an active one can be changed.",
-            hint="Make a new share unit.",
+            unit, messages.UNIT_NOT_ACTIVE(unit=unit, phase=states.phase_word(unit))
         )
 
 
@@ -208,9 +204,7 @@ def _nothing_new(
 ) -> None:
     """Raise StaleState when an invitation appeared between the two locks: it is not locked."""
     if set(_answerable(unit, accounts).values_list("pk", flat=True)) - locked:
-        raise StaleState(
-            f"Somebody was invited to “{unit}” meanwhile.", hint="Reload and try again."
-        )
+        raise StaleState(messages.INVITED_MEANWHILE(unit=unit))
 
 
 def _resource_rows(unit: ShareUnit, given: Iterable[Mapping[str, Any]]) -> list[UnitResource]:
@@ -223,9 +217,7 @@ def _resource_rows(unit: ShareUnit, given: Iterable[Mapping[str, Any]]) -> list[
         row = there.get((key[0].type_label, key[1])) if key else None
         if row is None:
             raise ValidationFailed.of(
-                "remove_resources",
-                f"“{item.get('id', '')}” is not in this share unit.",
-                code="NOT_FOUND",
+                "remove_resources", messages.NOT_IN_UNIT(id=item.get("id", ""))
             )
         found[row.pk] = row
     return list(found.values())
@@ -241,7 +233,7 @@ def _principal_rows(unit: ShareUnit, given: Iterable[str]) -> list[UnitPrincipal
     strangers = sorted(wanted - {row.account_id for row in rows})
     if strangers:
         problems = [
-            Problem("remove_principals", f"Account {text} is not in this share unit.", "NOT_FOUND")
+            Problem("remove_principals", messages.ACCOUNT_NOT_IN_UNIT(text=text))
             for text in strangers
         ]
         raise ValidationFailed(problems[0].text, problems=problems)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, BinaryIO, Protocol
 
 from core.errors import AppError, Unavailable
+from storage import messages
 
 CHUNK = 1024 * 1024
 _THREADS = 32  # what uploads have done beside them: a piece hashed and a file synced each
@@ -196,8 +197,6 @@ class Metered:
             self._hashing = None
 
     def _short(self) -> ShortBody:
-        told = "the whole body" if self._expected is None else f"{self._expected} bytes"
-        return ShortBody(
-            f"The upload stopped after {self.count} of {told}; nothing was stored.",
-            hint="Send it again.",
-        )
+        if self._expected is None:
+            return ShortBody(messages.SHORT_BODY(count=self.count))
+        return ShortBody(messages.SHORT_BY(count=self.count, expected=self._expected))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from core.identity import places
-from storage import room
+from storage import messages, room
 from storage.backends.base import (
     DiskFull,
     Metered,
@@ -73,10 +73,7 @@ class FileStore:
         try:
             file = self._path(name).open("rb")
         except OSError as error:
-            raise StoreError(
-                "The bytes of this object cannot be read right now.",
-                hint="Tell the operator; the log names the file.",
-            ) from error
+            raise StoreError(messages.BYTES_UNREADABLE()) from error
         if start:
             file.seek(start)
         return file if length is None else cast("BinaryIO", Part(file, length))
@@ -85,7 +82,7 @@ class FileStore:
         try:
             self._path(name).unlink(missing_ok=True)
         except OSError as error:
-            raise StoreError("The bytes of an object could not be removed.") from error
+            raise StoreError(messages.BYTES_NOT_REMOVED()) from error
 
     def stored(self, older_than_seconds: float) -> Iterator[Stored]:
         limit = time.time() - older_than_seconds
@@ -105,7 +102,7 @@ class FileStore:
             with contextlib.suppress(FileNotFoundError):
                 self._path(name).rename(day / name)
         except OSError as error:
-            raise StoreError("The bytes of an object could not be moved to the trash.") from error
+            raise StoreError(messages.BYTES_NOT_TRASHED()) from error
 
     def trashed(self) -> Iterator[Trashed]:
         for day, folder in self._days():
@@ -121,7 +118,7 @@ class FileStore:
                     (folder / name).rename(target)
                     return True
             except OSError as error:
-                raise StoreError("Bytes could not be put back from the trash.") from error
+                raise StoreError(messages.BYTES_NOT_BACK()) from error
         return False
 
     def discard(self, found: Trashed) -> None:
@@ -131,7 +128,7 @@ class FileStore:
             with contextlib.suppress(OSError):
                 folder.rmdir()  # the day's last
         except OSError as error:
-            raise StoreError("The trash could not be emptied.") from error
+            raise StoreError(messages.TRASH_NOT_EMPTIED()) from error
 
     def _days(self) -> Iterator[tuple[dt.date, Path]]:
         if not self._trash.is_dir():
@@ -155,7 +152,7 @@ class FileStore:
         try:
             return places.read(self.root)
         except OSError as error:
-            raise StoreError("The marker of the object store cannot be read.") from error
+            raise StoreError(messages.MARKER_UNREADABLE()) from error
 
     def write_marker(self, marker: dict[str, Any]) -> None:
         try:
@@ -180,11 +177,8 @@ class FileStore:
     @staticmethod
     def _failed(error: OSError) -> DiskFull | StoreError:
         if error.errno in _FULL:
-            return DiskFull(
-                "The disk that holds the objects is full, so nothing was stored.",
-                hint="Delete what is no longer needed, or ask the operator for more space.",
-            )
-        return StoreError(f"The bytes could not be stored ({error.strerror or error}).")
+            return DiskFull(messages.DISK_FULL())
+        return StoreError(messages.BYTES_NOT_STORED(error=error.strerror or error))
 
 
 class Part(io.RawIOBase):

@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.exceptions import ImproperlyConfigured
 
 from core.identity import places
+from storage import messages
 from storage.backends.base import (
     CHUNK,
     DiskFull,
@@ -213,12 +214,6 @@ class S3Store:
 def _failed(error: Exception) -> DiskFull | StoreError:
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
     if code in _FULL:
-        return DiskFull(
-            "The object store is full, so nothing was stored.",
-            hint="Delete what is no longer needed, or ask the operator for more space.",
-        )
+        return DiskFull(messages.STORE_FULL())
     what = code or type(error).__name__
-    return StoreError(
-        f"The object store does not answer as it should ({what}).",
-        hint="Try again; if it repeats, tell the operator.",
-    )
+    return StoreError(messages.STORE_ANSWERS_WRONG(what=what))

@@ -12,6 +12,7 @@ from django.db.models import ManyToOneRel
 
 from core import installation
 from core.errors import AppError
+from storage import messages
 from storage.backends import StoreError, Written, store
 from storage.backends.base import Readable
 from storage.blob import keep, usage
@@ -40,9 +41,7 @@ def write(
     if expected_sha256 and written.sha256 != expected_sha256.lower():
         discard(blob_id)
         raise DigestMismatch(
-            f"The bytes that arrived have SHA-256 {written.sha256}, announced was "
-            f"{expected_sha256.lower()}; nothing was stored.",
-            hint="Send it again; if it repeats, the file changed while it was read.",
+            messages.DIGEST_MISMATCH(sha256=written.sha256, expected=expected_sha256.lower())
         )
     return blob_id, written
 

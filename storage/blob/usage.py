@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from core import quotas
 from core.errors import QuotaExceeded
+from storage import messages
 from storage.blob.models import StoredBytes
 
 MIB = 1024 * 1024
@@ -38,9 +39,7 @@ def refuse_above(account_id: str, size: int = 0) -> None:
     if now + size <= limit * MIB:
         return
     raise QuotaExceeded(
-        f"Your account may store {limit:,} MiB and would hold {_mib(now + size):,} MiB with this.",
-        hint="Delete objects or dataset versions you no longer need, or ask the operator to raise "
-        f"the quota “{KEY}”. Who may list quotas sees them all under Access control > Quotas.",
+        messages.QUOTA_OF_BYTES(limit=limit, mib=_mib(now + size), key=KEY),
         extra={"quota": KEY, "limit": limit, "used": _mib(now)},
     )
 

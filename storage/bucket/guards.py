@@ -5,6 +5,7 @@ from __future__ import annotations
 from core import access
 from core.access import Refusal, Target
 from core.actor import Actor
+from storage import messages
 from storage.bucket.models import Bucket
 
 DELETE, LIST = "obs:bucket:DeleteBucket", "obs:bucket:ListBucket"
@@ -22,4 +23,4 @@ def _emptying(actor: Actor, target: Target) -> Refusal | None:
     found = access.decide(actor, LIST, target.instance)
     if found.allowed:
         return None
-    return Refusal("contents", f"Emptying a bucket lists it. {found.reason}", found.missing)
+    return Refusal("contents", messages.EMPTYING_LISTS(reason=found.reason), found.missing)

@@ -13,7 +13,9 @@ from django.utils.translation import ngettext
 
 from console.pages.base import ResourcePage
 from core import rules
+from core.codes import told
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound, ValidationFailed
+from storage import messages as sentences
 from storage.keys import normalise_key
 from storage.object import services as objects
 
@@ -30,7 +32,7 @@ class RemovePage(ResourcePage):
         # A key that breaks the rule of keys names no object: nothing is deleted, and that is told.
         keys = [normalise_key(key) for key in request.POST.getlist("key")[:MAX_CHOSEN]]
         if not keys:
-            raise ValidationFailed.of("key", _("Choose at least one object."))
+            raise ValidationFailed.of("key", sentences.NOTHING_CHOSEN())
         removed = 0
         for key in keys:
             try:
@@ -41,11 +43,11 @@ class RemovePage(ResourcePage):
             except AccessDenied as error:
                 if len(keys) == 1:
                     raise
-                messages.error(request, f"{key}: {error.message}")
+                messages.error(request, f"{key}: {told(error.message)}")
             except NotFound:
                 messages.warning(request, _("“%(key)s” is gone already.") % {"key": key})
             except AppError as error:
-                messages.error(request, f"{error.message} {error.hint}".strip())
+                messages.error(request, error.told())
         if removed:
             text = ngettext("%(n)d object was deleted.", "%(n)d objects were deleted.", removed)
             messages.success(request, text % {"n": removed})

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from core import references, services
 from core.actor import Actor
 from core.errors import Conflict, ValidationFailed
+from storage import messages
 from storage.bucket.models import Bucket
 from storage.object import services as objects
 from storage.object.models import StoredObject
@@ -38,9 +37,7 @@ def update(
 ) -> Bucket:
     """Change description and tags. The name stays: paths in policies and jobs contain it."""
     if "name" in data and data["name"] != bucket.name:
-        raise ValidationFailed.of(
-            "name", "A bucket keeps its name.", next="Create another bucket and copy the objects."
-        )
+        raise ValidationFailed.of("name", messages.NAME_STAYS())
     changes = {k: v for k, v in data.items() if k in ("description", "tags")}
     return services.update(actor, bucket, changes, expected_version=expected_version)
 
@@ -55,10 +52,7 @@ def _refuse(bucket: Bucket) -> None:
     count = rows[:PURGE_LIMIT].count()
     if count:
         raise Conflict(
-            f"Bucket “{bucket.name}” still holds {count} objects.",
-            code="BUCKET_NOT_EMPTY",
-            hint="Empty it first: “Empty” on its page, or POST …/buckets/{name}/purge.",
-            extra={"objects": count},
+            messages.BUCKET_NOT_EMPTY(bucket=bucket.name, count=count), extra={"objects": count}
         )
     references.refuse_if_used(bucket)
 
@@ -75,10 +69,7 @@ def purge(actor: Actor, bucket: Bucket, data: Mapping[str, Any]) -> Bucket:
         if result.kept_count:
             first = result.kept[0]
             raise Conflict(
-                _("“%(key)s” has to stay: %(why)s")
-                % {"key": first["key"], "why": first["error_msg"]},
-                code="NOT_PURGED",
-                hint=_("Nothing was deleted."),
+                messages.NOT_PURGED(key=first["key"], why=first["error_msg"]),
                 extra={"kept": result.kept},
             )
         removed += result.deleted

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from console.api.declared import Declared
 from console.bodies import Body
 from core.errors import ValidationFailed
+from storage import messages
 from storage.object import listing, services, transfer
 from storage.object.models import StoredObject
 
@@ -95,7 +96,7 @@ def _number(request: Request, name: str, default: int) -> int:
     if not text:
         return default
     if not (text.isascii() and text.isdigit()) or len(text) > 6:
-        raise ValidationFailed.of(name, "A whole number.")
+        raise ValidationFailed.of(name, messages.WHOLE_NUMBER())
     return int(text)
 
 
@@ -152,11 +153,7 @@ class ObjectsView(ObjectView):
         """Delete the objects below a prefix, each by its own decision."""
         prefix = request.query_params.get("prefix", "")
         if not prefix:
-            raise ValidationFailed.of(
-                "prefix",
-                "Name the prefix to delete.",
-                next="To delete everything, POST …/buckets/{bucket}/purge.",
-            )
+            raise ValidationFailed.of("prefix", messages.PREFIX_MISSING())
         done = services.delete_prefix(
             self.actor,
             bucket,

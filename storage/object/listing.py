@@ -11,6 +11,7 @@ from core import access
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
 from core.prepared import Prepared
+from storage import messages
 from storage.bucket import queries
 from storage.bucket.models import Bucket
 from storage.keys import after, normalise_key, normalise_prefix
@@ -65,9 +66,9 @@ def list_objects(
     prefix = normalise_prefix(prefix)
     marker = normalise_prefix(marker)
     if not 1 <= limit <= MAX_LIMIT:
-        raise ValidationFailed.of("limit", f"A whole number from 1 to {MAX_LIMIT}.")
+        raise ValidationFailed.of("limit", messages.LIMIT(most=MAX_LIMIT))
     if delimiter not in ("", "/"):
-        raise ValidationFailed.of("delimiter", "The delimiter is “/”, or none.")
+        raise ValidationFailed.of("delimiter", messages.DELIMITER())
     found = may_list(actor, bucket, prefix=prefix, limit=limit, delimiter=delimiter)
     rows = in_prefix(visible_rows(actor).filter(bucket=found), prefix).order_by("key")
     return _folders(rows, prefix, marker, limit) if delimiter else _flat(rows, marker, limit)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from core import access, audit, references
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
+from storage import messages
 from storage.backends.base import Readable, TooLarge
 from storage.blob import services as blobs
 from storage.blob import usage
@@ -71,17 +72,12 @@ def put_object(
     """
     key = normalise_key(key)
     if expected_sha256 and not _SHA256.fullmatch(expected_sha256):
-        raise ValidationFailed.of(
-            "X-Content-SHA256", "Send 64 hexadecimal digits, or leave it out.", code="BAD_DIGEST"
-        )
+        raise ValidationFailed.of("X-Content-SHA256", messages.BAD_DIGEST())
     where = queries.target(actor, bucket, key)
     access.authorize(actor, PUT, where)
     found = queries.own_bucket(actor, bucket)
     if size is not None and size > max_bytes():
-        raise TooLarge(
-            f"An object has at most {max_bytes()} bytes; this one has {size}.",
-            hint="Split it into several objects.",
-        )
+        raise TooLarge(messages.TOO_LARGE(max_bytes=max_bytes(), size=size))
     if (more := (size or 0) - _replaced(found, key)) > 0:
         usage.refuse_above(found.account_id, more)
     blob_id, written = blobs.write(stream, size, expected_sha256)

@@ -15,6 +15,7 @@ from console.watched import Watched
 from core.actor import Actor
 from core.errors import AppError
 from core.visible import in_file_name
+from storage import messages
 from storage.backends.base import CHUNK
 from storage.blob import services as blobs
 from storage.blob.models import Blob
@@ -61,10 +62,7 @@ def refuse_embedding(request: HttpRequest) -> None:
     """
     wanted = request.headers.get("Sec-Fetch-Dest", "empty").strip().lower()
     if wanted not in _HARMLESS:
-        raise NotForEmbedding(
-            f"Uploaded bytes are not served as “{wanted[:20]}”.",
-            hint="Download them, or serve them from a host of your own.",
-        )
+        raise NotForEmbedding(messages.NOT_SERVED_AS(wanted=wanted[:20]))
 
 
 def inert_type(content_type: str) -> str:
@@ -79,16 +77,10 @@ def content_length(request: HttpRequest) -> int:
     Raises: LengthRequired, PartialUpload (RFC 9110, section 14.5).
     """
     if "Content-Range" in request.headers:
-        raise PartialUpload(
-            "An object is stored whole; this upload has Content-Range, so it is a piece of one.",
-            hint="Send all bytes in one PUT, without Content-Range. Nothing was stored.",
-        )
+        raise PartialUpload(messages.PARTIAL_UPLOAD())
     given = request.META.get("CONTENT_LENGTH") or ""
     if not (given.isascii() and given.isdigit()) or len(given) > 18:
-        raise LengthRequired(
-            "An upload needs Content-Length.",
-            hint="Send the body whole with its length, not in chunks of unknown number.",
-        )
+        raise LengthRequired(messages.LENGTH_REQUIRED())
     return int(given)
 
 
@@ -164,9 +156,7 @@ def wanted_range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] 
             return None
         length = end - start + 1
     if length <= 0 or start >= size:
-        raise RangeNotSatisfiable(
-            f"The object has {size} bytes; {given} lies beyond its end.", extra={"size": size}
-        )
+        raise RangeNotSatisfiable(messages.BEYOND_END(size=size, given=given), extra={"size": size})
     return start, length
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import os
 import re
 import shlex
@@ -254,3 +255,14 @@ def test_every_periodic_task_is_documented() -> None:
     text = page_named("docs/mechanisms/reconcile.md").text
     tasks = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     assert {task for task in tasks if f"| `{task}` |" not in text} == set()
+
+
+def test_the_page_of_codes_is_that_of_the_catalogues() -> None:
+    path = ROOT / "docs/codes.py"
+    spec = importlib.util.spec_from_file_location("docs_codes", path)
+    assert spec and spec.loader
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert (ROOT / "docs/codes.md").read_text("utf-8") == tool.page(), (
+        "docs/codes.md is older than the catalogues. Run .venv/bin/python docs/codes.py."
+    )

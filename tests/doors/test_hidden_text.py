@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from console.visible_text import shown
-from core.text import unstorable
+from core.storable import unstorable
 from core.visible import holds_hidden, json_escaped, visible, visible_lines
 from ops.log import LineFormatter
 from ops.supervisor.reporter import Reporter

@@ -20,6 +20,7 @@ from console.api.fields import Pairs, Tags
 from console.api.viewsets import ResourceInput, ResourceViewSet, StatefulSerializer
 from core.actor import Actor
 from core.errors import ValidationFailed
+from training import messages
 from training.job import metrics, services, values
 from training.job.checks import MAX_INPUTS, MAX_OUTPUTS, MAX_PAIRS, MAX_VALUE
 from training.job.models import TrainingJob
@@ -249,5 +250,5 @@ def _number(request: Request, name: str, default: int) -> int:
     if not text:
         return default
     if not (text.isascii() and text.isdigit()) or len(text) > 15:
-        raise ValidationFailed.of(name, "A whole number, 0 or more.")
+        raise ValidationFailed.of(name, messages.WHOLE_NUMBER())
     return int(text)

@@ -14,12 +14,15 @@ from compute.catalog.flavors import FLAVORS, pools
 from compute.engines import catalogue
 from core import access, regions, strict_json
 from core.actor import Actor
+from core.codes import Message, joined
 from core.errors import AppError, NotFound, Problem
 from datasets import queries as datasets
 from storage.bucket import queries as buckets
 from storage.bucket.models import Bucket
 from storage.object import listing
+from training import messages
 from training.job import places
+from training.job.models import TrainingJob
 
 PARAMETER = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
 VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
@@ -71,52 +74,50 @@ def settle_engine(data: dict[str, Any]) -> list[dict[str, str]]:
     if engine is None:
         return []
     data["engine"] = engine.name
+    replaced = messages.ENGINE_REPLACED(asked=asked, engine=engine.name)
     return [
         {
             "level": "warning",
             "code": "ENGINE_REPLACED",
             "field": "engine",
             "asked": asked,
-            "text": f"“{asked}” is not installed here; the job runs in “{engine.name}”.",
-            "next": "Check that the script runs with these versions, or name that engine.",
+            "text": str(replaced),
+            "next": str(replaced.next),
         }
     ]
+
+
+def warning(job: TrainingJob, problem: Mapping[str, Any]) -> Message:
+    """A warning of the acceptance, with its next step."""
+    if problem["code"] != "ENGINE_REPLACED" or "asked" not in problem:
+        return joined([problem["text"], problem["next"]])
+    replaced = messages.ENGINE_REPLACED(asked=problem["asked"], engine=job.engine)
+    return joined([replaced, replaced.next])
 
 
 def _sizes(data: Mapping[str, Any]) -> list[Problem]:
     found = []
     if data["engine"] not in catalogue.ENGINES:
         known = ", ".join(sorted(catalogue.ENGINES))
-        found.append(
-            Problem(
-                "engine",
-                f"No engine “{data['engine']}”.",
-                "ENGINE_UNKNOWN",
-                f"Choose one of: {known}.",
-            )
-        )
+        found.append(Problem("engine", messages.ENGINE_UNKNOWN(engine=data["engine"], known=known)))
     if data["pool"] not in pools():
-        found.append(Problem("pool", f"No resource pool “{data['pool']}”.", "POOL_UNKNOWN"))
+        found.append(Problem("pool", messages.POOL_UNKNOWN(pool=data["pool"])))
     flavor = FLAVORS.get(data["flavor"])
     if flavor is None:
         known = ", ".join(FLAVORS)
-        found.append(
-            Problem(
-                "flavor",
-                f"No flavor “{data['flavor']}”.",
-                "FLAVOR_UNKNOWN",
-                f"Choose one of: {known}.",
-            )
-        )
+        found.append(Problem("flavor", messages.FLAVOR_UNKNOWN(flavor=data["flavor"], known=known)))
     elif data["pool"] in pools():
         pool = pools()[data["pool"]]
         if flavor.cpus > pool.cpus or flavor.memory_mb > pool.memory_mb:
             found.append(
                 Problem(
                     "flavor",
-                    f"{flavor.label} can never run in {pool.label}.",
-                    "NO_CAPACITY",
-                    f"It has {pool.cpus:g} vCPU and {pool.memory_mb // 1024} GiB in all.",
+                    messages.NO_CAPACITY(
+                        flavor=flavor.label,
+                        pool=pool.label,
+                        cpus=pool.cpus,
+                        memory=pool.memory_mb // 1024,
+                    ),
                 )
             )
     return found
@@ -125,27 +126,14 @@ def _sizes(data: Mapping[str, Any]) -> list[Problem]:
 def _pairs(field: str, pairs: Mapping[str, Any], rule: re.Pattern[str]) -> list[Problem]:
     found = []
     if len(pairs) > MAX_PAIRS:
-        return [Problem(field, f"At most {MAX_PAIRS} entries.", "TOO_MANY")]
+        return [Problem(field, messages.TOO_MANY_ENTRIES(most=MAX_PAIRS))]
     for name, value in pairs.items():
         if not rule.match(name):
-            found.append(
-                Problem(
-                    field,
-                    f"“{name}” is not a valid name.",
-                    "BAD_NAME",
-                    "Use letters, digits and “_”, starting with a letter.",
-                )
-            )
+            found.append(Problem(field, messages.BAD_NAME(name=name)))
         if value is None and field == "hyperparameters":
             continue  # a flag
         if not isinstance(value, str) or "\0" in value or len(value) > MAX_VALUE:
-            found.append(
-                Problem(
-                    field,
-                    f"The value of “{name}” must be text of at most {MAX_VALUE} characters.",
-                    "BAD_VALUE",
-                )
-            )
+            found.append(Problem(field, messages.BAD_VALUE(name=name, most=MAX_VALUE)))
     return found
 
 
@@ -153,35 +141,19 @@ def _names(data: Mapping[str, Any]) -> list[Problem]:
     found = []
     boot = data["boot_file"]
     if not boot.endswith(".py") or boot.startswith("/") or ".." in boot.split("/"):
-        found.append(
-            Problem(
-                "boot_file",
-                f"“{boot}” is not a Python file in the code directory.",
-                "BOOT_FILE",
-                "Give its path below the code directory, e.g. train.py.",
-            )
-        )
+        found.append(Problem("boot_file", messages.BOOT_FILE(boot=boot)))
     names = [i["name"] for i in [*data["inputs"], *data["outputs"]]]
     names += {**(data.get("hyperparameters") or {}), **data["secrets"]["hyperparameters"]}
     for name in strict_json.repeated(names):
-        found.append(
-            Problem(
-                "inputs",
-                f"The parameter name “{name}” is used twice.",
-                "NAME_TWICE",
-                "Inputs, outputs and hyperparameters share one namespace.",
-            )
-        )
+        found.append(Problem("inputs", messages.NAME_TWICE(name=name)))
     for field in ("inputs", "outputs"):
         for item in data[field]:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", item["name"]):
-                found.append(
-                    Problem(field, f"“{item['name']}” is not a valid parameter name.", "BAD_NAME")
-                )
+                found.append(Problem(field, messages.BAD_PARAMETER_NAME(name=item["name"])))
     if len(data["inputs"]) > MAX_INPUTS:
-        found.append(Problem("inputs", f"At most {MAX_INPUTS} inputs per job.", "TOO_MANY"))
+        found.append(Problem("inputs", messages.TOO_MANY_INPUTS(most=MAX_INPUTS)))
     if len(data["outputs"]) > MAX_OUTPUTS:
-        found.append(Problem("outputs", f"At most {MAX_OUTPUTS} outputs per job.", "TOO_MANY"))
+        found.append(Problem("outputs", messages.TOO_MANY_OUTPUTS(most=MAX_OUTPUTS)))
     return found
 
 
@@ -190,14 +162,7 @@ def _agency(
 ) -> list[Problem]:
     """The late failure of other consoles, found early: what the agency lacks for this job."""
     if agency is None:
-        return [
-            Problem(
-                "",
-                "No agency lets the platform read and write your buckets on your behalf.",
-                "AGENCY_MISSING",
-                "The account's main user creates one under Access control → Agencies.",
-            )
-        ]
+        return [Problem("", messages.AGENCY_MISSING())]
     found = []
     platform = in_background(actor, agency)
     for item in data["inputs"]:
@@ -210,9 +175,10 @@ def _agency(
             found.append(
                 Problem(
                     field,
-                    f"The job will need {action} on obs://{bucket}/{key}. {decision.reason}",
-                    "AGENCY_DENIED",
-                    decision.missing,
+                    messages.AGENCY_DENIED(
+                        action=action, bucket=bucket, key=key, reason=decision.reason
+                    ),
+                    next=decision.missing,
                 )
             )
     return found
@@ -229,9 +195,10 @@ def _dataset_denied(actor: Actor, platform: Actor, item: Mapping[str, Any]) -> P
         return None
     return Problem(
         "inputs",
-        f"The job will need {datasets.USE} on dataset “{version.dataset}”. {decision.reason}",
-        "AGENCY_DENIED",
-        decision.missing,
+        messages.AGENCY_DENIED_DATASET(
+            use=datasets.USE, dataset=version.dataset, reason=decision.reason
+        ),
+        next=decision.missing,
     )
 
 
@@ -275,7 +242,7 @@ def _regions(actor: Actor, data: Mapping[str, Any], there: Mapping[str, Bucket])
             with contextlib.suppress(AppError):
                 version = datasets.visible_version(actor, str(item["dataset_version"]))
                 used.append(("inputs", version))
-    found = [regions.mismatch(what, actor.region, "training job", field=f) for f, what in used]
+    found = [regions.mismatch(what, actor.region, TrainingJob, field=f) for f, what in used]
     return list(dict.fromkeys(problem for problem in found if problem is not None))
 
 
@@ -284,31 +251,17 @@ def _code(actor: Actor, data: Mapping[str, Any], there: Mapping[str, Bucket]) ->
     key = f"{prefix}{data['boot_file']}"
     bucket = there.get(data["code_bucket"])
     if bucket is None:
-        return [
-            Problem(
-                "code_bucket",
-                f"No bucket “{data['code_bucket']}” in this account.",
-                "BUCKET_MISSING",
-                "Create it, or choose one from the list.",
-            )
-        ]
+        return [Problem("code_bucket", messages.BUCKET_MISSING(bucket=data["code_bucket"]))]
     try:
         size = listing.size_of(actor, bucket, key)
     except NotFound:
         return [
-            Problem(
-                "boot_file",
-                f"obs://{data['code_bucket']}/{key} does not exist.",
-                "BOOT_FILE_MISSING",
-                "Upload it, or correct directory and file name.",
-            )
+            Problem("boot_file", messages.BOOT_FILE_MISSING(bucket=data["code_bucket"], key=key))
         ]
     except AppError as error:
         return [Problem("code_prefix", error.message, error.code, error.hint)]
     if size == 0:
-        return [
-            Problem("boot_file", f"obs://{data['code_bucket']}/{key} is empty.", "BOOT_FILE_EMPTY")
-        ]
+        return [Problem("boot_file", messages.BOOT_FILE_EMPTY(bucket=data["code_bucket"], key=key))]
     return []
 
 
@@ -319,8 +272,10 @@ def _inputs(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
             try:
                 datasets.usable_version(actor, uuid.UUID(str(item["dataset_version"])))
             except (AppError, ValueError) as error:
-                text = error.message if isinstance(error, AppError) else "Not a dataset version id."
-                found.append(Problem("inputs", f"Input “{item['name']}”: {text}", "INPUT_MISSING"))
+                text = messages.NO_VERSION_ID() if isinstance(error, ValueError) else error.message
+                found.append(
+                    Problem("inputs", messages.INPUT_UNKNOWN(name=item["name"], text=text))
+                )
             continue
         where = f"obs://{item['bucket']}/{item['prefix']}"
         try:
@@ -331,21 +286,14 @@ def _inputs(actor: Actor, data: Mapping[str, Any]) -> list[Problem]:
             found.append(
                 Problem(
                     "inputs",
-                    f"Input “{item['name']}” at {where}: {error.message}",
+                    messages.INPUT_REFUSED(name=item["name"], where=where, error=error.message),
                     error.code,
                     error.hint,
                 )
             )
             continue
         if empty:
-            found.append(
-                Problem(
-                    "inputs",
-                    f"Input “{item['name']}”: nothing lies at {where}.",
-                    "INPUT_MISSING",
-                    "Upload data there, or pick another path.",
-                )
-            )
+            found.append(Problem("inputs", messages.INPUT_MISSING(name=item["name"], where=where)))
     return found
 
 
@@ -356,20 +304,11 @@ def _outputs(data: Mapping[str, Any], there: Collection[str]) -> list[Problem]:
             found.append(
                 Problem(
                     "outputs",
-                    f"Output “{item['name']}”: no bucket “{item['bucket']}” in this account.",
-                    "BUCKET_MISSING",
-                    "Create it, or choose one from the list.",
+                    messages.OUTPUT_BUCKET_MISSING(name=item["name"], bucket=item["bucket"]),
                 )
             )
         if item["bucket"] == data["code_bucket"] and directory(data["code_prefix"]).startswith(
             directory(item["prefix"])
         ):
-            found.append(
-                Problem(
-                    "outputs",
-                    "The output path contains the code directory.",
-                    "OUTPUT_OVER_CODE",
-                    "Choose a directory of its own.",
-                )
-            )
+            found.append(Problem("outputs", messages.OUTPUT_OVER_CODE()))
     return found

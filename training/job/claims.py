@@ -10,6 +10,7 @@ from django.db.models import Q
 from core import references
 from core.actor import current
 from core.errors import Conflict
+from training import messages
 from training.job.models import OutputClaim, TrainingJob
 
 
@@ -38,11 +39,7 @@ def claim(job: TrainingJob) -> None:
     try:
         OutputClaim.objects.bulk_create(wanted)
     except IntegrityError:
-        raise Conflict(
-            f"An output path of job “{job.name}” was claimed by another job just now.",
-            code="OUTPUT_BUSY",
-            hint="Choose another output path.",
-        ) from None
+        raise Conflict(messages.OUTPUT_CLAIMED(job=job.name)) from None
 
 
 def _busy(claim: OutputClaim, other: OutputClaim) -> Conflict:
@@ -50,16 +47,8 @@ def _busy(claim: OutputClaim, other: OutputClaim) -> Conflict:
     actor = current()
     seen = [(TrainingJob._meta.label_lower, other.job_id)]
     if actor.is_user and not references.visible(actor, seen):
-        return Conflict(
-            f"A job that you may not see writes to {claim}, or inside or above it, now.",
-            code="OUTPUT_BUSY",
-            hint="Choose another output path.",
-        )
-    return Conflict(
-        f"Job “{other.job.name}” writes to {other} now.",
-        code="OUTPUT_BUSY",
-        hint="Choose another output path, or wait for that job to end.",
-    )
+        return Conflict(messages.OUTPUT_BUSY_UNSEEN(path=claim))
+    return Conflict(messages.OUTPUT_BUSY(job=other.job.name, path=other))
 
 
 def _refuse_own_overlap(wanted: list[OutputClaim]) -> None:
@@ -68,11 +57,7 @@ def _refuse_own_overlap(wanted: list[OutputClaim]) -> None:
     ordered = sorted(wanted, key=lambda claim: (claim.bucket, claim.prefix))
     for one, following in pairwise(ordered):
         if _overlap(one, following):
-            raise Conflict(
-                f"Two outputs of this job write to {one}.",
-                code="OUTPUT_BUSY",
-                hint="Choose a path of its own for each output.",
-            )
+            raise Conflict(messages.OUTPUTS_OVERLAP(one=one))
 
 
 def _overlap(one: OutputClaim, other: OutputClaim) -> bool:

@@ -50,7 +50,10 @@ def end(
             actor=system(),
             reason=reason,
             message=message,
-            detail={**(detail or {}), "next": next or watch.next_step(reason)},
+            detail={
+                **(detail or {}),
+                "next": next or getattr(message, "next", "") or watch.next_step(reason),
+            },
             ended_at=timezone.now(),
         )
         _release(job, reason)

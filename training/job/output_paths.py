@@ -18,6 +18,7 @@ from storage.keys import normalise_prefix
 from storage.object import listing
 from storage.object.models import StoredObject
 from storage.object.services import PUT
+from training import messages
 
 DEFAULT_NAME = "train_url"
 DEFAULT_FOLDER = "output/"
@@ -114,19 +115,18 @@ def refuse_filled(actor: Actor, outputs: Iterable[Place], accepted: bool | Itera
     raise Conflict(
         problems[0].text,
         code="OUTPUT_NOT_EMPTY",
-        hint=f'Choose another output path, or send "{ACCEPT}": true to write there all the same.',
+        hint=messages.OUTPUT_NOT_EMPTY_NEXT(accept=ACCEPT),
         problems=problems,
         extra={"outputs": found},
     )
 
 
 def _sentence(seen: Mapping[str, Any]) -> str:
-    others = "objects that you may not read"
+    path = seen["path"]
     if not seen["objects"]:
-        return f"{seen['path']} holds {others}"
-    many = f"more than {seen['objects']}" if seen["more"] else str(seen["objects"])
-    noun = "object" if many == "1" else "objects"
+        return messages.HOLDS_UNREADABLE(path=path)
     names = ", ".join(f"`{key}`" for key in seen["examples"])
     rest = ", …" if seen["more"] or seen["objects"] > len(seen["examples"]) else ""
-    beside = f", and {others}" if seen["unreadable"] else ""
-    return f"{seen['path']} holds {many} {noun} ({seen['bytes']:,} bytes): {names}{rest}{beside}"
+    holds = messages.HOLDS_MORE if seen["more"] else messages.HOLDS
+    said = holds(path=path, n=seen["objects"], size=seen["bytes"], names=f"{names}{rest}")
+    return messages.AND_UNREADABLE(holds=said) if seen["unreadable"] else said

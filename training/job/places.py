@@ -14,6 +14,7 @@ from core.actor import Actor
 from core.errors import Problem
 from storage.bucket.models import Bucket
 from storage.object import listing
+from training import messages
 
 METHODS = ("parameter", "env")
 COUNTED = 100_000  # objects of an output path whose sizes are added up
@@ -25,12 +26,7 @@ def ways(data: Mapping[str, Any]) -> Iterator[Problem]:
     variables = {*(data.get("environment") or {}), *secrets["environment"]}
     for name in sorted(variables):
         if name in RESERVED_ENV:
-            yield Problem(
-                "environment",
-                f"“{name}” is set by the platform.",
-                "NAME_RESERVED",
-                "Choose another.",
-            )
+            yield Problem("environment", messages.SET_BY_PLATFORM(name=name))
         elif name.startswith(OWN_ENV):
             yield _own("environment", name)
     for field in ("inputs", "outputs"):
@@ -39,40 +35,20 @@ def ways(data: Mapping[str, Any]) -> Iterator[Problem]:
                 yield from _variable(field, item["name"], variables)
     for name in sorted(data.get("hyperparameters") or {}):
         if name in secrets["hyperparameters"]:
-            yield Problem(
-                "hyperparameters",
-                f"“{name}” is given as a flag and with a value.",
-                "BAD_FLAG",
-                "Keep one of them.",
-            )
+            yield Problem("hyperparameters", messages.BAD_FLAG(name=name))
 
 
 def _own(field: str, name: str) -> Problem:
-    return Problem(
-        field,
-        f"“{name}”: names that begin with {OWN_ENV} are kept for the platform's own variables.",
-        "NAME_RESERVED",
-        "Choose another.",
-    )
+    return Problem(field, messages.NAME_RESERVED(name=name, own_env=OWN_ENV))
 
 
 def _variable(field: str, name: str, variables: set[str]) -> Iterator[Problem]:
     if not ENV_NAME.match(name):
-        yield Problem(
-            field,
-            f"“{name}” cannot be the name of an environment variable.",
-            "BAD_NAME",
-            "Use letters, digits and “_”, starting with a letter, or pass it as a hyperparameter.",
-        )
+        yield Problem(field, messages.NOT_A_VARIABLE(name=name))
     elif name.startswith(OWN_ENV):
         yield _own(field, name)
     elif name in RESERVED_ENV | variables:
-        yield Problem(
-            field,
-            f"The environment variable “{name}” is set already.",
-            "NAME_TWICE",
-            "Choose another name, or pass the path as a hyperparameter.",
-        )
+        yield Problem(field, messages.VARIABLE_TWICE(name=name))
 
 
 def predownload(
@@ -93,8 +69,5 @@ def predownload(
             total += first.aggregate(bytes=Sum("size"))["bytes"] or 0
     if total > disk:
         yield Problem(
-            "outputs",
-            f"{total:,} bytes lie at the output paths; the disk of {data['flavor']} has {disk:,}.",
-            "PREDOWNLOAD_TOO_LARGE",
-            "Choose a larger flavor, another output path, or start without what lies there.",
+            "outputs", messages.PREDOWNLOAD_TOO_LARGE(total=total, flavor=data["flavor"], disk=disk)
         )

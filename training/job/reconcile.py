@@ -20,6 +20,7 @@ from core.models import Event
 from core.reconcile import NotBefore, reconciler
 from core.sealed import Unsealable
 from sharing import trail
+from training import messages
 from training.job import launch, queue, share, upload, watch
 from training.job.ending import close, end, fence, let_go, system
 from training.job.models import Attempt, TrainingJob
@@ -48,18 +49,18 @@ def reconcile(job: TrainingJob) -> float | None:
 
 def _creating(job: TrainingJob) -> float | None:
     if job.desired == "stopped":
-        return end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped before it started.")
+        return end(job, Phase.TERMINATED, "STOPPED_BY_USER", messages.STOPPED_EARLY())
     if share.has_ended(job):
         return _share_ended(job)
     states.transition(
-        job, Phase.PENDING, actor=system(), secondary="Queuing", message="Waiting for a slot."
+        job, Phase.PENDING, actor=system(), secondary="Queuing", message=messages.WAITING()
     )
     return _pending(job)
 
 
 def _pending(job: TrainingJob) -> float | None:
     if job.desired == "stopped":
-        return end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped before it started.")
+        return end(job, Phase.TERMINATED, "STOPPED_BY_USER", messages.STOPPED_EARLY())
     if share.has_ended(job):
         return _share_ended(job)
     if job.deadline_at and timezone.now() > job.deadline_at:
@@ -67,7 +68,7 @@ def _pending(job: TrainingJob) -> float | None:
             job,
             Phase.FAILED,
             "QUEUE_TIMEOUT",
-            f"Waited too long. {slots.shortage(job.pool, job.flavor)}",
+            messages.WAITED_TOO_LONG(shortage=slots.shortage(job.pool, job.flavor)),
         )
     engine = engines.ensure(job.engine)
     if engine.failed:
@@ -75,14 +76,15 @@ def _pending(job: TrainingJob) -> float | None:
             job,
             Phase.FAILED,
             "ENGINE_FAILED",
-            f"Engine {job.engine} could not be built: {engine.message}",
-            next="The operator finds the build log under Compute → Engines.",
+            messages.ENGINE_FAILED(engine=job.engine, why=engine.message),
         )
     if not engine.ready:
         _waiting(
             job,
             "ENGINE_BUILDING",
-            f"Engine {job.engine} is being prepared: {engine.percent} %, {engine.message}",
+            messages.ENGINE_BUILDING(
+                engine=job.engine, percent=engine.percent, stage=engine.message
+            ),
         )
         return 0.5
     if seconds := queue.pause(job):
@@ -103,7 +105,7 @@ def _pending(job: TrainingJob) -> float | None:
                 Phase.RUNNING,
                 actor=system(),
                 secondary="Preparing",
-                message="A slot was won; preparing.",
+                message=messages.PREPARING(),
                 started_at=job.started_at or timezone.now(),
                 observed_at=timezone.now(),
             )
@@ -118,14 +120,14 @@ def _pending(job: TrainingJob) -> float | None:
 
 def _share_ended(job: TrainingJob) -> float | None:
     with transaction.atomic():
-        trail.share_ended(system(), job, share.MESSAGE)
-        return end(job, Phase.FAILED, share.ENDED, share.MESSAGE)
+        trail.share_ended(system(), job, messages.SHARE_ENDED())
+        return end(job, Phase.FAILED, share.ENDED, messages.SHARE_ENDED())
 
 
 def _waiting(job: TrainingJob, reason: str, message: str) -> None:
     """Say what is waited for, without a new event for every percent."""
     if job.reason == reason:
-        states.observed(job, message=message[:500])
+        states.observed(job, message=message)
     else:
         states.transition(
             job, Phase.PENDING, actor=system(), secondary="Queuing", reason=reason, message=message
@@ -147,7 +149,7 @@ def _launch(job: TrainingJob, attempt: Attempt) -> float | None:
 def _running(job: TrainingJob) -> float | None:
     attempt = job.attempt
     if attempt is None:
-        return end(job, Phase.FAILED, "LAUNCH_FAILED", "No attempt was recorded.")
+        return end(job, Phase.FAILED, "LAUNCH_FAILED", messages.NO_ATTEMPT())
     seen = local.current().observe(str(attempt.pk))
     if upload.was_asked(attempt) and not upload.has_begun(attempt, seen):
         return upload.again(job, attempt)
@@ -164,7 +166,7 @@ def _running(job: TrainingJob) -> float | None:
             Phase.TERMINATING,
             actor=system(),
             reason="STOPPED_BY_USER",
-            message="Asked to stop; the program has some seconds to save its work.",
+            message=messages.STOPPING(),
         )
         local.current().stop(str(attempt.pk))
         return 0.3
@@ -175,7 +177,7 @@ def _running(job: TrainingJob) -> float | None:
             actor=system(),
             secondary="Lost",
             reason="NO_HEARTBEAT",
-            message=f"No sign of life for {seen.heartbeat_age:.0f} s; waiting for it to return.",
+            message=messages.NO_HEARTBEAT(seconds=seen.heartbeat_age),
         )
         return 5.0
     _watch(job, attempt, seen)
@@ -210,14 +212,14 @@ def _watch(job: TrainingJob, attempt: Attempt, seen: Observation) -> None:
 def _terminating(job: TrainingJob) -> float | None:
     attempt = job.attempt
     if attempt is None:
-        return end(job, Phase.TERMINATED, job.reason, job.message)
+        return end(job, Phase.TERMINATED, job.reason, job.told_message)
     seen = local.current().observe(str(attempt.pk))
     watch.ingest(job, attempt)
     if seen.phase == "exited":
         return _ended(job, attempt, seen)
     if seen.final:
         fence(attempt)
-        return end(job, Phase.TERMINATED, job.reason or "STOPPED_BY_USER", "Stopped.")
+        return end(job, Phase.TERMINATED, job.reason or "STOPPED_BY_USER", messages.STOPPED())
     if job.deadline_at and timezone.now() > job.deadline_at:
         local.current().kill(str(attempt.pk))
         slots.mark_dirty(attempt.pk)
@@ -226,7 +228,7 @@ def _terminating(job: TrainingJob) -> float | None:
             Phase.ABNORMAL,
             actor=system(),
             reason="TERMINATE_FAILED",
-            message="The processes did not go away; the slot is held until an operator looks.",
+            message=messages.TERMINATE_FAILED(),
         )
         return 5.0
     local.current().stop(str(attempt.pk))
@@ -251,7 +253,7 @@ def _abnormal(job: TrainingJob) -> float | None:
             Phase.RUNNING,
             actor=system(),
             secondary=watch.secondary(seen),
-            message="The same attempt reports again.",
+            message=messages.REPORTS_AGAIN(),
         )
         return 0.5
     if job.deadline_at and timezone.now() > job.deadline_at:
@@ -265,28 +267,22 @@ def _lost(
 ) -> float | None:
     """The runner is gone and its sandbox with it: try again, a bounded number of times."""
     if attempt is not None and upload.was_asked(attempt):
-        return upload.failed(job, attempt, "The process that uploaded again disappeared.")
+        return upload.failed(job, attempt, messages.UPLOADER_LOST())
     interrupted = seen is not None and seen.state.get("reason_code") == PLATFORM_STOPPED
     if attempt is not None:
         fence(attempt)
         close(attempt, PLATFORM_STOPPED if interrupted else "RUNNER_LOST", None, {})
     if not _wanted(job):
-        return end(job, Phase.TERMINATED, "STOPPED_BY_USER", "Stopped.")
+        return end(job, Phase.TERMINATED, "STOPPED_BY_USER", messages.STOPPED())
     if interrupted:
         return _interrupted(job)
     spent = _spent(job)
     if spent > RETRIES:
-        return end(
-            job,
-            Phase.FAILED,
-            "NODE_LOST",
-            f"The process disappeared {spent} times; the platform stopped trying.",
-        )
+        return end(job, Phase.FAILED, "NODE_LOST", messages.NODE_LOST(spent=spent))
     states.note(
         job,
         "RUNNER_LOST",
-        f"The process of attempt {attempt.number if attempt else 0} "
-        f"disappeared; retry {spent} of {RETRIES}.",
+        messages.RETRYING(number=attempt.number if attempt else 0, spent=spent, retries=RETRIES),
         level=Event.Level.WARNING,
     )
     states.transition(
@@ -295,7 +291,7 @@ def _lost(
         actor=system(),
         secondary="Restarting",
         reason="RUNNER_LOST",
-        message="The process disappeared through no fault of the code; starting again.",
+        message=messages.STARTING_AGAIN(),
     )
     return 0.2
 
@@ -326,7 +322,7 @@ def _interrupted(job: TrainingJob) -> float | None:
         actor=system(),
         secondary="Restarting",
         reason=PLATFORM_STOPPED,
-        message="Interrupted by a stop of the platform; starting again.",
+        message=messages.INTERRUPTED(),
     )
     return 0.2
 
@@ -344,7 +340,7 @@ def _ended(job: TrainingJob, attempt: Attempt, seen: Observation) -> float | Non
         return _interrupted(job)
     close(attempt, reason, report.get("exit_code"), report)
     if reason == "HOST_DISK_FULL" and _wanted(job) and _spent(job) <= RETRIES:
-        return _again(job, reason, report["message"])
+        return _again(job, reason, watch.said(report))
     detail = watch.proof(report)
     if report.get("outcome") == "succeeded":
         message = watch.summary(report)
@@ -354,9 +350,13 @@ def _ended(job: TrainingJob, attempt: Attempt, seen: Observation) -> float | Non
             job,
             Phase.TERMINATED,
             reason or "STOPPED_BY_USER",
-            report.get("message") or "Stopped.",
+            watch.said(report) or messages.STOPPED(),
             detail=detail,
         )
     return end(
-        job, Phase.FAILED, reason or "USER_CODE", report.get("message") or "Failed.", detail=detail
+        job,
+        Phase.FAILED,
+        reason or "USER_CODE",
+        watch.said(report) or messages.FAILED(),
+        detail=detail,
     )

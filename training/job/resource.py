@@ -12,7 +12,7 @@ from console.ui.format import exact_time
 from console.ui.html import duration, status_chip, time
 from core import access, registry
 from core.registry import Column, Item, Link, Panel, ResourceSpec, Tab, Verb
-from training.job import metrics, overview, references, upload, values
+from training.job import checks, metrics, overview, references, upload, values
 from training.job.models import Attempt, MetricPoint, TrainingJob
 
 ACTIVE = frozenset({"Creating", "Pending", "Running", "Abnormal"})
@@ -31,7 +31,10 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
                 Item(_("Code directory"), f"obs://{job.code_bucket}/{job.code_prefix}"),
                 Item(_("Boot file"), job.boot_file),
                 Item(_("Engine"), job.engine),
-                *(Item(_("Warning"), _warning(job, problem)) for problem in job.problems),
+                *(
+                    Item(_("Warning"), checks.warning(job, problem).told())
+                    for problem in job.problems
+                ),
                 Item(_("Flavor"), job.flavor),
                 Item(_("Resource pool"), job.pool),
                 Item(_("Time limit"), duration(job.max_duration)),
@@ -54,16 +57,6 @@ def panels(job: TrainingJob, actor: Any) -> list[Panel]:
             span=12,
         ),
     ]
-
-
-def _warning(job: TrainingJob, problem: dict[str, Any]) -> Any:
-    """A warning of the acceptance in the reader's language."""
-    if problem["code"] != "ENGINE_REPLACED" or "asked" not in problem:
-        return f"{problem['text']} {problem['next']}"
-    return _(
-        "“%(asked)s” is not installed here; the job runs in “%(engine)s”. Check that the script "
-        "runs with these versions, or name that engine."
-    ) % {"asked": problem["asked"], "engine": job.engine}
 
 
 def _shown(job: TrainingJob, kind: str, actor: Any, sign: str) -> tuple[Item, ...]:

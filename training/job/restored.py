@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from training import messages
 from training.job.ending import end
 from training.job.models import TrainingJob
 
@@ -23,7 +24,6 @@ def settle(when: str) -> int:
             job,
             Phase.TERMINATED if told_to_stop else Phase.FAILED,
             REASON,
-            f"Modelyard was restored from a backup of {when}, in which this job was running. How "
-            "it ended after that is not known here.",
+            messages.RESTORED(when=when),
         )
     return len(rows)

@@ -13,6 +13,7 @@ from core import sealed, services, states
 from core.actor import Actor
 from core.errors import Conflict, NotFound, Problem, ValidationFailed
 from core.models import Event
+from training import messages
 from training.job import checks, claims, launch, output_paths, upload, values
 from training.job.models import Attempt, MetricPoint, TrainingJob
 
@@ -88,11 +89,7 @@ def update(
     changes = {k: v for k, v in data.items() if k in ("description", "tags", "priority")}
     refused = sorted(set(data) - set(changes) - {"name"})
     if refused or data.get("name", obj.name) != obj.name:
-        raise ValidationFailed.of(
-            (refused or ["name"])[0],
-            "A job's specification cannot change after it was accepted.",
-            next="Rerun it with other values instead.",
-        )
+        raise ValidationFailed.of((refused or ["name"])[0], messages.SPECIFICATION_FIXED())
     return services.update(actor, obj, changes, expected_version=expected_version)
 
 
@@ -101,9 +98,7 @@ def delete(actor: Actor, obj: TrainingJob, *, expected_version: int | None = Non
 
     def only_when_over(job: TrainingJob) -> None:
         if not job.is_terminal:
-            raise states.conflict(
-                job, f"Training job “{job}” is {job.phase}.", hint="Stop it first."
-            )
+            raise states.conflict(job, messages.NOT_STOPPED(job=job, phase=states.phase_word(job)))
         for attempt in Attempt.objects.filter(job=job):
             local.current().remove(str(attempt.pk))
 
@@ -146,10 +141,7 @@ def _values_again(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> di
     try:
         kept = values.secrets_of(obj)
     except sealed.Unsealable as error:
-        raise Conflict(
-            f"The secrets of job “{obj}” cannot be opened: {error}",
-            hint="Submit a new job with them.",
-        ) from error
+        raise Conflict(messages.SECRETS_CLOSED(obj=obj, error=error)) from error
     again = {kind: getattr(obj, kind) | given[kind] for kind in values.KINDS}
     return again | {f"secret_{k}": kept[k] | given[f"secret_{k}"] for k in values.KINDS}
 
@@ -161,20 +153,10 @@ def _not_yours(
     secret = f"secret_{kind}"
     for name in values.secret_names(obj, kind):
         if name not in given[secret]:
-            yield Problem(
-                secret,
-                f"“{name}” of job “{obj}” is a secret of the user who submitted it.",
-                "SECRET_NOT_YOURS",
-                "Send a value of your own for it.",
-            )
+            yield Problem(secret, messages.SECRET_NOT_YOURS(name=name, obj=obj))
     for name in getattr(obj, kind):
         if name not in given[kind] and name not in given[secret]:
-            yield Problem(
-                kind,
-                f"The value of “{name}” of job “{obj}” is for the user who submitted it.",
-                "VALUE_NOT_YOURS",
-                "Send a value of your own for it, or submit a new job.",
-            )
+            yield Problem(kind, messages.VALUE_NOT_YOURS(name=name, obj=obj))
 
 
 def retry_upload(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> TrainingJob:
@@ -189,16 +171,14 @@ def retry_upload(actor: Actor, obj: TrainingJob, data: Mapping[str, Any]) -> Tra
     attempt = obj.attempt
     backend = local.current()
     if attempt is None or not backend.may_retry_upload(str(attempt.pk)):
-        raise states.conflict(
-            obj, f"The files of job “{obj}” are no longer on the host.", hint="Rerun the job."
-        )
+        raise states.conflict(obj, messages.FILES_GONE(obj=obj))
     # First: new jobs count against the quota before they claim their outputs, too.
     opened = states.reopen(
         obj,
         TrainingJob.Phase.RUNNING,
         actor=actor,
         secondary="Uploading",
-        message="The upload of the kept files is tried again.",
+        message=messages.UPLOAD_AGAIN(),
         ended_at=None,
     )
     claims.claim(opened)
@@ -246,8 +226,8 @@ def _normalised(data: Mapping[str, Any]) -> dict[str, Any]:
     missing = [name for name in TEXTS if not str(data.get(name) or "").strip()]
     missing = [name for name in missing if name != "code_prefix"]
     if missing:
-        problems = [Problem(n, "This field is required.", "REQUIRED") for n in missing]
-        raise ValidationFailed("Some fields are missing.", problems=problems)
+        problems = [Problem(n, messages.REQUIRED()) for n in missing]
+        raise ValidationFailed(messages.FIELDS_MISSING(), problems=problems)
     spec: dict[str, Any] = {
         "description": "",
         "tags": {},
@@ -287,7 +267,7 @@ def _write_beside(job: TrainingJob) -> None:
     """What goes with a new job, in its transaction."""
     claims.claim(job)
     for problem in job.problems:
-        text = f"{problem['text']} {problem['next']}".strip()
+        text = checks.warning(job, problem)
         states.note(job, problem["code"], text, level=Event.Level.WARNING)
 
 

@@ -8,9 +8,6 @@ from datasets.version.models import DatasetVersion
 from training.job.models import TrainingJob
 
 ENDED = "SHARE_ENDED"
-MESSAGE = (
-    "A dataset of another account that this job was to read is no longer shared with this account."
-)
 
 
 def has_ended(job: TrainingJob) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from console.choices import Rows
-from core import regions, services
+from core import regions, services, states
 from core.actor import Actor
 from core.errors import NotFound, ValidationFailed
 from registry.model import sources
+from registry.model.models import Model
+from training import messages
 from training.job.models import TrainingJob
 
 OVER = ("Completed", "Terminated")
@@ -18,16 +20,11 @@ def resolve(actor: Actor, job_id: str) -> sources.Source:
     try:
         job: TrainingJob = services.visible(TrainingJob, actor, pk=job_id)
     except NotFound:
-        raise ValidationFailed.of(
-            "training_job", "No such training job.", code="JOB_MISSING"
-        ) from None
-    regions.require(job, actor.region, "model", field="training_job")
+        raise ValidationFailed.of("training_job", messages.JOB_MISSING()) from None
+    regions.require(job, actor.region, Model, field="training_job")
     if job.phase not in OVER:
         raise ValidationFailed.of(
-            "training_job",
-            f"Training job “{job}” is {job.phase}; its outputs are not complete.",
-            code="JOB_NOT_OVER",
-            next="Wait until it is Completed.",
+            "training_job", messages.JOB_NOT_OVER(job=job, phase=states.phase_word(job))
         )
     report = job.attempt.report if job.attempt is not None else {}
     wrote = report.get("uploaded") or []
@@ -40,12 +37,7 @@ def resolve(actor: Actor, job_id: str) -> sources.Source:
         if not files:
             continue
         if report.get("uploaded_count", 0) > len(wrote) and wrote[-1]["path"].startswith("model/"):
-            raise ValidationFailed.of(
-                "training_job",
-                f"Training job “{job}” wrote more files to “model” than its record lists.",
-                code="TOO_MANY_FILES",
-                next="Register the directory by bucket and directory.",
-            )
+            raise ValidationFailed.of("training_job", messages.TOO_MANY_FILES(job=job))
         return sources.Source(
             item["bucket"],
             item["prefix"],
@@ -53,13 +45,7 @@ def resolve(actor: Actor, job_id: str) -> sources.Source:
             training_job=str(job.pk),
             files=files,
         )
-    raise ValidationFailed.of(
-        "training_job",
-        f"Training job “{job}” wrote no directory “model” to its outputs.",
-        code="NO_MODEL_DIRECTORY",
-        next="The script saves weights, config.json and customize_service.py below "
-        "<output>/model/.",
-    )
+    raise ValidationFailed.of("training_job", messages.NO_MODEL_DIRECTORY(job=job))
 
 
 def rows(actor: Actor) -> Rows:

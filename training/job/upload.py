@@ -14,6 +14,7 @@ from django.utils import timezone
 from compute import local
 from compute.backends.base import BackendError, Observation
 from core import states
+from training import messages
 from training.job.ending import close, end
 from training.job.models import Attempt, TrainingJob
 
@@ -62,7 +63,7 @@ def whole(attempt: Attempt, report: dict[str, Any]) -> dict[str, Any]:
 
 def again(job: TrainingJob, attempt: Attempt) -> float | None:
     """Start the process that uploads the kept files; asking twice starts one."""
-    problem = "its process did not start in time."
+    problem: str = messages.UPLOADER_LATE()
     if timezone.now() < job.phase_since + PATIENCE:
         try:
             local.current().retry_upload(str(attempt.pk))
@@ -71,7 +72,7 @@ def again(job: TrainingJob, attempt: Attempt) -> float | None:
         else:
             states.observed(job)
             return 0.3
-    return failed(job, attempt, f"The upload was not tried again: {problem}")
+    return failed(job, attempt, messages.UPLOAD_NOT_AGAIN(problem=problem))
 
 
 def failed(job: TrainingJob, attempt: Attempt, message: str) -> float | None:

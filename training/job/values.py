@@ -15,6 +15,7 @@ from typing import Any
 
 from core import access, sealed
 from core.actor import Actor
+from training import messages
 from training.job.models import TrainingJob
 
 KINDS = ("environment", "hyperparameters")
@@ -106,8 +107,7 @@ def _submitter(actor: Actor, target: access.Target) -> access.Refusal | None:
         return None
     if actor.user_id is not None and actor.user_id == job.created_by_id:
         return None
-    reason = f"The values of job “{job}” are for the user who submitted it."
-    return access.Refusal("submitter", reason)
+    return access.Refusal("submitter", messages.VALUES_OF_SUBMITTER(job=job))
 
 
 def secret_names(job: TrainingJob, kind: str) -> list[str]:

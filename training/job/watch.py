@@ -12,6 +12,8 @@ from django.utils.translation import gettext_noop as _
 from compute import local
 from compute.backends.base import Observation, UnknownAttempt
 from compute.runner import numbers
+from core import codes
+from training import messages
 from training.job.models import Attempt, MetricPoint, TrainingJob
 
 CHUNK = 64 * 1024  # bytes of numbers read at once; some thousand points
@@ -124,13 +126,18 @@ def kept(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def said(report: dict[str, Any]) -> str:
+    """Why the program ended, as the runner says it."""
+    return codes.kept(str(report.get("message") or ""), report.get("said"))
+
+
 def summary(report: dict[str, Any]) -> str:
     """One line for a job that ended well; an empty output is worth a warning."""
     uploaded = (report.get("detail") or {}).get("uploaded") or []
     if not uploaded:
-        return "Completed, but nothing was written to the output path."
+        return messages.COMPLETED_EMPTY()
     size = sum(int(entry.get("size") or 0) for entry in uploaded)
-    return f"Completed; {len(uploaded)} files ({size:,} bytes) uploaded and verified."
+    return messages.COMPLETED(files=len(uploaded), size=size)
 
 
 def ingest(job: TrainingJob, attempt: Attempt) -> bool:

@@ -54,6 +54,6 @@ class UsePage(Page):
         except AccessDenied:
             raise
         except AppError as error:
-            messages.error(request, f"{error.message} {error.hint}".strip())
+            messages.error(request, error.told())
             return HttpResponseRedirect(reverse("training:samples"))
         return HttpResponseRedirect(f"{reverse('training-jobs:create')}?{query}")

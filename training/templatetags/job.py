@@ -49,7 +49,7 @@ def job_stages(job: TrainingJob) -> list[dict[str, Any]]:
                 "label": labels[step],
                 "state": state,
                 "duration": spent.get(step),  # seconds; the bar writes them
-                "hint": job.message if state == "now" else "",
+                "hint": job.told_message if state == "now" else "",
             }
         )
     return bar
@@ -86,7 +86,10 @@ def job_failure(context: Context, job: TrainingJob) -> dict[str, Any] | None:
     limited = job.phase == "Terminated" and job.reason == "MAX_DURATION"
     if job.phase not in EXPLAINED and not limited:
         return None
-    told = {"message": job.message, "detail": job.detail or {}}
+    told: dict[str, Any] = {
+        "message": job.told_message,
+        "detail": {**(job.detail or {}), "next": job.told_next},
+    }
     told = printed.withhold(context["request"].actor, job, told)
     detail = told["detail"]
     proof = [
