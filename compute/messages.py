@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop as _
 
+from compute.runner.sentences import SENTENCES
 from core.codes import catalogue
 
 code = catalogue("compute")
@@ -33,3 +34,5 @@ NEEDS_DISK = code(
     ),
 )
 BUILD_STARTS = code("BUILD_STARTS", _("Starting the build."))
+#: what the runner says of the end of a program
+ENDS = {name: code(name, text) for name, text in SENTENCES.items()}

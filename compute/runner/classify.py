@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from compute.runner.sentences import data_of, say
 from compute.sandbox.spec import MODEL, Limits
 from core.visible import visible_lines
 
@@ -31,6 +32,8 @@ class Verdict:
     message: str
     exception: str = ""
     location: str = ""
+    #: the message by its code (compute.runner.sentences), where a budgeted child found it
+    said: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,35 +60,39 @@ def classify(seen: Evidence) -> Verdict:
     exception, location = last_exception(seen.tail, root)
     failed = seen.exit_code != 0
     if seen.oom_kills and failed:
-        peak = f"Used {_mb(seen.peak_bytes)} of " if seen.peak_bytes else "Needed more than "
+        memory = seen.limits.memory_mb
+        if seen.peak_bytes:
+            said = say("OOM_USED", peak=_mb(seen.peak_bytes), memory=memory)
+        else:
+            said = say("OOM_NEEDED", memory=memory)
         return Verdict(
             "OOM_HOST",
-            f"{peak}{seen.limits.memory_mb} MB memory and was stopped by the "
-            "system. Choose a flavor with more memory, or a smaller batch.",
+            said,
             exception,
             location,
         )
     if seen.too_deep:
         return Verdict(
             "DISK_FULL",
-            f"The job nests directories deeper than {seen.too_deep} levels, which nobody can count "
-            "or remove in time. Keep the tree flat.",
+            say("DISK_TOO_DEEP", too_deep=seen.too_deep),
             exception,
             location,
         )
     if seen.too_many_files:
         return Verdict(
             "DISK_FULL",
-            f"The job holds {seen.too_many_files:,} files; its disk has room for "
-            f"{seen.limits.files:,}. Pack small files into archives, or delete what is not needed.",
+            say(
+                "DISK_TOO_MANY_FILES",
+                too_many_files=seen.too_many_files,
+                files=seen.limits.files,
+            ),
             exception,
             location,
         )
     if seen.disk_exceeded:
         return Verdict(
             "DISK_FULL",
-            f"The job filled its disk of {seen.limits.disk_mb} MB. "
-            "Write less, delete old checkpoints, or choose a larger disk.",
+            say("DISK_FILLED", disk_mb=seen.limits.disk_mb),
             exception,
             location,
         )
@@ -93,15 +100,13 @@ def classify(seen: Evidence) -> Verdict:
         line = next((text for text in reversed(_lines(seen.tail)) if text.strip()), "")
         return Verdict(
             "SANDBOX_FAILED",
-            f"The sandbox did not start the program: {line[:300]}. "
-            "The administrator finds the missing piece on the compute page.",
+            say("SANDBOX_FAILED", line=line[:300]),
         )
     if not failed:
         if seen.service:
             return Verdict(
                 "SERVICE_EXITED",
-                "The server ended by itself with exit code 0. A server "
-                "has to run until it is stopped.",
+                say("SERVICE_EXITED"),
             )
         return Verdict("", "")
     return _by_text(seen, exception, location)
@@ -110,31 +115,25 @@ def classify(seen: Evidence) -> Verdict:
 def _by_text(seen: Evidence, exception: str, location: str) -> Verdict:
     code = seen.exit_code
     if _holds(exception, GPU_OOM):
-        return Verdict(
-            "OOM_GPU", f"GPU memory ran out: {exception}. Use a smaller batch.", exception, location
-        )
+        return Verdict("OOM_GPU", say("OOM_GPU", exception=exception), exception, location)
     if _holds(exception, FILE_TOO_LARGE) or code == 128 + signal.SIGXFSZ:
         return Verdict(
             "DISK_FULL",
-            f"A file grew beyond the limit of {seen.limits.file_size_mb} MB "
-            "for one file. Split it, or choose a larger disk.",
+            say("FILE_TOO_LARGE", file_size_mb=seen.limits.file_size_mb),
             exception,
             location,
         )
     if _holds(exception, DISK):
         return Verdict(
             "DISK_FULL",
-            f"No space left: {exception}. /tmp holds "
-            f"{seen.limits.tmp_mb} MB and lies in memory; write large files to the "
-            "outputs.",
+            say("NO_SPACE_LEFT", exception=exception, tmp_mb=seen.limits.tmp_mb),
             exception,
             location,
         )
     if _holds(exception, MEMORY) and not seen.memory_is_per_job:
         return Verdict(
             "OOM_HOST",
-            f"Memory ran out at the limit of {seen.limits.memory_mb} MB: "
-            f"{exception}. Choose a flavor with more memory, or a smaller batch.",
+            say("OOM_RAN_OUT", memory_mb=seen.limits.memory_mb, exception=exception),
             exception,
             location,
         )
@@ -142,8 +141,7 @@ def _by_text(seen: Evidence, exception: str, location: str) -> Verdict:
     if missing:
         return Verdict(
             "NO_MODULE",
-            f"The package {missing} is missing in this engine. "
-            "Choose another engine, or bring the package with the code.",
+            say("NO_MODULE", missing=missing),
             exception,
             location,
         )
@@ -151,36 +149,40 @@ def _by_text(seen: Evidence, exception: str, location: str) -> Verdict:
     if refused:
         return Verdict(
             "BAD_ARGS",
-            f"The script does not accept its parameters: "
-            f"{refused[:300]}. Create a new job with parameters that it accepts.",
+            say("BAD_ARGS", refused=refused[:300]),
         )
     if code == 137:
         return Verdict(
             "KILLED_137",
-            "Killed from outside (SIGKILL); no sign of memory shortage.",
+            say("KILLED_137"),
             exception,
             location,
         )
     if code > 128 and not exception:
         return Verdict(
             "USER_CODE",
-            f"The program was ended by signal {signal_name(code - 128)}.",
+            say("ENDED_BY_SIGNAL", signal_name=signal_name(code - 128)),
             exception,
             location,
         )
     if exception:
         place = f" ({location})" if location else ""
-        return Verdict("USER_CODE", f"{exception[:300]}{place}", exception, location)
+        return Verdict(
+            "USER_CODE",
+            f"{exception[:300]}{place}",
+            exception,
+            location,
+        )
     return Verdict(
         "USER_CODE",
-        f"The program ended with exit code {code} and no traceback. "
-        "The last lines of the log may tell why.",
+        say("ENDED_WITH_CODE", code=code),
     )
 
 
-def judge(given: dict[str, Any]) -> dict[str, str]:
+def judge(given: dict[str, Any]) -> dict[str, Any]:
     """`classify` for `core.budget.run_bounded`: Evidence and Verdict as JSON."""
-    return asdict(classify(Evidence(**{**given, "limits": Limits(**given["limits"])})))
+    found = classify(Evidence(**{**given, "limits": Limits(**given["limits"])}))
+    return {**asdict(found), "message": str(found.message), "said": data_of(found.message)}
 
 
 def readable(output: bytes) -> str:

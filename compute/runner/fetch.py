@@ -10,6 +10,7 @@ from pathlib import Path
 from compute.runner.failures import Failure
 from compute.runner.layout import Layout
 from compute.runner.log import LogWriter
+from compute.runner.sentences import say
 from compute.runner.spec import Fetch, RunSpec, is_safe_relative
 from compute.runner.state import State
 from compute.runner.storage import Client, DigestMismatch, Item, StorageError
@@ -89,7 +90,7 @@ class Fetcher:
         if item.required:
             raise Failure(
                 "INPUT_MISSING",
-                f"Nothing lies at {where(item)}. Check the path, or upload the data first.",
+                say("INPUT_NOTHING_THERE", where=where(item)),
             )
         self._log.note(f"nothing lies at {where(item)}; it is optional and was left out")
 
@@ -101,9 +102,7 @@ class Fetcher:
         if not is_safe_relative(relative):
             raise Failure(
                 "INPUT_INVALID",
-                f"The object key {entry.key!r} in bucket {item.bucket} "
-                "cannot be a file path: empty parts, '.' and '..' are not allowed. "
-                "Rename the object.",
+                say("INPUT_NO_PATH", entry=repr(entry.key), bucket=item.bucket),
             )
         path = target / relative
         self._room(entry.size)
@@ -134,8 +133,7 @@ class Fetcher:
         if limit and self._bytes + size > limit:
             raise Failure(
                 "DISK_FULL",
-                f"The inputs are larger than this flavor's disk of "
-                f"{self._spec.limits.disk_mb} MB. Choose a larger flavor or less data.",
+                say("INPUTS_TOO_LARGE", disk_mb=self._spec.limits.disk_mb),
             )
         if self._layout.work.is_mount():
             return  # a volume of its own, whose blocks were taken before
@@ -147,8 +145,7 @@ class Fetcher:
                 continue
             raise Failure(
                 "DISK_FULL",
-                f"The host has {free // MIB} MB of disk left, not enough "
-                f"for the inputs. Ask the administrator to free space.",
+                say("INPUTS_NO_ROOM", free=free // MIB),
             )
 
 
@@ -161,8 +158,7 @@ def clash(item: Fetch, key: str) -> Failure:
     """An object and a directory of the same name cannot both be files on disk."""
     return Failure(
         "INPUT_INVALID",
-        f"In bucket {item.bucket} the key {key!r} is a file and also a "
-        "directory of other objects. Rename one of them.",
+        say("INPUT_FILE_AND_FOLDER", bucket=item.bucket, key=repr(key)),
     )
 
 
@@ -172,23 +168,21 @@ def failure(item: Fetch, error: StorageError) -> Failure:
     if error.status == 404:
         return Failure(
             "INPUT_MISSING",
-            f"{where(item)} does not exist ({error.what}).{says} "
-            "Check the path, or upload the data first.",
+            say("INPUT_MISSING", where=where(item), what=error.what, says=says),
         )
     if error.status in (401, 403):
         return Failure(
             "INPUT_DENIED",
-            f"Reading {where(item)} was refused ({error.what}).{says} "
-            "Ask the owner for access, or check the job's agency.",
+            say("INPUT_DENIED", where=where(item), what=error.what, says=says),
         )
     if isinstance(error, DigestMismatch):
         return Failure(
             "INPUT_CORRUPT",
-            f"{where(item)} arrived damaged several times ({error.what}).{says} Upload it again.",
+            say("INPUT_CORRUPT", where=where(item), what=error.what, says=says),
         )
     return Failure(
         "INPUT_UNREACHABLE",
-        f"{where(item)} could not be read: {error}. Run the job again when the storage answers.",
+        say("INPUT_UNREACHABLE", where=where(item), error=str(error)),
     )
 
 
@@ -197,18 +191,16 @@ def disk_failure(error: OSError, path: Path, own: bool) -> Failure:
     if error.errno in (28, 122) and own:
         return Failure(
             "DISK_FULL",
-            f"The inputs do not fit on the disk of this flavor: no space left for {path.name!r}. "
-            "Choose a larger flavor or less data.",
+            say("INPUTS_DO_NOT_FIT", path=repr(path.name)),
         )
     if error.errno in (28, 122):
         return Failure(
             "DISK_FULL",
-            f"No space left on the host while storing {path.name!r}. "
-            "Ask the administrator to free space.",
+            say("NO_SPACE_ON_HOST", path=repr(path.name)),
         )
     if error.errno in (36, 63):
         return Failure(
             "INPUT_INVALID",
-            f"The name {path.name[:80]!r}... is too long for a file. Rename the object.",
+            say("INPUT_NAME_TOO_LONG", path=repr(path.name[:80])),
         )
-    return Failure("RUNNER_ERROR", f"Could not store an input: {error}")
+    return Failure("RUNNER_ERROR", say("INPUT_NOT_STORED", error=str(error)))

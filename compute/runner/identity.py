@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from compute.runner.failures import Failure
+from compute.runner.sentences import say
 
 FIRST_UID = 200_000
 COUNT = 4096
@@ -50,6 +51,5 @@ def acquire(wanted: int = 0, directory: Path = DIRECTORY) -> Identity:
         return Identity(FIRST_UID + slot, descriptor)
     raise Failure(
         "SANDBOX_FAILED",
-        f"All {COUNT} job identities of this host are in use. "
-        "Wait for a job to end, or add a host.",
+        say("NO_IDENTITY_LEFT", count=COUNT),
     )

@@ -9,6 +9,7 @@ from types import FrameType
 
 from compute.runner.failures import Stopped
 from compute.runner.layout import Layout
+from compute.runner.sentences import say
 from compute.runner.spec import RunSpec
 from compute.runner.state import StateFile
 
@@ -55,12 +56,11 @@ class Orders:
         except FileNotFoundError:
             if self._layout.directory.exists():
                 return
-            raise Stopped("FENCED", "The attempt's directory was removed.") from None
+            raise Stopped("FENCED", say("DIRECTORY_REMOVED")) from None
         if current > self._token:
             raise Stopped(
                 "FENCED",
-                f"A newer attempt (token {current}) has taken over from this "
-                f"one (token {self._token}).",
+                say("TAKEN_OVER", current=current, token=self._token),
             )
 
     def beat(self) -> None:

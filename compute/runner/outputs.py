@@ -19,6 +19,7 @@ from pathlib import Path
 
 from compute.runner.failures import Failure
 from compute.runner.log import LogWriter
+from compute.runner.sentences import say
 from compute.runner.spec import Output
 from compute.runner.state import write_atomic
 from compute.runner.storage import CHUNK, Client, DigestMismatch, StorageError
@@ -276,7 +277,7 @@ def final_upload(syncs: list[OutputSync], client: Client) -> None:
         shown = "; ".join(f"{path}: {reason}" for path, reason in list(wrong.items())[:5])
         error = Failure(
             "UPLOAD_FAILED",
-            f"{len(wrong)} of {total + len(wrong)} output files are not in the bucket ({shown}).",
+            say("UPLOAD_FAILED", n=len(wrong), total=total + len(wrong), shown=shown),
         )
         error.add_note(json.dumps(wrong))
         raise error

@@ -9,6 +9,7 @@ from compute.engines.hold import hold
 from compute.runner.failures import Failure
 from compute.runner.identity import Identity
 from compute.runner.layout import Layout
+from compute.runner.sentences import say
 from compute.runner.spec import RunSpec
 from compute.sandbox.command import write_etc
 from compute.sandbox.spec import SandboxSpec
@@ -24,8 +25,7 @@ def prepare(spec: RunSpec, layout: Layout, identity: Identity) -> SandboxSpec:
     if held is None or (spec.engine and not Path(spec.engine, "bin/python").exists()):
         raise Failure(
             "ENGINE_MISSING",
-            f"The engine at {spec.engine} is not built. Build it on "
-            "the engines page, then start again.",
+            say("ENGINE_MISSING", engine=spec.engine),
         )
     if spec.boot_file:
         check_boot_file(spec, layout)
@@ -63,8 +63,7 @@ def open_to_identity(spec: RunSpec, layout: Layout) -> None:
             if not parent.stat().st_mode & 0o001:
                 raise Failure(
                     "SANDBOX_FAILED",
-                    f"Without bubblewrap the job's own user cannot enter {parent}. Install "
-                    "bubblewrap, or set MODELYARD_VAR to a directory that every user can enter.",
+                    say("DIRECTORY_CLOSED", parent=str(parent)),
                 )
 
 
@@ -84,5 +83,5 @@ def check_boot_file(spec: RunSpec, layout: Layout) -> None:
         hint = "The code directory holds no Python file."
     raise Failure(
         "BOOT_FILE_MISSING",
-        f"The boot file {spec.boot_file} is not in the code directory {spec.code_name}. {hint}",
+        say("BOOT_FILE_MISSING", boot_file=spec.boot_file, code_name=spec.code_name, hint=hint),
     )

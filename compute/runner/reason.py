@@ -33,4 +33,5 @@ def judged(seen: Evidence, tick: Callable[[], None]) -> Verdict:
         )
     except Exceeded as why:
         found = classify(replace(seen, tail=""))
-        return replace(found, message=f"{found.message} The log was not asked: {why}.")
+        message = f"{found.message} The log was not asked: {why}."
+        return replace(found, message=message)

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from compute.runner import identity, trees, volume
 from compute.runner.classify import Evidence, Verdict, readable
@@ -21,6 +22,7 @@ from compute.runner.orders import Orders
 from compute.runner.prepare import prepare
 from compute.runner.prober import Prober
 from compute.runner.reason import judged
+from compute.runner.sentences import data_of, say
 from compute.runner.spec import RunSpec
 from compute.runner.state import (
     EXITED,
@@ -84,8 +86,7 @@ class Runner:
         if not upload_failed(self._previous):
             raise Failure(
                 "NOTHING_TO_RETRY",
-                "Only an attempt that ended with UPLOAD_FAILED can "
-                f"upload again; this one is {self._previous.get('reason_code')!r}.",
+                say("NOTHING_TO_RETRY", reason_code=repr(self._previous.get("reason_code"))),
             )
         for name in (
             "exit_code",
@@ -104,7 +105,9 @@ class Runner:
         try:
             volume.attach(self.layout)
         except volume.Unmountable as error:
-            raise Failure("NOTHING_TO_RETRY", f"The kept files cannot be read: {error}") from error
+            raise Failure(
+                "NOTHING_TO_RETRY", say("KEPT_FILES_UNREADABLE", error=str(error))
+            ) from error
         self._uploads.load()
         self._guarded(lambda: self._conclude(Verdict("", "")))
 
@@ -112,8 +115,7 @@ class Runner:
         if phase != PREPARING:
             raise Failure(
                 "RUNNER_LOST",
-                "The supervisor of this attempt died while the program was "
-                "running; the program was ended with it. Start a new attempt.",
+                say("RUNNER_LOST"),
             )
         self._conclude(self._prepare_and_run())
 
@@ -123,9 +125,9 @@ class Runner:
         try:
             work()
         except Stopped as stop:
-            self._end(STOPPED, stop.code, str(stop))
+            self._end(STOPPED, stop.code, stop.args[0])
         except Failure as failure:
-            self._end(FAILED, failure.code, str(failure))
+            self._end(FAILED, failure.code, failure.args[0])
         except BaseException as error:
             self.state.detail["trace"] = traceback.format_exc()[-8000:]
             if self._lacked_room(error):
@@ -134,8 +136,7 @@ class Runner:
             self._end(
                 FAILED,
                 "RUNNER_ERROR",
-                f"The supervisor failed: {error!r}. This is a fault "
-                "of the platform; the administrator sees the trace.",
+                say("SUPERVISOR_FAILED", error=repr(error)),
             )
             raise
         finally:
@@ -269,8 +270,7 @@ class Runner:
                 if limit and time.monotonic() - began > limit:
                     raise Stopped(
                         "MAX_DURATION",
-                        f"The job reached its time limit of {limit:g} s. "
-                        "Outputs written so far are kept.",
+                        say("MAX_DURATION", limit=limit),
                     )
             except Stopped as stop:
                 if stop.code == "FENCED":
@@ -328,8 +328,7 @@ class Runner:
         if not gone:
             raise Failure(
                 "TERMINATE_FAILED",
-                "Processes of the job did not end after SIGKILL. "
-                "The slot must not be used again until the host is checked.",
+                say("TERMINATE_FAILED"),
             )
         self._remove_group()
         if kills and not code:
@@ -355,12 +354,15 @@ class Runner:
             self.state.detail["location"] = verdict.location
         self._uploads.final(self._orders.upload_tick, keep_going=bool(verdict.code))
         if verdict.code:
-            self._end(FAILED, verdict.code, verdict.message)
+            self._end(FAILED, verdict.code, verdict.message, verdict.said)
         else:
             self._end(SUCCEEDED, "", "")
 
-    def _end(self, outcome: str, code: str, message: str) -> None:
+    def _end(
+        self, outcome: str, code: str, message: str, said: dict[str, Any] | None = None
+    ) -> None:
         self.state.outcome, self.state.reason_code, self.state.message = outcome, code, message
+        self.state.said = said or data_of(message)
         if code:
             self.log.note(f"{outcome}: {code}: {message}")
         with contextlib.suppress(FileNotFoundError):  # the directory was removed: no reader is left

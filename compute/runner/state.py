@@ -55,6 +55,7 @@ class State:
 
     phase: preparing, running, uploading, stopping, exited. outcome: "" until exited, then
     succeeded, failed or stopped. reason_code: "" on success, else a stable code (see `classify`).
+    said: the message by its code (compute.runner.sentences), where it has one.
     exit_code, signal: of the program, None when it did not run or still runs. oom: the kernel ended
     a process of the job because of its memory limit. detail: log_tail, exception, location,
     fetched, uploaded, failed_uploads, warnings. usage: memory_bytes, memory_peak_bytes, disk_bytes.
@@ -73,6 +74,7 @@ class State:
     outcome: str = ""
     reason_code: str = ""
     message: str = ""
+    said: dict[str, Any] | None = None
     exit_code: int | None = None
     signal: int | None = None
     oom: bool = False

@@ -31,6 +31,7 @@ from pathlib import Path
 from compute.runner import blank, loop, trees
 from compute.runner.failures import Failure
 from compute.runner.layout import Layout
+from compute.runner.sentences import say
 from compute.runner.spec import ATTEMPT
 from compute.runner.state import FULL
 from compute.sandbox.spec import MIB, Limits
@@ -214,8 +215,7 @@ def _take(layout: Layout, total: int, tick: Callable[[], None]) -> None:
                 layout.volume.unlink(missing_ok=True)
                 raise Failure(
                     "HOST_DISK_FULL",
-                    f"The host has no room for the disk of this attempt ({total // MIB:,} MB), "
-                    "which was there when it was admitted. Ask the administrator to free space.",
+                    say("HOST_DISK_FULL", total=total // MIB),
                 )
             tick()
             time.sleep(0.5)

@@ -10,6 +10,8 @@ from django.template import engines
 from django.utils import translation
 from django.utils.translation import gettext_lazy
 
+from compute import messages as of_compute
+from compute.runner.sentences import SENTENCES, data_of, say
 from core import codes, messages
 from core.errors import AppError, Conflict, Problem, ValidationFailed
 
@@ -107,3 +109,14 @@ def test_problems_have_codes_of_their_own() -> None:
     found = ValidationFailed.of("name", messages.DISK_FULL())
     assert (found.code, found.hint) == ("VALIDATION_FAILED", "")
     assert AppError("said by a library", code="X").told() == "said by a library"
+
+
+def test_what_a_runner_said_is_told_too() -> None:
+    """It has no Django, so it keeps the code beside its text."""
+    said = say("MAX_DURATION", limit=60)
+    assert said == "The job reached its time limit of 60 s. Outputs written so far are kept."
+    told = codes.kept(str(said), json.loads(json.dumps(data_of(said))))
+    assert told == said and data_of("Killed.") is None
+    assert set(of_compute.ENDS) == set(SENTENCES)
+    with translation.override("zh-hans"):
+        assert codes.told(told) == "作业达到了 60 秒的时间上限。此前写入的输出已保留。"
