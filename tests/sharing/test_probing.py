@@ -139,7 +139,7 @@ def test_more_than_fifty_ids_are_refused_before_one_is_looked_at(
 
 
 def test_windows_that_are_over_are_swept(owner):
-    rates.take("k", 1, 5, HOUR, "t", "h")
+    rates.take("k", 1, 5, HOUR, "t")
     assert rates.sweep() == 0
     Rate.objects.update(since=timezone.now() - dt.timedelta(days=2))
     assert rates.sweep() == 1
