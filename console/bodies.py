@@ -18,7 +18,7 @@ from django.http import HttpRequest, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
-from console import messages
+from console import messages, screens
 from console.malformed import UnexpectedFile
 from console.middleware import GetResponse
 from console.pages import errors
@@ -156,7 +156,7 @@ def declared(callback: Any, method: str) -> Body:
     if getattr(view, "writes_resource", False) or actions.get(method) in WRITING:
         given = getattr(callback, "view_initkwargs", {}) | getattr(callback, "initkwargs", {})
         spec = given.get("spec") or getattr(view, "spec", None)
-        return Body(getattr(spec, "largest_body", 0) or USUAL)
+        return Body((screens.of(spec).largest_body if spec else 0) or USUAL)
     return Body(USUAL)
 
 

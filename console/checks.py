@@ -54,6 +54,17 @@ def doors(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+def shown(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Every declared type has a screen (id modelyard.E001)."""
+    from console import screens
+
+    hint = "Write <app>/<type>/screen.py; see docs/mechanisms/resources.md."
+    return [
+        Error(f"{kind} has no screen", hint=hint, id="modelyard.E001") for kind in screens.missing()
+    ]
+
+
 def register_all() -> None:
     """Register with Django; called once."""
+    register(shown, Tags.urls)
     register(doors, Tags.urls)

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from console import screens
 from core import access, registry, shell
 from core.actor import ANONYMOUS, Actor
 
@@ -29,7 +30,7 @@ def shell_menu(actor: Actor, path: str) -> list[dict[str, Any]]:
                     {
                         "label": spec.label_plural,
                         "url": url,
-                        "icon": spec.icon,
+                        "icon": screens.of(spec).icon,
                         "active": path == url or path.startswith(f"{url}/"),
                         "badge": badges.get(spec.slug, 0),
                     },

@@ -58,7 +58,7 @@ class PhaseFilter(django_filters.ChoiceFilter):  # type: ignore[misc]
 
 
 @lru_cache(maxsize=256)
-def filterset_class(spec: registry.ResourceSpec) -> type[django_filters.FilterSet]:
+def filterset_class(spec: registry.Declaration) -> type[django_filters.FilterSet]:
     """Search ``q`` plus one filter per name in ``spec.filters``."""
     filters: dict[str, Any] = {"q": SearchFilter(spec.search, label=_("Search"), max_length=200)}
     for name in spec.filters:

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
-from django.utils.module_loading import import_string
 
+from console import screens
 from console.pages.act import DeletePage, VerbPage
 from console.pages.base import ResourcePage
 from console.pages.detail import DetailPage
@@ -28,17 +28,18 @@ GENERIC: dict[str, type[ResourcePage]] = {
 }
 
 
-def view(spec: registry.ResourceSpec, page: str) -> Any:
+def view(spec: registry.Declaration, page: str) -> Any:
     """The page class of ``spec``, its own override first."""
-    cls = import_string(spec.views[page]) if page in spec.views else GENERIC[page]
+    cls = screens.of(spec).views.get(page) or GENERIC[page]
     return cls.as_view(spec=spec)
 
 
-def resource_urls(spec: registry.ResourceSpec) -> list[URLPattern]:
+def resource_urls(spec: registry.Declaration) -> list[URLPattern]:
     """List, create, detail with tabs, edit, delete, tags, verbs and the live stream; then the
     extra pages a room adds with ``views={"extra:<name>": ...}`` at ``<slug>/<id>/x/<name>``."""
+    screen = screens.of(spec)
     urls = [path("", view(spec, "list"), name="list")]
-    if spec.form and "create" in spec.actions:
+    if screen.form and "create" in spec.actions:
         urls.append(path("/new", view(spec, "create"), name="create"))
     urls += [
         path("/<uuid:pk>", view(spec, "detail"), name="detail"),
@@ -47,11 +48,11 @@ def resource_urls(spec: registry.ResourceSpec) -> list[URLPattern]:
     ]
     if "update" in spec.actions:
         urls.append(path("/<uuid:pk>/tags/save", view(spec, "tags"), name="tags"))
-    if (spec.edit_form or spec.form) and "update" in spec.actions:
+    if (screen.edit_form or screen.form) and "update" in spec.actions:
         urls.append(path("/<uuid:pk>/edit", view(spec, "edit"), name="edit"))
     if "delete" in spec.actions:
         urls.append(path("/<uuid:pk>/delete", view(spec, "delete"), name="delete"))
-    for page in spec.views:
+    for page in screen.views:
         kind, _sep, name = page.partition(":")
         if kind == "extra":
             urls.append(path(f"/<uuid:pk>/x/{name}", view(spec, page), name=name))

@@ -5,63 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
-from django.utils.module_loading import import_string
 
 from core import reconcile, registry
 from core.states import Stateful
 
 
 def check_declarations(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Every declaration names real things (ids modelyard.E001 to E007)."""
+    """Every life cycle is whole (ids modelyard.E004 to E006). What a declaration names is there, or
+    it could not be imported."""
     found: list[CheckMessage] = []
     for spec in registry.all_specs():
-        for verb in ("list", "get"):
-            if verb not in spec.actions:
-                found.append(
-                    Error(
-                        f"{spec.type_label} declares no {verb!r} action",
-                        hint="Add it to ResourceSpec.actions; see docs/mechanisms/resources.md.",
-                        id="modelyard.E001",
-                    )
-                )
-        for what in ("form", "edit_form", "viewset", "inventory", "grant", "services"):
-            if not getattr(spec, what):
-                continue
-            try:
-                spec.load(what)
-            except (ImportError, AttributeError) as error:
-                found.append(Error(f"{spec.type_label}.{what}: {error}", id="modelyard.E002"))
-        found += _verbs(spec)
         if issubclass(spec.model, Stateful):
             found += _machine(spec)
-        if spec.shareable and not spec.grant:
-            found.append(
-                Error(f"{spec.type_label} is shareable but names no grant", id="modelyard.E003")
-            )
     return found
 
 
-def _verbs(spec: registry.ResourceSpec) -> list[CheckMessage]:
-    """What the verbs of a type name is there."""
-    found: list[CheckMessage] = []
-    for verb in spec.verbs:
-        for what in ("handler", "form", "inventory"):
-            path = getattr(verb, what)
-            if not path and what != "handler":
-                continue
-            try:
-                named = import_string(path)
-            except ImportError as error:
-                named, why = None, str(error)
-            else:
-                why = f"{path} cannot be called"
-            if not callable(named):
-                where = f"{spec.type_label}, verb {verb.name!r}, {what}"
-                found.append(Error(f"{where}: {why}", id="modelyard.E007"))
-    return found
-
-
-def _machine(spec: registry.ResourceSpec) -> list[CheckMessage]:
+def _machine(spec: registry.Declaration) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     model: Any = spec.model
     phases = set(model.Phase.values)

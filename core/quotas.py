@@ -85,7 +85,7 @@ def write(account_id: str, key: str, limit: int | None) -> None:
 
 
 def usage(
-    account_id: str, spec: registry.ResourceSpec, limits: Mapping[str, int] | None = None
+    account_id: str, spec: registry.Declaration, limits: Mapping[str, int] | None = None
 ) -> Usage | None:
     """Use and limit of one resource type, or None where it has no quota. ``limits``: the account's
     own limits by key, where they are known already."""
@@ -112,7 +112,7 @@ def _used(model: Any) -> Prepared:
     return Prepared(build, account_id=models.CharField())
 
 
-def lock(account_id: str, spec: registry.ResourceSpec) -> None:
+def lock(account_id: str, spec: registry.Declaration) -> None:
     """Let one transaction at a time add objects of this kind to the account, until it ends: two
     that race would each count without the other's row. Take it before any other lock. SQLite lets
     one writer in at a time anyway."""
@@ -125,7 +125,7 @@ def lock(account_id: str, spec: registry.ResourceSpec) -> None:
         )
 
 
-def check(account_id: str, spec: registry.ResourceSpec) -> None:
+def check(account_id: str, spec: registry.Declaration) -> None:
     """Raise QuotaExceeded when there are more objects than the limit. Call inside the insert's
     transaction: ``lock`` before the insert, this after it."""
     found = usage(account_id, spec)

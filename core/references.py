@@ -249,7 +249,7 @@ def needed_elsewhere(target: Any) -> list[str]:
     ]
 
 
-def _things(spec: registry.ResourceSpec, number: int) -> str:
+def _things(spec: registry.Declaration, number: int) -> str:
     return label(spec.label if number == 1 else spec.label_plural, low=True)
 
 

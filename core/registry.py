@@ -1,4 +1,4 @@
-"""One declaration per resource; pages, API, navigation, search and tests are built from it."""
+"""One declaration per resource type: what the kernel knows. Knows no screen."""
 
 from __future__ import annotations
 
@@ -10,91 +10,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from core.actor import Actor
     from core.models import Resource
-
-Render = Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One list column. ``render(obj)`` returns a value or SafeString; default: the attribute."""
-
-    name: str
-    label: Any
-    render: Render | None = None
-    sort: str = ""  # model field to order by; "" = not sortable
-    align: str = ""  # "end" for numbers
-
-    def value(self, obj: Any) -> Any:
-        return self.render(obj) if self.render else getattr(obj, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One labelled value on an Overview panel; ``html`` may be text or SafeString."""
-
-    label: Any
-    html: Any
-    copy: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """A card on the Overview tab: labelled items, or a template of its own."""
-
-    title: Any
-    items: tuple[Item, ...] = ()
-    icon: str = ""
-    template: str = ""
-    context: Mapping[str, Any] = field(default_factory=dict)
-    span: int = 6  # of 12 columns
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """A tab of the detail page. ``context(request, obj)`` adds to the template's context."""
-
-    name: str
-    label: Any
-    template: str
-    context: Callable[[Any, Any], Mapping[str, Any]] | None = None
-    action: str = ""  # IAM action needed to see it; "" = the read action
-    shown: Callable[[Any, Any], bool] | None = None  # (obj, actor)
-    count: Callable[[Any], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
     """Something done to one object besides edit and delete, e.g. stop.
 
-    ``handler`` is a dotted path to ``f(actor, obj, data) -> obj`` in the room's services.
-    ``phases``: legal only in these phases (None = any). ``when`` narrows that by the object, and a
-    verb that fails it is not shown at all. ``form``: dotted path of an extra form. ``typed``: the
-    page asks for the object's name, because what the verb ends cannot be had back. ``idle``: it
-    would change nothing; pages do not offer it then, the API answers as the first time.
+    ``handler``: ``f(actor, obj, data) -> obj`` of the app's services. ``phases``: legal only in
+    these phases (None = any). ``when`` narrows that by the object, and a verb that fails it is not
+    shown at all. ``idle``: it would change nothing; pages do not offer it then, the API answers as
+    the first time.
     """
 
     name: str
     action: str
     label: Any
-    handler: str
-    icon: str = "player-play"
-    tone: str = "secondary"
+    handler: Callable[[Any, Any, Any], Any]
     phases: frozenset[str] | None = None
     when: Callable[[Any], bool] | None = None
     idle: Callable[[Any], bool] | None = None
-    confirm: Any = ""
-    typed: bool = False
-    form: str = ""
     event: str = ""
     own_only: bool = True
-    inventory: str = ""  # dotted path of f(actor, obj) -> list[InventoryGroup]
     after: Mapping[str, Any] = field(default_factory=dict)  # added to ``after`` in the trail
     recorded: bool = True  # False: the handler makes another object, whose row tells it all
 
@@ -108,17 +49,6 @@ class Verb:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """A button that leads on from an object to another page, e.g. a prefilled form."""
-
-    label: Any
-    url: str
-    icon: str
-    tone: str = "secondary"
-    why_not: Any = ""  # greyed with this reason
-
-
-@dataclass(frozen=True, slots=True)
 class InventoryGroup:
     """What a delete or another risky step would break, for the confirm page."""
 
@@ -126,17 +56,6 @@ class InventoryGroup:
     items: tuple[tuple[str, str], ...]  # (text, url)
     severity: str = "warning"  # info | warning | danger (danger blocks)
     count: int | None = None  # shown beside the label; None: the number of items
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteWords:
-    """Words for a type whose deletion is called otherwise: ``label`` of button and page, ``lead``
-    what follows, ``done`` with ``%(name)s`` for the message. No name has to be typed."""
-
-    label: Any
-    lead: Any
-    done: Any
-    icon: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,52 +85,47 @@ class Ref:
     path: str = ""
 
 
+#: what most types can do, under the name that policies use
+CRUD = {name: name for name in ("list", "get", "create", "update", "delete")}
+
+
+def crud(*more: str, **named: str) -> dict[str, str]:
+    """The usual actions and ``more`` of the same name; ``named``: verb -> operation."""
+    return {**CRUD, **{name: name for name in more}, **named}
+
+
 @dataclass(frozen=True, eq=False)  # one of a kind; identity keys the caches
-class ResourceSpec:
-    """Everything the generic layers need to know about one resource type."""
+class Declaration:
+    """What the kernel knows of one resource type; pages have a ``console.screens.Screen``, too.
+
+    Raises ValueError when made without the actions ``list`` and ``get``, with an action that
+    ``services`` has no function for, or shareable without a table of grants.
+    """
 
     model: type[Resource]
     slug: str
     iam: str  # "modelarts:trainJob": service and type, as policies write them
     label: Any
     label_plural: Any
-    actions: Mapping[str, str]  # list, get, create, update, delete -> operation or full action
-    icon: str = "box"
-    section: str = ""  # navigation section key, "" = not in the menu
+    quota_label: Any = ""  # what a limit counts, where `label_plural` is no plural of the kind
+    section: str = ""  # where it stands among the types, and in the menu; "" = not in the menu
     order: int = 100
-    description: Any = ""
-    create_label: Any = ""  # what the button that makes one says; "" = "Create <label>"
-    empty_title: Any = ""
-    empty_text: Any = ""
-    columns: tuple[Column, ...] = ()
+    #: list, get, create, update, delete and more -> operation below ``iam``, or full action
+    actions: Mapping[str, str] = field(default_factory=lambda: CRUD)
+    #: module with create(actor, data), update(...), delete(...); None where nothing is written
+    services: Any = None
     filters: tuple[str, ...] = ()
     search: tuple[str, ...] = ("name",)
     ordering: str = "-created_at"
-    prepare: Callable[[Any], Any] | None = None  # query set -> with what columns need per row
+    prepare: Callable[[Any], Any] | None = None  # query set -> with what lists need per row
     verbs: tuple[Verb, ...] = ()
-    tabs: tuple[Tab, ...] = ()
-    panels: Callable[[Any, Actor], list[Panel]] | None = None
-    links: Callable[[Any, Actor], list[Link]] | None = None
-    form: str = ""  # dotted path; "" = cannot be created or edited on a page
-    edit_form: str = ""  # dotted path; "" = the same form
-    viewset: str = ""  # dotted path of the API view set
-    services: str = ""  # dotted module with create(actor, data), update(...), delete(...)
-    #: dotted f(actor, obj) -> list[InventoryGroup]: what a delete breaks; "": what refers to it
-    inventory: str = ""
-    delete_words: DeleteWords | None = None
-    #: obj -> why it cannot be deleted as it is, "" where it can
-    why_not_delete: Callable[[Any], Any] | None = None
-    events: Mapping[str, str] = field(default_factory=dict)  # verb -> audit event name
+    events: Mapping[str, str] = field(default_factory=dict)  # where not "<verb><Model>"
     trail_type: str = ""  # resource type in the vendor's tables of audit events, where it has one
     quota: tuple[str, int] | None = None  # (key, default limit per account)
-    quota_label: Any = ""  # what a limit counts, where `label_plural` is no plural of the kind
     share_operations: tuple[str, ...] = ()  # operations a share may grant; () = not shareable
     shared_with: str = ""  # type whose shares open rows of this one, too
     share_phases: frozenset[str] = frozenset()  # only in these is sharing offered; () = any
-    grant: str = ""  # dotted path of the grant model where shareable
-    live_token: Callable[[Any], str] | None = None  # changes when the page should refresh
-    views: Mapping[str, str] = field(default_factory=dict)  # page name -> dotted view override
-    largest_body: int = 0  # bytes of a create or a change; 0 = the usual (console.bodies)
+    grant: type[Any] | None = None  # the table of grants where shareable
     regional: bool = True  # lists show the current region only
     references: Mapping[str, Role] = field(default_factory=dict)  # role -> what it means
     #: obj -> what it refers to, with at most one query; written when the row is made
@@ -220,6 +134,20 @@ class ResourceSpec:
     parts: Callable[[Any], QuerySet[Any]] | None = None
     #: its rows decide what people may do: who writes one holds the account's rights alone
     changes_rights: bool = False
+
+    def __post_init__(self) -> None:
+        missing = [verb for verb in ("list", "get") if verb not in self.actions]
+        if missing:
+            raise ValueError(f"{self.type_label} declares no action for {missing}")
+        written = [verb for verb in ("create", "update", "delete") if verb in self.actions]
+        missing = [verb for verb in written if not hasattr(self.services, verb)]
+        if missing:
+            raise ValueError(f"{self.type_label}: its services have no {missing}")
+        wrong = [verb.name for verb in self.verbs if not callable(verb.handler)]
+        if wrong:
+            raise ValueError(f"{self.type_label}: the handlers of {wrong} cannot be called")
+        if self.share_operations and self.grant is None:
+            raise ValueError(f"{self.type_label} is shareable and has no table of grants")
 
     @property
     def type_label(self) -> str:
@@ -260,19 +188,12 @@ class ResourceSpec:
                 return declared.event
         return f"{verb}{self.model.__name__}"
 
-    def load(self, what: str) -> Any:
-        """Import the object behind a dotted path attribute (form, viewset, services ...)."""
-        path = getattr(self, what)
-        if what == "services":
-            return importlib.import_module(path)
-        return import_string(path) if path else None
+
+_specs: dict[str, Declaration] = {}
+_by_slug: dict[str, Declaration] = {}
 
 
-_specs: dict[str, ResourceSpec] = {}
-_by_slug: dict[str, ResourceSpec] = {}
-
-
-def register(spec: ResourceSpec) -> ResourceSpec:
+def register(spec: Declaration) -> Declaration:
     """Add one declaration. Raises ValueError when model or slug is taken."""
     if spec.type_label in _specs or spec.slug in _by_slug:
         raise ValueError(f"{spec.type_label} or slug {spec.slug!r} is declared twice")
@@ -282,7 +203,12 @@ def register(spec: ResourceSpec) -> ResourceSpec:
 
 
 def autodiscover() -> None:
-    """Import ``<room>/<resource>/resource.py`` of every installed room."""
+    """Import ``<app>/<type>/declaration.py`` of every installed app."""
+    load_modules("declaration")
+
+
+def load_modules(name: str) -> None:
+    """Import ``<app>/<type>/<name>.py`` of every type of the project's apps."""
     for config in apps.get_app_configs():
         package = config.module
         if package is None or not hasattr(package, "__path__"):
@@ -290,15 +216,15 @@ def autodiscover() -> None:
         if "site-packages" in str(config.path):
             continue
         for info in pkgutil.iter_modules(package.__path__):
-            if info.ispkg and (Path(config.path) / info.name / "resource.py").exists():
-                importlib.import_module(f"{package.__name__}.{info.name}.resource")
+            if info.ispkg and (Path(config.path) / info.name / f"{name}.py").exists():
+                importlib.import_module(f"{package.__name__}.{info.name}.{name}")
 
 
-def all_specs() -> Iterator[ResourceSpec]:
+def all_specs() -> Iterator[Declaration]:
     yield from sorted(_specs.values(), key=lambda s: (s.section, s.order, s.slug))
 
 
-def spec_of(model: type[Any] | Any) -> ResourceSpec:
+def spec_of(model: type[Any] | Any) -> Declaration:
     """Declaration of a model class or instance. Raises KeyError when there is none."""
     return _specs[model._meta.label_lower]
 
@@ -316,9 +242,9 @@ def trail_types() -> dict[str, list[str]]:
     return found
 
 
-def spec_by_slug(slug: str) -> ResourceSpec:
+def spec_by_slug(slug: str) -> Declaration:
     return _by_slug[slug]
 
 
-def spec_by_type(type_label: str) -> ResourceSpec:
+def spec_by_type(type_label: str) -> Declaration:
     return _specs[type_label]

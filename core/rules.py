@@ -44,7 +44,7 @@ class Asked:
 
 def ask(
     actor: Actor,
-    spec: registry.ResourceSpec,
+    spec: registry.Declaration,
     verb: str,
     find: Callable[[], Any] | None = None,
 ) -> tuple[Any, Asked]:
@@ -79,7 +79,7 @@ def ask(
     return obj, asked
 
 
-def _create(actor: Actor, spec: registry.ResourceSpec) -> Asked:
+def _create(actor: Actor, spec: registry.Declaration) -> Asked:
     """Who may create under no name at all is refused. What is really created, with its name and
     its values, is asked about by ``core.services.create``."""
     if not may_create(actor, spec):
@@ -89,7 +89,7 @@ def _create(actor: Actor, spec: registry.ResourceSpec) -> Asked:
     return Asked(actor, spec.action("create"), None, form_context(spec))
 
 
-def may_create(actor: Actor, spec: registry.ResourceSpec) -> bool:
+def may_create(actor: Actor, spec: registry.Declaration) -> bool:
     """Whether to offer a create button and its form: with the values a form starts with, or under
     a name that some policy covers. What is really created is decided again."""
     if "create" not in spec.actions:
@@ -100,14 +100,14 @@ def may_create(actor: Actor, spec: registry.ResourceSpec) -> bool:
     return decision.allowed or access.scope(actor, decision.action, spec.model).own is not None
 
 
-def creating(actor: Actor, spec: registry.ResourceSpec) -> access.Decision:
+def creating(actor: Actor, spec: registry.Declaration) -> access.Decision:
     """May the actor create one, with the values a form starts with?"""
     return access.decide(actor, spec.action("create"), context=form_context(spec))
 
 
-def form_context(spec: registry.ResourceSpec) -> dict[str, Any] | None:
+def form_context(spec: registry.Declaration) -> dict[str, Any] | None:
     """Context keys to assume before anything was chosen in a create form."""
-    known = getattr(spec.load("services"), "form_context", None) if spec.services else None
+    known = getattr(spec.services, "form_context", None)
     return known() if known else None
 
 
@@ -127,7 +127,7 @@ def kept(rule: str) -> Iterator[Callable[[int], None]]:
         yield check
 
 
-def unknown(spec: registry.ResourceSpec, verb: str) -> bool:
+def unknown(spec: registry.Declaration, verb: str) -> bool:
     """Whether ``spec`` declares no such verb."""
     if ":" in verb or verb == BY_ADDRESS:
         return False

@@ -233,9 +233,7 @@ def perform(
                 label=spec.label, obj=fresh, phase=phase, verb=declared.label
             )
             raise states.conflict(fresh, refused)
-        from django.utils.module_loading import import_string
-
-        result: R = import_string(declared.handler)(actor, fresh, data)
+        result: R = declared.handler(actor, fresh, data)
         written = result if result.pk == fresh.pk else lock(fresh)  # a handler may make another
         target = access.about(actor, written, own_only=declared.own_only, verb=verb)
         decision = access.authorize(actor, declared.action, target)

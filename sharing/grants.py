@@ -6,7 +6,7 @@ shareable type::
     class ModelGrant(GrantBase):
         content_object = models.ForeignKey(Model, on_delete=models.CASCADE)
 
-and ``ResourceSpec(share_operations=..., grant="registry.model.models.ModelGrant")``. Only this room
+and ``Declaration(share_operations=..., grant="registry.model.models.ModelGrant")``. Only this room
 reads and writes these tables. guardian's shortcuts are not used: they cast keys and go row by row.
 """
 
@@ -88,16 +88,16 @@ def account_group(account_id: str) -> Group:
     return Group.objects.get_or_create(name=group_name(account_id))[0]
 
 
-def full_action(spec: registry.ResourceSpec, operation: str) -> str:
+def full_action(spec: registry.Declaration, operation: str) -> str:
     """``get`` of a model -> ``modelarts:model:get``; a full action stays what it is."""
     return operation if ":" in operation else f"{spec.iam}:{operation}"
 
 
-def grant_model(spec: registry.ResourceSpec) -> type[GrantBase]:
-    return cast("type[GrantBase]", spec.load("grant"))
+def grant_model(spec: registry.Declaration) -> type[GrantBase]:
+    return cast("type[GrantBase]", spec.grant)
 
 
-def shareable_specs() -> Iterable[registry.ResourceSpec]:
+def shareable_specs() -> Iterable[registry.Declaration]:
     return (spec for spec in registry.all_specs() if spec.shareable)
 
 
@@ -125,7 +125,7 @@ def sync_permissions(**kwargs: Any) -> None:
             )
 
 
-def permission_ids(spec: registry.ResourceSpec) -> Mapping[str, int]:
+def permission_ids(spec: registry.Declaration) -> Mapping[str, int]:
     """Lower-case full action -> permission id, for one type. Read once per process."""
     known = _permissions.get(spec.type_label)
     if known is None:
@@ -214,7 +214,7 @@ class Provider:
 
 def _shareable(
     actor: Actor, action: str, model: type[models.Model]
-) -> tuple[registry.ResourceSpec, int] | None:
+) -> tuple[registry.Declaration, int] | None:
     """Declaration of ``model`` and permission of ``action``; None where that is not shared."""
     if actor.account_id is None or not registry.has_spec(model):
         return None
@@ -228,7 +228,7 @@ def _shareable(
 
 def give(
     unit: Any,
-    spec: registry.ResourceSpec,
+    spec: registry.Declaration,
     object_ids: Iterable[Any],
     account_id: str,
     actions: Iterable[str],
@@ -266,7 +266,7 @@ def give(
 def take(
     unit: Any,
     *,
-    spec: registry.ResourceSpec | None = None,
+    spec: registry.Declaration | None = None,
     object_ids: Iterable[Any] | None = None,
     account_id: str | None = None,
 ) -> int:

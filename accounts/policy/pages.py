@@ -15,10 +15,10 @@ from accounts.policy import services
 from accounts.policy.models import PolicyAttachment
 from accounts.policy.system import system_policies
 from console.pages.base import Page, ResourcePage, off, why_held_back
+from console.screens import Tab
 from core import access, registry
 from core.actor import Actor
 from core.errors import AccessDenied, AppError, NotAuthenticated, NotFound
-from core.registry import Tab
 
 
 def policies_tab() -> Tab:

@@ -44,7 +44,7 @@ class UserCreatePage(CreatePage):
                 self.actor,
                 self.spec.slug,
                 form.cleaned_data.get("once") or "",
-                lambda: self.spec.load("services").create(self.actor, form.data_for_service()),
+                lambda: self.spec.services.create(self.actor, form.data_for_service()),
                 self.created_url,
             )
         except (AccessDenied, NotAuthenticated, NotFound):

@@ -87,7 +87,7 @@ class ResourceRules(Declared):
     asked: rules.Asked
 
     @property
-    def declaration(self) -> registry.ResourceSpec:
+    def declaration(self) -> registry.Declaration:
         """The type that the address is about."""
         raise NotImplementedError
 
@@ -117,6 +117,6 @@ class ResourceView(ResourceRules):
     slug: ClassVar[str] = ""
 
     @property
-    def declaration(self) -> registry.ResourceSpec:
+    def declaration(self) -> registry.Declaration:
         """See ResourceRules."""
         return registry.spec_by_slug(self.slug)

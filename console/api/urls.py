@@ -1,12 +1,14 @@
 """Routes of /api/v1, made from the declarations; rooms add theirs in <room>/api_urls.py."""
 
 from importlib import import_module
+from typing import Any
 
 from django.apps import apps
 from django.urls import URLPattern, URLResolver, path
 from django.utils.module_loading import module_has_submodule
 from drf_spectacular.views import SpectacularJSONAPIView
 
+from console import screens
 from console.api.audit import AuditViewSet
 from console.app_list import DOMAIN_APPS
 from core import registry
@@ -22,7 +24,7 @@ def resource_routes() -> list[URLPattern]:
     """Collection, object and verb routes of every resource with a view set."""
     routes = []
     for spec in registry.all_specs():
-        viewset = spec.load("viewset") if spec.viewset else None
+        viewset: Any = screens.of(spec).viewset
         if viewset is None:
             continue
         viewset.spec = spec

@@ -11,7 +11,7 @@ from rest_framework import serializers, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from console import messages
+from console import messages, screens
 from console.api.declared import ResourceRules
 from console.api.errors import problems_of
 from console.api.fields import Tags, unknown_fields
@@ -47,7 +47,7 @@ class ResourceViewSet(ResourceRules, viewsets.GenericViewSet):  # type: ignore[t
     ``verb_inputs`` maps a verb to the serializer of its body.
     """
 
-    spec: ClassVar[registry.ResourceSpec]
+    spec: ClassVar[registry.Declaration]
     by_method = False
     input_class: ClassVar[type[serializers.Serializer[Any]] | None] = None
     update_class: ClassVar[type[serializers.Serializer[Any]] | None] = None
@@ -64,7 +64,7 @@ class ResourceViewSet(ResourceRules, viewsets.GenericViewSet):  # type: ignore[t
     }
 
     @property
-    def declaration(self) -> registry.ResourceSpec:
+    def declaration(self) -> registry.Declaration:
         """See ResourceRules."""
         return self.spec
 
@@ -97,7 +97,7 @@ class ResourceViewSet(ResourceRules, viewsets.GenericViewSet):  # type: ignore[t
         rows.narrow(lambda qs: filters(request.query_params, queryset=qs).qs)
         sort = request.query_params.get("sort", "")
         if sort:
-            if sort.lstrip("-") not in {c.sort for c in spec.columns if c.sort}:
+            if sort.lstrip("-") not in screens.of(spec).sortable:
                 raise ValidationFailed.of("sort", messages.CANNOT_SORT(sort=repr(sort)))
             rows.order(sort)
         page = self.paginate_queryset(rows)  # type: ignore[arg-type]
@@ -113,7 +113,7 @@ class ResourceViewSet(ResourceRules, viewsets.GenericViewSet):  # type: ignore[t
     @idempotent
     def create(self, request: Request) -> Response:
         data = self.accept(self.get_serializer_class(), request.data)
-        obj = self.spec.load("services").create(self.actor, data)
+        obj = self.spec.services.create(self.actor, data)
         response = Response(self.created(obj), status=status.HTTP_201_CREATED)
         response["Location"] = f"{request.path}/{obj.pk}"
         return self.tagged(obj, response)
@@ -122,14 +122,12 @@ class ResourceViewSet(ResourceRules, viewsets.GenericViewSet):  # type: ignore[t
     def partial_update(self, request: Request, pk: str) -> Response:
         expected = self.expected_version(request, required=True)
         data = self.accept(self.get_serializer_class(), request.data, partial=True)
-        obj = self.spec.load("services").update(
-            self.actor, self.obj, data, expected_version=expected
-        )
+        obj = self.spec.services.update(self.actor, self.obj, data, expected_version=expected)
         return self.tagged(obj, Response(self.represent(obj)))
 
     @extend_schema(parameters=[IF_MATCH])
     def destroy(self, request: Request, pk: str) -> Response:
-        self.spec.load("services").delete(
+        self.spec.services.delete(
             self.actor, self.obj, expected_version=self.expected_version(request)
         )
         return Response(status=status.HTTP_204_NO_CONTENT)

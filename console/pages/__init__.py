@@ -1,1 +1,1 @@
-"""Generic pages: ordinary classes, each overridable with one import (ResourceSpec.views)."""
+"""Generic pages: ordinary classes, each overridable with one import (Declaration.views)."""

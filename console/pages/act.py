@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from console.pages import references
@@ -26,24 +25,23 @@ class DeletePage(ResourcePage):
 
     def post(self, request: HttpRequest, pk: Any) -> HttpResponse:
         obj = self.obj
-        if self.spec.delete_words is None and not typed(request, str(obj)):
+        if self.screen.delete_words is None and not typed(request, str(obj)):
             return self.show(obj, type_it(), status=400)
         try:
-            self.spec.load("services").delete(self.actor, obj, expected_version=version_of(request))
+            self.spec.services.delete(self.actor, obj, expected_version=version_of(request))
         except (AccessDenied, NotAuthenticated, NotFound):
             raise
         except AppError as error:
             return self.show(obj, error.told(), status=error.status)
-        words = self.spec.delete_words
+        words = self.screen.delete_words
         done = str(words.done) if words else _("“%(name)s” was deleted.")
         messages.success(request, done % {"name": obj})
         return HttpResponseRedirect(self.url("list"))
 
     def show(self, obj: Any, problem: str = "", status: int = 200) -> HttpResponse:
-        inventory = self.spec.load("inventory")
-        groups = (inventory or references.inventory)(self.actor, obj)
+        groups = (self.screen.inventory or references.inventory)(self.actor, obj)
         why_not = self._why_not(obj)
-        words = self.spec.delete_words
+        words = self.screen.delete_words
         label = words.label if words else _("Delete")
         return self.render(
             self.templates("delete"),
@@ -70,7 +68,7 @@ class DeletePage(ResourcePage):
 
     def _why_not(self, obj: Any) -> str:
         """Why nothing is asked for yet, "" where deleting is possible."""
-        why = self.spec.why_not_delete(obj) if self.spec.why_not_delete else ""
+        why = self.screen.why_not_delete(obj) if self.screen.why_not_delete else ""
         if not why:
             return ""
         phase = obj.Phase(obj.phase).label
@@ -92,7 +90,7 @@ class VerbPage(ResourcePage):
     def post(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         obj, declared = self.obj, self.spec.verb(verb)
         form = self.form(declared, obj, data=request.POST)
-        if declared.typed and not typed(request, str(obj)):
+        if self.screen.button(verb).typed and not typed(request, str(obj)):
             return self.show(obj, declared, form, status=400, problem=type_it())
         if form is not None and not form.is_valid():
             return self.show(obj, declared, form, status=400)
@@ -116,23 +114,23 @@ class VerbPage(ResourcePage):
         return self.url("detail", pk=obj.pk)
 
     def form(self, declared: Any, obj: Any, **kwargs: Any) -> Any:
-        if not declared.form:
-            return None
-        return import_string(declared.form)(actor=self.actor, instance=obj, **kwargs)
+        form_class = self.screen.button(declared.name).form
+        return form_class(actor=self.actor, instance=obj, **kwargs) if form_class else None
 
     def show(
         self, obj: Any, declared: Any, form: Any, status: int = 200, problem: str = ""
     ) -> HttpResponse:
-        groups = import_string(declared.inventory)(self.actor, obj) if declared.inventory else []
+        button = self.screen.button(declared.name)
+        groups = button.inventory(self.actor, obj) if button.inventory else []
         return self.render(
             self.templates("confirm"),
             {
                 "spec": self.spec,
                 "object": obj,
                 "title": f"{declared.label}: {obj}",
-                "lead": declared.confirm,
+                "lead": button.confirm,
                 "inventory": [inventory_context(group) for group in groups],
-                "typed": str(obj) if declared.typed else "",
+                "typed": str(obj) if button.typed else "",
                 "typed_so_far": self.request.POST.get("typed", ""),
                 "problem": problem,
                 "form": form,
@@ -141,7 +139,7 @@ class VerbPage(ResourcePage):
                 "cancel_url": self.url("detail", pk=obj.pk),
                 "post_url": self.url("verb", pk=obj.pk, verb=declared.name),
                 "submit_label": declared.label,
-                "tone": declared.tone,
+                "tone": button.tone,
             },
             status=status,
         )

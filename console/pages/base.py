@@ -16,10 +16,11 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.views import View
 
-from console import messages
+from console import messages, screens
 from console.bodies import Body
 from console.malformed import MethodNotAllowed, refuse_form
 from console.pages import errors
+from console.screens import Screen
 from core import access, printed, registry, rules, services, states
 from core.actor import ANONYMOUS, Actor
 from core.errors import NotFound
@@ -136,7 +137,7 @@ class ResourcePage(Page):
     """
 
     abstract = True
-    spec: registry.ResourceSpec = None  # type: ignore[assignment]
+    spec: registry.Declaration = None  # type: ignore[assignment]
     obj: Any = None
     asked: rules.Asked
 
@@ -160,6 +161,18 @@ class ResourcePage(Page):
             find = partial(services.visible, self.spec.model, self.actor, pk=pk)
         self.obj, self.asked = rules.ask(self.actor, self.spec, verb, find)
 
+    @property
+    def screen(self) -> Screen:
+        """What pages show of the type."""
+        return screens.of(self.spec)
+
+    def render(
+        self, template: str | list[str], context: dict[str, Any], status: int = 200
+    ) -> HttpResponse:
+        """As of every page; templates have ``spec`` and ``screen`` of the type."""
+        about = {"spec": self.spec, "screen": self.screen}
+        return super().render(template, {**about, **context}, status)
+
     def url(self, page: str, **kwargs: Any) -> str:
         from django.urls import reverse
 
@@ -167,7 +180,7 @@ class ResourcePage(Page):
 
     def create_label(self) -> str:
         """Words of the button and of the page that make one."""
-        words = self.spec.create_label or _("Create %(label)s")
+        words = self.screen.create_label or _("Create %(label)s")
         return str(words) % {"label": str(self.spec.label).lower()}
 
     def templates(self, page: str) -> list[str]:

@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from console.pages.base import ResourcePage, status_of, why_held_back
+from console.screens import Item, Panel, Tab
 from core import access, printed, shell
 from core.errors import NotFound
 from core.models import AuditRecord, Event
-from core.registry import Item, Panel, Tab
 
 HISTORY = 100  # rows of the Activity tab
 SHOWN = 3  # actions in the head; the others are behind More
@@ -75,7 +75,7 @@ class DetailPage(ResourcePage):
         found = [Tab("overview", _("Overview"), "generic/tabs/overview.html", self._overview)]
         found += [
             t
-            for t in self.spec.tabs
+            for t in self.screen.tabs
             if (t.shown is None or t.shown(obj, self.actor))
             and (not t.action or access.decide(self.actor, t.action, obj).allowed)
         ]
@@ -97,9 +97,9 @@ class DetailPage(ResourcePage):
     def acts(self, obj: Any) -> list[dict[str, Any]]:
         """Buttons for what this actor may do; behind them, greyed and with the reason, what the
         state forbids just now."""
-        spec, actor, buttons = self.spec, self.actor, []
+        spec, screen, actor, buttons = self.spec, self.screen, self.actor, []
         own = obj.account_id == actor.account_id
-        for link in spec.links(obj, actor) if spec.links else ():
+        for link in screen.links(obj, actor) if screen.links else ():
             buttons.append(
                 {
                     "label": link.label,
@@ -120,13 +120,14 @@ class DetailPage(ResourcePage):
             if not decision.allowed and not held_back:
                 continue
             enabled = not held_back and verb.enabled(obj)
+            button = screen.button(verb.name)
             buttons.append(
                 {
                     "label": verb.label,
                     "url": self.url("verb", pk=obj.pk, verb=verb.name),
-                    "icon": verb.icon,
-                    "tone": verb.tone,
-                    "method": "get" if verb.confirm or verb.form or verb.inventory else "post",
+                    "icon": button.icon,
+                    "tone": button.tone,
+                    "method": "get" if button.asks else "post",
                     "enabled": enabled,
                     "why_not": held_back
                     if enabled or held_back
@@ -134,11 +135,11 @@ class DetailPage(ResourcePage):
                     % {"phase": obj.Phase(obj.phase).label},
                 }
             )
-        if own and (spec.edit_form or spec.form):
+        if own and (screen.edit_form or screen.form):
             buttons += self._plain(obj, "update", "edit", _("Edit"), "pencil", "secondary")
         if own:
-            why_not = str(self.spec.why_not_delete(obj)) if self.spec.why_not_delete else ""
-            words = self.spec.delete_words
+            why_not = str(screen.why_not_delete(obj)) if screen.why_not_delete else ""
+            words = screen.delete_words
             label, icon = (words.label, words.icon) if words else (_("Delete"), "trash")
             tone = "secondary" if words else "danger"
             buttons += self._plain(obj, "delete", "delete", label, icon, tone, why_not)
@@ -180,7 +181,7 @@ class DetailPage(ResourcePage):
         ]
 
     def _overview(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        panels = list(self.spec.panels(obj, self.actor)) if self.spec.panels else []
+        panels = list(self.screen.panels(obj, self.actor)) if self.screen.panels else []
         own = obj.account_id == self.actor.account_id
         facts = [Item(_("ID"), str(obj.pk), copy=str(obj.pk))]
         if obj.region:

@@ -36,7 +36,7 @@ class CreatePage(ResourcePage):
                 self.actor,
                 self.spec.slug,
                 form.cleaned_data.get("once") or "",
-                lambda: self.spec.load("services").create(self.actor, form.data_for_service()),
+                lambda: self.spec.services.create(self.actor, form.data_for_service()),
                 self.created_url,
             )
         except (AccessDenied, NotAuthenticated, NotFound):
@@ -59,7 +59,10 @@ class CreatePage(ResourcePage):
         return {k: v for k, v in request.GET.items() if v and k not in OWN_FIELDS}
 
     def form(self, **kwargs: Any) -> Any:
-        return self.spec.load("form")(actor=self.actor, **kwargs)
+        form_class = self.screen.form
+        if form_class is None:
+            raise NotFound()
+        return form_class(actor=self.actor, **kwargs)
 
     def show(self, form: Any, status: int = 200) -> HttpResponse:
         return self.render(
@@ -70,7 +73,7 @@ class CreatePage(ResourcePage):
                 "form": form,
                 "fieldsets": form.fieldsets(),
                 "problems": form.problems(),
-                "submit_label": self.spec.create_label or _("Create"),
+                "submit_label": self.screen.create_label or _("Create"),
                 "cancel_url": self.url("list"),
             },
             status=status,
@@ -94,7 +97,7 @@ class EditPage(ResourcePage):
         if not form.is_valid():
             return self.show(obj, form, status=400)
         try:
-            self.spec.load("services").update(
+            self.spec.services.update(
                 self.actor,
                 obj,
                 form.data_for_service(),
@@ -109,7 +112,7 @@ class EditPage(ResourcePage):
         return HttpResponseRedirect(self.url("detail", pk=obj.pk))
 
     def form(self, obj: Any, **kwargs: Any) -> Any:
-        form_class = self.spec.load("edit_form") or self.spec.load("form")
+        form_class = self.screen.edit_form or self.screen.form
         if form_class is None:
             raise NotFound()
         return form_class(actor=self.actor, instance=obj, **kwargs)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from console.filters import filterset_class
 from console.pages.base import ResourcePage, off, status_of, why_held_back
+from console.screens import Column
 from console.ui import html as ui
 from core import registry, shell
 from core.listing import COUNT_CAP, Branches
@@ -18,7 +19,7 @@ from core.rules import creating, may_create
 PER_PAGE = 20
 
 
-def branches(spec: registry.ResourceSpec, actor: Any, which: str, *, region: str = "") -> Branches:
+def branches(spec: registry.Declaration, actor: Any, which: str, *, region: str = "") -> Branches:
     """Own, shared or all rows that ``actor`` may list, newest first."""
     manager = spec.model.objects
     parts = []
@@ -47,8 +48,8 @@ class ListPage(ResourcePage):
         if form.is_valid():
             rows.narrow(lambda qs: filters(request.GET, queryset=qs).qs)
         sort = request.GET.get("sort", "")
-        sortable = {c.sort for c in spec.columns if c.sort}
-        rows.order(sort if sort.lstrip("-") in sortable else spec.ordering)
+        sortable = sort.lstrip("-") in self.screen.sortable
+        rows.order(sort if sortable else spec.ordering)
         paginator: Paginator[Any] = Paginator(rows, PER_PAGE)  # type: ignore[arg-type]
         page = paginator.get_page(request.GET.get("page"))
         context = self.context(request, which, form, page, rows.ordering)
@@ -64,14 +65,14 @@ class ListPage(ResourcePage):
         self, request: HttpRequest, which: str, form: Any, page: Any, ordering: str
     ) -> dict[str, Any]:
         spec = self.spec
-        can_create = bool(spec.form) and may_create(self.actor, spec)
+        can_create = bool(self.screen.form) and may_create(self.actor, spec)
         given = {k: v for k, v in request.GET.items() if k not in ("page",) and v}
         objects = list(page.object_list)
         filtered = bool(set(given) - {"scope", "sort"})
         return {
             "spec": spec,
             "title": spec.label_plural,
-            "columns": [self._column(request, c, ordering) for c in spec.columns],
+            "columns": [self._column(request, c, ordering) for c in self.screen.columns],
             "rows": [self._row(obj) for obj in objects],
             "live": any((s := status_of(o)) and s["live"] for o in objects),
             "tabs_scope": self._scopes(which, None if filtered else page.paginator.count),
@@ -90,7 +91,7 @@ class ListPage(ResourcePage):
 
     def _create_off(self, which: str) -> dict[str, Any] | None:
         """The greyed button to create one, where policies allow it and a guard refuses it."""
-        if which != "own" or not self.spec.form or "create" not in self.spec.actions:
+        if which != "own" or not self.screen.form or "create" not in self.spec.actions:
             return None
         label = self.create_label()
         return off(label, "plus", why_held_back(creating(self.actor, self.spec)))
@@ -101,7 +102,7 @@ class ListPage(ResourcePage):
 
     def _row(self, obj: Any) -> dict[str, Any]:
         cells = []
-        for column in self.spec.columns:
+        for column in self.screen.columns:
             html = ui.value(column.value(obj))
             cells.append(
                 {"html": html, "label": column.label, "align": column.align, "name": column.name}
@@ -115,9 +116,7 @@ class ListPage(ResourcePage):
             "actions": [],
         }
 
-    def _column(
-        self, request: HttpRequest, column: registry.Column, ordering: str
-    ) -> dict[str, Any]:
+    def _column(self, request: HttpRequest, column: Column, ordering: str) -> dict[str, Any]:
         here = ordering.lstrip("-") == column.sort if column.sort else False
         descending = ordering.startswith("-")
         query = request.GET.copy()

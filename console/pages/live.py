@@ -128,6 +128,6 @@ class LivePage(ResourcePage):
         last = (
             Event.objects.filter(resource_id=str(pk)).order_by("-id").values_list("id", flat=True)
         ).first()
-        extra = self.spec.live_token(obj) if self.spec.live_token else ""
+        extra = self.screen.live_token(obj) if self.screen.live_token else ""
         pause = SETTLED_EVERY if getattr(obj, "is_settled", False) else 1
         return f"{obj.version}.{last or 0}.{extra}", pause

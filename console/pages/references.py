@@ -10,10 +10,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from console import screens
 from console.pages.base import status_of
+from console.screens import Tab
 from core import lineage, references, registry
 from core.actor import Actor
-from core.registry import InventoryGroup, Tab
+from core.registry import InventoryGroup
 
 #: lines of one group on a confirm page
 LISTED = 50
@@ -90,7 +92,9 @@ def _nodes(found: Iterable[lineage.Node]) -> list[dict[str, Any]]:
     for node in found:
         spec = registry.spec_by_type(node.kind)
         known = (
-            _line(node.row) if node.row is not None else {"label": spec.label, "icon": spec.icon}
+            _line(node.row)
+            if node.row is not None
+            else {"label": spec.label, "icon": screens.of(spec).icon}
         )
         lines.append(
             {**known, "how": node.says, "path": node.path, "whole": node.whole, "depth": node.depth}
@@ -102,7 +106,7 @@ def _line(row: Any) -> dict[str, Any]:
     spec = registry.spec_of(row)
     return {
         "label": spec.label,
-        "icon": spec.icon,
+        "icon": screens.of(spec).icon,
         "name": str(row),
         "url": reverse(f"{spec.slug}:detail", kwargs={"pk": row.pk}),
         "status": status_of(row),

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from console import screens
 from console.pages.base import Page, safe_next, status_of
 from core import access, event_names, quotas, registry, shell
 from core.actor import Actor
@@ -64,8 +65,9 @@ class DashboardPage(Page):
             found.append(
                 {
                     "spec": spec,
+                    "screen": screens.of(spec),
                     "rows": [{"object": o, "status": status_of(o)} for o in objects],
-                    "can_create": bool(spec.form) and may_create(self.actor, spec),
+                    "can_create": bool(screens.of(spec).form) and may_create(self.actor, spec),
                 }
             )
         return found
@@ -98,7 +100,11 @@ class SearchPage(Page):
             ]
             if rows:
                 groups.append(
-                    {"spec": spec, "rows": [{"object": o, "status": status_of(o)} for o in rows]}
+                    {
+                        "spec": spec,
+                        "screen": screens.of(spec),
+                        "rows": [{"object": o, "status": status_of(o)} for o in rows],
+                    }
                 )
         return self.render("search.html", {"title": _("Search"), "query": query, "groups": groups})
 

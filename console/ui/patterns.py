@@ -187,8 +187,10 @@ def list_context() -> dict[str, Any]:
         "spec": {
             "label": _("training job"),
             "label_plural": _("training jobs"),
-            "icon": "cpu",
             "slug": "jobs",
+        },
+        "screen": {
+            "icon": "cpu",
             "description": _("Runs of your code on your data."),
             "empty_title": _("No training job yet"),
             "empty_text": _("A job runs your training code on a dataset and keeps what it makes."),
@@ -238,6 +240,7 @@ def detail_context() -> dict[str, Any]:
     ]
     return {
         "spec": list_context()["spec"],
+        "screen": list_context()["screen"],
         "object": "mnist-cnn-02",
         "title": "mnist-cnn-02",
         "status": statuses()[1],

@@ -27,7 +27,7 @@ class Reference(models.Model):
     from_id = models.UUIDField()
     to_type = models.CharField(max_length=64)
     to_id = models.UUIDField()
-    role = models.CharField(max_length=32)  # a key of the referrer's ``ResourceSpec.references``
+    role = models.CharField(max_length=32)  # a key of the referrer's ``Declaration.references``
     #: which part of the target, e.g. a prefix of a bucket; "" for all of it
     path = models.CharField(max_length=MAX_PATH, blank=True, default="")
     holds = models.BooleanField(default=False)  # the target stays while the referrer is at work

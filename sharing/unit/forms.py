@@ -130,7 +130,7 @@ class UnitForm(ResourceForm):
         digest = hashlib.sha256(text.encode()).hexdigest()
         return signing.Signer(salt="sharing.unit.confirm").sign(f"{self.actor.user_id}.{digest}")
 
-    def _rows(self, spec: registry.ResourceSpec) -> Rows:
+    def _rows(self, spec: registry.Declaration) -> Rows:
         rows = spec.model.objects.own(self.actor, spec.model.READ_VERB)
         if spec.regional:
             rows = rows.filter(region=self.region)
@@ -154,7 +154,7 @@ class UnitForm(ResourceForm):
     def _bound(self, kind: str) -> bool:
         return any(row.resource_type == kind for row in self._inside())
 
-    def _add_permission(self, spec: registry.ResourceSpec) -> None:
+    def _add_permission(self, spec: registry.Declaration) -> None:
         """A radio per permission of the type; none where the unit uses one already."""
         if self._bound(spec.type_label):
             return

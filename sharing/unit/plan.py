@@ -78,7 +78,7 @@ def _ask(actor: Actor, unit: ShareUnit | None, **change: Any) -> None:
         access.authorize(actor, guards.UPDATE, access.about(actor, unit, change=change))
 
 
-def spec_of_type(text: str) -> registry.ResourceSpec | None:
+def spec_of_type(text: str) -> registry.Declaration | None:
     """The shareable type called ``registry.model`` or ``models``; None when there is none."""
     for spec in grants.shareable_specs():
         if text in (spec.type_label, spec.slug):
@@ -90,7 +90,7 @@ def type_names() -> str:
     return ", ".join(f"“{spec.type_label}”" for spec in grants.shareable_specs()) or "none"
 
 
-def object_key(item: Mapping[str, Any]) -> tuple[registry.ResourceSpec, uuid.UUID] | None:
+def object_key(item: Mapping[str, Any]) -> tuple[registry.Declaration, uuid.UUID] | None:
     """(type, id) of ``{"type", "id"}``, or None where either is malformed."""
     spec = spec_of_type(str(item.get("type", "")))
     try:
@@ -142,7 +142,7 @@ def _objects(
     actor: Actor, given: Iterable[Mapping[str, Any]]
 ) -> dict[tuple[str, uuid.UUID], Resource]:
     """What the caller sees of the objects named, by type and id: one query per type."""
-    keys: dict[registry.ResourceSpec, set[uuid.UUID]] = {}
+    keys: dict[registry.Declaration, set[uuid.UUID]] = {}
     for item in given:
         if key := object_key(item):
             keys.setdefault(key[0], set()).add(key[1])
@@ -153,7 +153,7 @@ def _objects(
     }
 
 
-def _shareable(spec: registry.ResourceSpec, obj: Resource, region: str, plan: Plan) -> None:
+def _shareable(spec: registry.Declaration, obj: Resource, region: str, plan: Plan) -> None:
     problem = regions.mismatch(obj, region, ShareUnit, field="resources")
     if problem is not None:
         plan.problems.append(problem)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from accounts.group import resource as group_resource
+from accounts.group import screen as group_screen
 from accounts.group import services as groups
 from accounts.policy import impact
-from accounts.policy import resource as policy_resource
+from accounts.policy import screen as policy_screen
 from accounts.policy import services as policies
 from accounts.policy.models import PolicyAttachment
 from core.access import decide
@@ -39,7 +39,7 @@ def test_a_group_that_denies_gives_its_members_something_back(owner):
     team = make.group(owner, li, wu)
     make.attach(li, statement("Allow", "obs:*:*"))
     make.attach(team, statement("Deny", LIST), statement("Allow", HEAD))
-    assert told(group_resource.inventory(None, team)) == {
+    assert told(group_screen.inventory(None, team)) == {
         "Members of the group": ["li", "wu"],
         "They lose rights at once": [f"wu: `{HEAD}`"],
         "They gain rights at once, because a Deny ends": [f"li: `{LIST}`"],
@@ -79,7 +79,7 @@ def test_what_others_still_give_or_deny_is_no_change(owner):
         make.attach(one, statement("Allow", GET), statement("Deny", HEAD))
     found = change_of(team, li)
     assert not found.lost and not found.gained
-    assert list(told(group_resource.inventory(None, team))) == ["Members of the group"]
+    assert list(told(group_screen.inventory(None, team))) == ["Members of the group"]
 
 
 def test_an_allow_that_stays_narrower_is_a_loss(owner):
@@ -107,8 +107,8 @@ def test_a_policy_reaches_people_through_groups_and_says_how_many_rights(owner):
     root = make.actor(make.root_of(owner))
     policies.attach(root, made, team)
     policies.attach(root, made, li)
-    assert told(policy_resource.inventory(None, made)) == {
+    assert told(policy_screen.inventory(None, made)) == {
         "It is detached from": ["team", "li"],
         "They lose rights at once": [f"li: `{HEAD}` and 2 more"],
     }
-    assert policy_resource.inventory(None, make.policy(owner)) == []
+    assert policy_screen.inventory(None, make.policy(owner)) == []

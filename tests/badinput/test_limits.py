@@ -11,6 +11,7 @@ import pytest
 from django import forms
 from rest_framework import serializers
 
+from console import screens
 from console.api import fields
 from core import registry
 from core.errors import MAX_FIELD, MAX_PROBLEMS, MAX_TEXT, Problem, ValidationFailed
@@ -28,7 +29,7 @@ SHORT = (
 def inputs() -> Iterator[type[serializers.Serializer[Any]]]:
     """Every serializer of input: of view sets, and of whatever calls ``accept``."""
     for spec in registry.all_specs():
-        viewset = spec.load("viewset") if spec.viewset else None
+        viewset = screens.of(spec).viewset
         if viewset is not None:
             found = (viewset.input_class, viewset.update_class, *viewset.verb_inputs.values())
             yield from (one for one in found if one is not None)

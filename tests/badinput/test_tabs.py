@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
+from console import screens
 from core import registry
 from tests.badinput.uniform import page
 from tests.doors.world import World
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
 def addresses(slug: str, pk: str) -> list[str]:
     spec = registry.spec_by_slug(slug)
-    tabs = [tab.name for tab in spec.tabs]
+    tabs = [tab.name for tab in screens.of(spec).tabs]
     return [f"/{slug}/{pk}", *(f"/{slug}/{pk}/{t}" for t in (*tabs, "activity", "tags", "access"))]
 
 
@@ -48,7 +49,7 @@ def test_back_after_delete(world: World, slug: str) -> None:
             ("tags/save", {"tag_key": "a", "tag_value": "b"}),
             *((f"do/{verb.name}", {}) for verb in spec.verbs),
         ]
-        if spec.form and "update" in spec.actions:
+        if screens.of(spec).form and "update" in spec.actions:
             again.append(("edit", {"name": "new", "version": "1"}))
         for path, data in again:
             page(client.post(f"/{slug}/{copy.pk}/{path}", data), 404)

@@ -13,6 +13,7 @@ from django import forms
 from django.conf import settings
 from django.test import Client
 
+from console import screens
 from console.choices import LISTED, PAGE, Offer, Rows, SearchChoiceField, SearchChoicesField
 from core import registry
 from registry.model.models import Model
@@ -264,8 +265,8 @@ def test_forms_offer_rows_by_the_searched_fields_only(owner: Person) -> None:
     """A field of Django's own over rows draws all of them, or is cut."""
     seen = 0
     for spec in registry.all_specs():
-        for name in ("form", "edit_form"):
-            form = spec.load(name)
+        screen = screens.of(spec)
+        for form in (screen.form, screen.edit_form):
             if form is None:
                 continue
             for field in form.base_fields.values():

@@ -14,6 +14,7 @@ import pytest
 from django.test import Client
 
 from accounts.token import services as tokens
+from console import screens
 from console.pages import detail
 from core import registry
 from core.models import AuditRecord
@@ -69,8 +70,12 @@ class ResourceContract:
         return {"description": "changed"}
 
     @property
-    def spec(self) -> registry.ResourceSpec:
+    def spec(self) -> registry.Declaration:
         return registry.spec_by_slug(self.slug)
+
+    @property
+    def screen(self) -> screens.Screen:
+        return screens.of(self.spec)
 
     @pytest.fixture(autouse=True)
     def people(self, db: None) -> None:
@@ -167,7 +172,7 @@ class ResourceContract:
             shown, asked = self.buttons(who), self.answers(who)
             for name, decision in asked.items():
                 enabled = shown.get(name, {}).get("enabled")
-                if name == "edit" and not (self.spec.form or self.spec.edit_form):
+                if name == "edit" and not (self.screen.form or self.screen.edit_form):
                     continue
                 if enabled:
                     assert decision.allowed, (who, name)
@@ -208,7 +213,7 @@ class ResourceContract:
             context = self.browser(who).get(f"/{self.slug}").context
             answer = self.call(who, "POST", f"/api/v1/{self.slug}", {"no_such_field": 1})
             allowed = answer.status_code != 403
-            if self.spec.form:
+            if self.screen.form:
                 assert context["can_create"] == allowed, (who, answer.content)
                 opened = self.browser(who).get(f"/{self.slug}/new").status_code
                 assert opened == (200 if allowed else 403), who
@@ -233,7 +238,7 @@ class ResourceContract:
     def not_now(self, name: str) -> bool:
         """Whether the state of the object forbids the act just now."""
         if name in ("edit", "delete"):
-            return bool(self.spec.why_not_delete) or bool(self.tombstone)
+            return bool(self.screen.why_not_delete) or bool(self.tombstone)
         verb, obj = self.spec.verb(name), self.fresh()
         return not verb.enabled(obj) or (verb.idle is not None and verb.idle(obj))
 
@@ -322,7 +327,7 @@ class ResourceContract:
             pytest.skip("the type has no delete")
         client = self.browser(self.who_may("delete"))
         assert client.get(f"{self.page}/delete").status_code == 200
-        if self.spec.delete_words is None:
+        if self.screen.delete_words is None:
             assert client.post(f"{self.page}/delete", {"typed": "wrong"}).status_code == 400
         assert self.fresh() is not None
         assert client.post(f"{self.page}/delete", {"typed": str(self.obj)}).status_code == 302

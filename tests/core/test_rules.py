@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import importlib.util
+import re
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -13,13 +16,16 @@ from rest_framework.response import Response
 
 from accounts.group.models import Group
 from console import checks as routes
+from console import screens
 from console.api.declared import Declared, ResourceView, mismatch
 from console.api.viewsets import ResourceViewSet
 from console.pages.base import Page, ResourcePage
-from core import access, checks, registry, rules, services
+from core import access, registry, rules, services
 from core.errors import AccessDenied, NotFound
 from tests.accounts import make
 from tests.storage.people import Person, root, sign_in, statement, token, user
+
+ROOT = Path(__file__).resolve().parents[2]
 
 ran: list[str] = []
 
@@ -190,25 +196,52 @@ class TestEndpoints:
             check(302)
 
 
-class TestVerbs:
-    def declare(self, monkeypatch: pytest.MonkeyPatch, **wrong: Any) -> list[Any]:
+class TestDeclarations:
+    """One that names what is not there cannot be made, so the start ends at its import."""
+
+    def test_a_misspelt_handler_fails_at_import(self, tmp_path: Path) -> None:
+        source = (ROOT / "training/job/declaration.py").read_text()
+        assert source.count("services.stop,") == 1
+        wrong = tmp_path / "declaration.py"
+        wrong.write_text(source.replace("services.stop,", "services.stpo,"))
+        spec = importlib.util.spec_from_file_location("declaration", wrong)
+        assert spec is not None and spec.loader is not None
+        with pytest.raises(AttributeError, match="stpo"):
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            ({"actions": {"list": "list"}}, "no action for ['get']"),
+            ({"services": object()}, "services have no ['create', 'update', 'delete']"),
+            ({"grant": None, "share_operations": ("get",)}, "no table of grants"),
+        ],
+    )
+    def test_what_the_kernel_needs_is_there(self, change: dict[str, Any], says: str) -> None:
         spec = registry.spec_by_slug("training-jobs")
-        verbs = tuple(dataclasses.replace(verb, **wrong) for verb in spec.verbs[:1])
-        false = dataclasses.replace(spec, verbs=verbs)
-        monkeypatch.setattr(registry, "all_specs", lambda: iter([false]))
-        return [found for found in checks.check_declarations(None) if found.id == "modelyard.E007"]
+        with pytest.raises(ValueError, match=re.escape(says)):
+            dataclasses.replace(spec, **change)
 
-    @pytest.mark.parametrize("what", ["handler", "form", "inventory"])
-    def test_a_verb_that_names_nothing_fails_the_check(
-        self, monkeypatch: pytest.MonkeyPatch, what: str
+    def test_a_handler_can_be_called(self) -> None:
+        spec = registry.spec_by_slug("training-jobs")
+        wrong: Any = "training.job.services.stop"
+        verb = dataclasses.replace(spec.verbs[0], handler=wrong)
+        with pytest.raises(ValueError, match="handlers of \\['stop'\\] cannot be called"):
+            dataclasses.replace(spec, verbs=(verb,))
+
+    def test_a_screen_shows_no_verb_that_is_not_declared(
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        missing = "training.job.services.stpo"
-        found = self.declare(monkeypatch, **{what: missing})
-        assert len(found) == 1 and what in found[0].msg and "stpo" in found[0].msg
+        screen = screens.of(registry.spec_by_slug("training-jobs"))
+        with pytest.raises(ValueError, match="two screens"):
+            screens.register(screen)
+        monkeypatch.setattr(screens, "_screens", {})
+        with pytest.raises(ValueError, match="no verbs \\['fly'\\]"):
+            screens.register(dataclasses.replace(screen, buttons={"fly": screens.Button()}))
+        assert "training.trainingjob" in list(screens.missing())
 
-    def test_every_verb_has_a_handler(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert len(self.declare(monkeypatch, handler="")) == 1
-        assert self.declare(monkeypatch) == []
+    def test_every_type_has_a_screen(self) -> None:
+        assert list(screens.missing()) == []
 
 
 class TestOnceBeforeAndOnceAfter:
@@ -242,8 +275,10 @@ class TestOnceBeforeAndOnceAfter:
             obj.refresh_from_db()
             return obj
 
-        monkeypatch.setattr("accounts.user.services.end_sessions", handler)
-        verbs = tuple(dataclasses.replace(v, action="iam:users:updateUser") for v in spec.verbs)
+        verbs = tuple(
+            dataclasses.replace(v, action="iam:users:updateUser", handler=handler)
+            for v in spec.verbs
+        )
         monkeypatch.setitem(
             registry._specs, spec.type_label, dataclasses.replace(spec, verbs=verbs)
         )

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.http.response import HttpResponseBase
 
 from accounts.account.models import Account
+from console import screens
 from console.checks import routes
 from core import registry
 from tests.doors.world import World
@@ -122,7 +123,7 @@ def _expanded(route: str, slug: str) -> Iterator[str]:
         yield from (route.replace("<slug:verb>", verb) for verb in (*verbs, "no-such-verb"))
     elif "<slug:tab>" in route:
         spec = registry.spec_by_slug(slug)
-        tabs = [tab.name for tab in spec.tabs]
+        tabs = [tab.name for tab in screens.of(spec).tabs]
         found = (*tabs, "activity", "tags", "access", "no-such-tab")
         yield from (route.replace("<slug:tab>", tab) for tab in found)
     else:

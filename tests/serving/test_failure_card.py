@@ -9,10 +9,10 @@ from django.template import Context
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 
+from console import screens
 from registry.model.models import Model
 from serving.service import reconcile
 from serving.service.models import Instance, Service
-from serving.service.resource import SPEC
 from serving.templatetags.service import service_failure
 from tests.serving import make
 from tests.storage import people
@@ -99,4 +99,4 @@ def test_a_deployment_says_what_to_do_and_how_long_it_goes_on(
 
 
 def test_the_list_has_no_column_as_wide_as_an_address() -> None:
-    assert "address" not in [column.name for column in SPEC.columns]
+    assert "address" not in [column.name for column in screens.of_type(Service).columns]

@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
+from console import screens
 from core import registry
 from core.errors import Conflict, ValidationFailed
 from core.models import AuditRecord
@@ -81,12 +82,12 @@ def test_whatever_can_be_shared_is_not_deleted_under_its_consumer(
         if answered:
             accepted(unit, consumer)
         with pytest.raises(Conflict) as refused:
-            spec.load("services").delete(owner.root, obj)
+            spec.services.delete(owner.root, obj)
         assert refused.value.code == "SHARED" and consumer.id in refused.value.message
-        (group,) = spec.load("inventory")(owner.root, obj)
+        (group,) = screens.of(spec).inventory(owner.root, obj)
         assert group.severity == "danger" and consumer.id in group.items[0][0]
         units.delete(owner.root, unit)
-        spec.load("services").delete(owner.root, obj)
+        spec.services.delete(owner.root, obj)
         assert not spec.model.objects.unscoped("test").filter(pk=obj.pk).exists()
 
 
@@ -96,7 +97,7 @@ def test_a_deletion_after_the_window_is_told_to_who_had_accepted(
     until = timezone.now() + dt.timedelta(hours=1)
     accepted(share(owner, [model], [consumer], valid_until=until), consumer)
     monkeypatch.setattr(timezone, "now", lambda: until)
-    registry.spec_of(model).load("services").delete(owner.root, model)
+    registry.spec_of(model).services.delete(owner.root, model)
     (row,) = AuditRecord.objects.filter(account_id=consumer.id, event="disassociateResourceShare")
     assert "was deleted by its owner" in row.message and row.actor_kind == "system"
 

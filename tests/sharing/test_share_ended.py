@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from compute import local
+from console import screens
 from core import registry
 from core.errors import Conflict
 from core.models import AuditRecord
@@ -92,7 +93,7 @@ def test_while_it_is_shared_the_service_runs_and_the_owner_reads_a_number(
     assert again(service).phase == "Running"
     for act in (
         lambda: models.delete(owner.root, model),
-        lambda: registry.spec_of(model).load("services").delete(owner.root, model),
+        lambda: registry.spec_of(model).services.delete(owner.root, model),
     ):
         with pytest.raises(Conflict) as refused:
             act()
@@ -146,7 +147,7 @@ def test_the_clock_ends_a_share_and_another_unit_keeps_it(
     rows = ShareUnit.objects.unscoped("test").filter(pk=first.pk)
     past = timezone.now() - dt.timedelta(minutes=1)
     rows.update(valid_until=past)
-    table = registry.spec_of(model).load("grant")
+    table = registry.spec_of(model).grant
     table.objects.filter(unit=first).update(valid_until=past)
     assert not services.share.has_ended(service)
     table.objects.filter(unit=second).update(valid_until=past)
@@ -188,12 +189,12 @@ def test_a_waiting_job_ends_with_the_share_of_its_data(
     accepted(unit, consumer)
     job = jobs.job(Person(consumer.root_user), phase=phase, inputs=reads(version))
     with pytest.raises(Conflict) as refused:
-        registry.spec_of(version).load("services").delete(owner.root, version)
+        registry.spec_of(version).services.delete(owner.root, version)
     assert refused.value.message.startswith("1 training job of another account needs")
     assert job.name not in f"{refused.value.message} {refused.value.extra}"
     units.delete(owner.root, unit)
     if deleted:
-        registry.spec_of(version.dataset).load("services").delete(owner.root, version.dataset)
+        registry.spec_of(version.dataset).services.delete(owner.root, version.dataset)
     jobs_at_work.reconcile(TrainingJob.objects.unscoped("test").get(pk=job.pk))
     ended = TrainingJob.objects.unscoped("test").get(pk=job.pk)
     assert (ended.phase, ended.reason) == ("Failed", "SHARE_ENDED")
@@ -250,9 +251,9 @@ def test_a_version_that_goes_is_told_to_who_has_the_dataset(
         },
     )
     accepted(unit, consumer)
-    (group,) = registry.spec_of(version).load("inventory")(owner.root, version)
+    (group,) = screens.of_type(version).inventory(owner.root, version)
     assert group.severity == "warning" and consumer.id in str(group.items)
-    registry.spec_of(version).load("services").delete(owner.root, version)
+    registry.spec_of(version).services.delete(owner.root, version)
     rows = AuditRecord.objects.filter(event="deleteDatasetVersion")
     told = {row.account_id: row.actor_label for row in rows}
     assert set(told) == {owner.id, consumer.id}, "who has not answered has lost nothing"

@@ -12,9 +12,9 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from console.screens import Panel
 from console.ui.html import copy_button
 from core.actor import Actor
-from core.registry import Panel
 from datasets.version.models import DatasetVersion
 from storage.bucket.models import Bucket
 from training.job.launch import local_path, method_of

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from core import event_names, registry
 from core.models import AuditRecord
+from core.registry import CRUD
 
 register = template.Library()
 
@@ -70,9 +71,9 @@ def event_words(record: AuditRecord) -> str:
         return _taken_apart(event)
     if event == event_names.STATE_CHANGED:
         return _("%(thing)s: new status") % {"thing": spec.label}
-    for name, declared in spec.events.items():
+    for name in {**CRUD, **spec.events}:
         done = DONE.get(name.partition("-")[0])
-        if done is not None and declared == event:
+        if done is not None and spec.event(name) == event:
             return f"{done}: {spec.label}"
     for verb in spec.verbs:
         if verb.event == event and verb.after.items() <= (record.after or {}).items():
@@ -103,7 +104,7 @@ def moved_to(record: AuditRecord) -> dict[str, str] | None:
     return {"label": str(label), "tone": model.TONES.get(phase, "grey")}
 
 
-def _spec(record: AuditRecord) -> registry.ResourceSpec | None:
+def _spec(record: AuditRecord) -> registry.Declaration | None:
     try:
         return registry.spec_by_type(record.resource_type)
     except KeyError:

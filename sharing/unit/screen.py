@@ -1,4 +1,4 @@
-"""Declaration of share units."""
+"""What pages show of share units."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from console import screens
 from console.pages.base import status_of
+from console.screens import Column, Item, Panel, Screen, Tab
 from console.ui.html import status_chip
-from core import registry
 from core.actor import Actor
-from core.registry import Column, Item, Panel, ResourceSpec, Tab
+from sharing.unit import impact
+from sharing.unit.api import ShareUnitViewSet
+from sharing.unit.forms import UnitForm
 from sharing.unit.models import ShareUnit, UnitPrincipal, UnitResource
+from sharing.unit.pages import CreateUnit, EditUnit, UnitDetail, UnitList
 
 SHOWN = 10  # names on the Overview; the tabs have all
 
@@ -59,35 +63,16 @@ def _permissions(request: Any, unit: ShareUnit) -> dict[str, Any]:
     return {"share_contents": contents(unit)}
 
 
-SPEC = registry.register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=ShareUnit,
-        slug="share-units",
-        iam="resource_share:unit",
-        label=_("Share unit"),
-        label_plural=_("Shared by me"),
-        quota_label=_("Share units"),
         icon="share",
-        section="sharing",
-        order=10,
         description=_("Resources of this account that other accounts may use."),
         empty_title=_("Nothing is shared"),
         empty_text=_(
             "A share unit says what is shared, what may be done with it, and with which accounts. "
             "They use it after they have accepted."
         ),
-        actions={
-            "list": "list",
-            "get": "get",
-            "create": "create",
-            "update": "update",
-            "delete": "delete",
-        },
-        events={
-            "create": "createResourceShare",
-            "update": "updateResourceShare",
-            "delete": "deleteResourceShare",
-        },
         columns=(
             Column("name", _("Name"), sort="name"),
             Column("phase", _("Status"), lambda unit: status_chip(status_of(unit)), sort="phase"),
@@ -95,28 +80,33 @@ SPEC = registry.register(
             Column("valid_until", _("Valid until"), lambda unit: unit.valid_until or "–"),
             Column("created_at", _("Created"), sort="created_at"),
         ),
-        filters=("phase",),
-        search=("name", "description"),
         tabs=(
-            Tab("resources", _("Resources"), "sharing/unit/resources.html", _resources,
-                count=lambda unit: unit.resources.filter(state__in=UnitResource.LIVE).count()),
-            Tab("principals", _("Principals"), "sharing/unit/principals.html", _principals,
-                count=lambda unit: unit.principals.filter(state__in=UnitPrincipal.LIVE).count()),
+            Tab(
+                "resources",
+                _("Resources"),
+                "sharing/unit/resources.html",
+                _resources,
+                count=lambda unit: unit.resources.filter(state__in=UnitResource.LIVE).count(),
+            ),
+            Tab(
+                "principals",
+                _("Principals"),
+                "sharing/unit/principals.html",
+                _principals,
+                count=lambda unit: unit.principals.filter(state__in=UnitPrincipal.LIVE).count(),
+            ),
             Tab("permission", _("Permission"), "sharing/unit/permission.html", _permissions),
         ),
         panels=panels,
-        form="sharing.unit.forms.UnitForm",
-        edit_form="sharing.unit.forms.UnitForm",
-        viewset="sharing.unit.api.ShareUnitViewSet",
-        services="sharing.unit.services",
-        changes_rights=True,
-        inventory="sharing.unit.impact.inventory",
-        quota=("share_units", 100),
+        form=UnitForm,
+        edit_form=UnitForm,
+        viewset=ShareUnitViewSet,
+        inventory=impact.inventory,
         views={
-            "list": "sharing.unit.pages.UnitList",
-            "create": "sharing.unit.pages.CreateUnit",
-            "edit": "sharing.unit.pages.EditUnit",
-            "detail": "sharing.unit.pages.UnitDetail",
+            "list": UnitList,
+            "create": CreateUnit,
+            "edit": EditUnit,
+            "detail": UnitDetail,
         },
     )
-)  # fmt: skip
+)

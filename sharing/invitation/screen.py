@@ -1,18 +1,21 @@
-"""Declaration of share invitations, as the invited account sees them."""
+"""What pages show of share invitations, as the invited account sees them."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from console import screens
 from console.pages.base import status_of
+from console.screens import Button, Column, Item, Panel, Screen
 from console.ui.format import exact_time
 from console.ui.html import status_chip
-from core import registry
 from core.actor import Actor
-from core.registry import Column, Item, Panel, ResourceSpec, Verb
+from sharing.invitation import inventory
+from sharing.invitation.api import InvitationViewSet
+from sharing.invitation.forms import RejectForm
 from sharing.invitation.models import Invitation
-
-Phase = Invitation.Phase
+from sharing.invitation.pages import AnswerPage, SharedWithMe
+from sharing.unit import impact
 
 
 def panels(invitation: Invitation, actor: Actor) -> list[Panel]:
@@ -36,21 +39,13 @@ def panels(invitation: Invitation, actor: Actor) -> list[Panel]:
     return found
 
 
-SPEC = registry.register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=Invitation,
-        slug="share-invitations",
-        iam="resource_share:invitation",
-        label=_("Share invitation"),
-        label_plural=_("Shared with me"),
         icon="inbox",
-        section="sharing",
-        order=20,
-        regional=False,  # an answer is waited for wherever the console happens to stand
         description=_("Invitations of other accounts to use what they own."),
         empty_title=_("No invitations"),
         empty_text=_("Give your account id to the account that wants to share something with you."),
-        actions={"list": "list", "get": "get"},
         columns=(
             Column("name", _("Share unit"), sort="name"),
             Column("phase", _("Status"), lambda row: status_chip(status_of(row)), sort="phase"),
@@ -64,65 +59,37 @@ SPEC = registry.register(
             ),
             Column("created_at", _("Received"), sort="created_at"),
         ),
-        filters=("phase",),
-        verbs=(
-            Verb(
-                "accept",
-                "resource_share:invitation:accept",
-                _("Accept"),
-                "sharing.invitation.services.handle_accept",
+        buttons={
+            "accept": Button(
                 icon="check",
                 tone="primary",
-                phases=frozenset({Phase.PENDING}),
-                when=lambda invitation: invitation.waits,
-                event="acceptResourceShareInvitation",
             ),
-            Verb(
-                "reject",
-                "resource_share:invitation:reject",
-                _("Reject"),
-                "sharing.invitation.services.handle_reject",
+            "reject": Button(
                 icon="x",
-                phases=frozenset({Phase.PENDING}),
-                when=lambda invitation: invitation.waits,
-                form="sharing.invitation.forms.RejectForm",
+                form=RejectForm,
                 confirm=_("The owner is told, with your reason, and may invite you again."),
-                event="rejectResourceShareInvitation",
             ),
-            Verb(
-                "block",
-                "resource_share:blockedAccount:create",
-                _("Block this account"),
-                "sharing.invitation.services.handle_block",
+            "block": Button(
                 icon="ban",
                 tone="danger",
                 confirm=_(
                     "Open invitations of this account are rejected and new ones do not arrive. It "
                     "is not told. Shares you have accepted stay until you leave them."
                 ),
-                inventory="sharing.invitation.inventory.blocked",
-                recorded=False,  # the row is the one of the block
+                inventory=inventory.blocked,
             ),
-            Verb(
-                "leave",
-                "resource_share:resource:leave",
-                _("Leave"),
-                "sharing.invitation.services.handle_leave",
+            "leave": Button(
                 icon="logout",
                 tone="danger",
                 confirm=_("What was made with the shared resources stays in your account."),
-                inventory="sharing.unit.impact.leave_inventory",
-                when=lambda invitation: invitation.is_in_force,
-                event="leaveResourceShare",
+                inventory=impact.leave_inventory,
             ),
-        ),
+        },
         panels=panels,
-        viewset="sharing.invitation.api.InvitationViewSet",
-        services="sharing.invitation.services",
-        changes_rights=True,
+        viewset=InvitationViewSet,
         views={
-            "list": "sharing.invitation.pages.SharedWithMe",
-            "verb": "sharing.invitation.pages.AnswerPage",
+            "list": SharedWithMe,
+            "verb": AnswerPage,
         },
     )
 )

@@ -1,16 +1,19 @@
-"""The declaration of datasets."""
+"""What pages show of datasets."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from console import screens
 from console.pages.references import used_by_tab
+from console.screens import Button, Column, Item, Panel, Screen, Tab
 from console.ui.format import bytes_text, number_text
-from core import registry
 from core.actor import Actor
-from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
 from datasets.dataset import tabs
+from datasets.dataset.api import DatasetViewSet
+from datasets.dataset.forms import DatasetEditForm, DatasetForm
 from datasets.dataset.models import Dataset
+from datasets.version.forms import AddVersionForm
 
 
 def panels(dataset: Dataset, actor: Actor) -> list[Panel]:
@@ -53,45 +56,25 @@ def _is_idx(dataset: Dataset, actor: Actor) -> bool:
     return bool(dataset.format == Dataset.Format.IDX)
 
 
-SPEC = registry.register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=Dataset,
-        slug="datasets",
-        iam="modelarts:dataset",
-        label=_("Dataset"),
-        label_plural=_("Datasets"),
         icon="photo",
-        section="data",
-        order=20,
         description=_("Data with numbered versions that never change, checked before use."),
         empty_title=_("No dataset yet"),
         empty_text=_("Put files into a bucket, then make a dataset of the folder."),
-        actions={
-            "list": "listDatasets",
-            "get": "getDataset",
-            "create": "createDataset",
-            "update": "updateDataset",
-            "delete": "deleteDataset",
-            "use": "use",
-        },
         columns=(
             Column("name", _("Name"), sort="name"),
             Column("format", _("Format"), render=lambda d: d.get_format_display()),
             Column("description", _("Description")),
             Column("created_at", _("Created"), sort="created_at"),
         ),
-        filters=("format",),
-        verbs=(
-            Verb(
-                "add-version",
-                "modelarts:dataset:createDatasetVersion",
-                _("New version"),
-                "datasets.dataset.services.add_version",
+        buttons={
+            "add-version": Button(
                 icon="plus",
-                form="datasets.version.forms.AddVersionForm",
-                recorded=False,
+                form=AddVersionForm,
             ),
-        ),
+        },
         tabs=(
             Tab(
                 "samples",
@@ -123,28 +106,10 @@ SPEC = registry.register(
             ),
         ),
         panels=panels,
-        parts=tabs.versions_of,
-        form="datasets.dataset.forms.DatasetForm",
-        edit_form="datasets.dataset.forms.DatasetEditForm",
-        viewset="datasets.dataset.api.DatasetViewSet",
-        services="datasets.dataset.services",
-        inventory="datasets.dataset.tabs.inventory",
-        trail_type="dataset",
-        events={
-            "create": "createDataset",
-            "update": "updateDataset",
-            "delete": "deleteDataset",
-            "use": "use",
-        },
-        quota=("datasets", 100),
-        share_operations=(
-            "listDatasets",
-            "getDataset",
-            "listDatasetVersions",
-            "getDatasetVersion",
-            "use",
-        ),
-        grant="datasets.dataset.models.DatasetGrant",
+        form=DatasetForm,
+        edit_form=DatasetEditForm,
+        viewset=DatasetViewSet,
+        inventory=tabs.inventory,
         live_token=live_token,
     )
 )

@@ -1,36 +1,26 @@
-"""Declaration of models."""
+"""What pages show of models."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from console import screens
 from console.pages.base import status_of
 from console.pages.references import inventory as inventory_of_references
 from console.pages.references import lineage_tab, used_by_tab
+from console.screens import Button, Column, Item, Link, Panel, Screen, Tab
 from console.ui.html import size, status_chip, time
-from core import access, registry
+from core import access
 from core.actor import Actor
-from core.registry import (
-    Column,
-    InventoryGroup,
-    Item,
-    Link,
-    Panel,
-    Ref,
-    ResourceSpec,
-    Role,
-    Tab,
-    Verb,
-)
-from registry.model import services, sources
+from core.registry import InventoryGroup
+from registry.model import services
+from registry.model.api import ModelViewSet
+from registry.model.forms import ModelEditForm, ModelForm
 from registry.model.models import Model, ModelFile
 from registry.package import command_line, health_line
 from sharing import queries as sharing
-from storage.bucket import queries as buckets
 
 
 def panels(model: Model, actor: Actor) -> list[Panel]:
@@ -89,16 +79,6 @@ def files_tab(request: Any, model: Model) -> dict[str, Any]:
     }
 
 
-def refers_to(model: Model) -> Iterator[Ref]:
-    """The training job and the directory that its files were taken from."""
-    source = model.source
-    if job := source.get("training_job"):
-        yield Ref("job", sources.TRAINING_JOB, uuid.UUID(job))
-    if name := source.get("bucket"):
-        for pk in buckets.ids_of(model.account_id, [name]).values():
-            yield Ref("source", buckets.TYPE, pk, source.get("prefix", ""))
-
-
 def inventory(actor: Actor, model: Model) -> list[InventoryGroup]:
     """What a delete breaks: services that run from it, accounts it is shared with."""
     return [*inventory_of_references(actor, model), *sharing.inventory(model)]
@@ -131,28 +111,13 @@ def links(model: Model, actor: Actor) -> list[Link]:
     return found
 
 
-SPEC = registry.register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=Model,
-        slug="models",
-        iam="modelarts:model",
-        label=_("Model"),
-        label_plural=_("Models"),
         icon="package",
-        section="models",
-        order=10,
         description=_("Checked packages of weights and inference code, ready to be deployed."),
         empty_title=_("No model yet"),
         empty_text=_("Register the output of a training job, or a package that lies in a bucket."),
-        actions={
-            "list": "list",
-            "get": "get",
-            "create": "create",
-            "update": "update",
-            "delete": "delete",
-            "deploy": "deploy",
-            "export": "export",
-        },
         columns=(
             Column("name", _("Name"), sort="name"),
             Column("model_version", _("Version")),
@@ -164,58 +129,28 @@ SPEC = registry.register(
                 "created_at", _("Created"), render=lambda m: time(m.created_at), sort="created_at"
             ),
         ),
-        filters=("phase", "model_type", "engine"),
-        verbs=(
-            Verb(
-                "deprecate",
-                "modelarts:model:update",
-                _("Deprecate"),
-                "registry.model.services.deprecate",
+        buttons={
+            "deprecate": Button(
                 icon="archive",
-                phases=frozenset({"Published"}),
                 confirm=_("Running services go on; nothing new may be deployed from it."),
             ),
-            Verb(
-                "restore",
-                "modelarts:model:update",
-                _("Restore"),
-                "registry.model.services.restore",
+            "restore": Button(
                 icon="refresh",
-                phases=frozenset({"Deprecated"}),
             ),
-            Verb(
-                "retry",
-                "modelarts:model:update",
-                _("Check again"),
-                "registry.model.services.retry",
+            "retry": Button(
                 icon="refresh",
-                phases=frozenset({"Failed"}),
-                when=services.may_pass_now,
             ),
-        ),
+        },
         tabs=(
             Tab("files", _("Files"), "registry/model/files.html", files_tab),
             used_by_tab(_("Deploy it as an online service and call it with your own data.")),
             lineage_tab(),
         ),
         panels=panels,
-        #: a model holds its files by reference, so neither job nor bucket is held
-        references={
-            "job": Role(_("was registered from")),
-            "source": Role(_("was taken from")),
-        },
-        refers_to=refers_to,
         links=links,
-        form="registry.model.forms.ModelForm",
-        edit_form="registry.model.forms.ModelEditForm",
-        viewset="registry.model.api.ModelViewSet",
-        services="registry.model.services",
-        inventory="registry.model.resource.inventory",
-        trail_type="model",
-        events={"create": "addModel", "delete": "deleteModel", "update": "updateModel"},
-        quota=("models", 1000),
-        share_operations=("list", "get", "deploy", "infer", "finetune"),
-        share_phases=frozenset({Model.Phase.PUBLISHED}),
-        grant="registry.model.models.ModelGrant",
+        form=ModelForm,
+        edit_form=ModelEditForm,
+        viewset=ModelViewSet,
+        inventory=inventory,
     )
 )

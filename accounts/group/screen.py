@@ -1,4 +1,4 @@
-"""What pages and API are built from: groups."""
+"""What pages show of groups."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.group import services
+from accounts.group.api import GroupViewSet
 from accounts.group.forms import MemberForm
 from accounts.group.models import Group, Membership
+from accounts.group.pages import AddMemberPage, RemoveMemberPage
 from accounts.policy import impact
 from accounts.policy.models import PolicyAttachment
-from accounts.policy.pages import policies_tab
+from accounts.policy.pages import AttachPage, DetachPage, policies_tab
+from console import screens
+from console.forms import NamedForm
 from console.pages.base import off, why_held_back
+from console.screens import Column, Screen, Tab
 from core import access
 from core.actor import Actor
-from core.registry import Column, InventoryGroup, ResourceSpec, Tab, register
+from core.registry import InventoryGroup
 
 
 def _members(request: HttpRequest, group: Group) -> dict[str, Any]:
@@ -47,24 +52,11 @@ def inventory(_actor: Actor, group: Group) -> list[InventoryGroup]:
     return found
 
 
-SPEC = register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=Group,
-        slug="groups",
-        iam="iam:groups",
-        label=_("Group"),
-        label_plural=_("Groups"),
         description=_("Users that get the same policies."),
-        actions={
-            "list": "listGroups",
-            "get": "getGroup",
-            "create": "createGroup",
-            "update": "updateGroup",
-            "delete": "deleteGroup",
-        },
         icon="users-group",
-        section="iam",
-        order=20,
         empty_title=_("No groups yet"),
         empty_text=_("Give policies to groups rather than to single users: one place to change."),
         columns=(
@@ -72,7 +64,6 @@ SPEC = register(
             Column("description", _("Description")),
             Column("created_at", _("Created"), sort="created_at"),
         ),
-        search=("name", "description"),
         tabs=(
             Tab(
                 "members",
@@ -83,19 +74,14 @@ SPEC = register(
             ),
             policies_tab(),
         ),
-        form="console.forms.NamedForm",
-        viewset="accounts.group.api.GroupViewSet",
-        services="accounts.group.services",
-        changes_rights=True,
-        inventory="accounts.group.resource.inventory",
-        events={"create": "createGroup", "update": "updateGroup", "delete": "deleteGroup"},
-        quota=("groups", 50),
-        regional=False,
+        form=NamedForm,
+        viewset=GroupViewSet,
+        inventory=inventory,
         views={
-            "extra:add-member": "accounts.group.pages.AddMemberPage",
-            "extra:remove-member": "accounts.group.pages.RemoveMemberPage",
-            "extra:attach": "accounts.policy.pages.AttachPage",
-            "extra:detach": "accounts.policy.pages.DetachPage",
+            "extra:add-member": AddMemberPage,
+            "extra:remove-member": RemoveMemberPage,
+            "extra:attach": AttachPage,
+            "extra:detach": DetachPage,
         },
     )
 )

@@ -1,17 +1,20 @@
-"""The declaration of buckets."""
+"""What pages show of buckets."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from console import screens
 from console.pages.references import used_by_tab
+from console.screens import Button, Column, Item, Panel, Screen, Tab
 from console.ui.format import bytes_text, number_text
-from core import registry
 from core.actor import Actor
-from core.registry import Column, Item, Panel, ResourceSpec, Tab, Verb
-from storage.bucket import queries
+from storage.bucket import queries, tabs
+from storage.bucket.api import BucketViewSet
+from storage.bucket.forms import BucketEditForm, BucketForm
 from storage.bucket.models import Bucket
+from storage.bucket.pages import RemovePage
 from storage.bucket.tabs import objects_tab
 
 
@@ -50,48 +53,30 @@ def panels(bucket: Bucket, actor: Actor) -> list[Panel]:
     ]
 
 
-SPEC = registry.register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=Bucket,
-        slug="buckets",
-        iam="obs:bucket",
-        label=_("Bucket"),
-        label_plural=_("Buckets"),
         icon="bucket",
-        section="data",
-        order=10,
         description=_("Objects that jobs read and write: code, data, models."),
         empty_title=_("No bucket yet"),
         empty_text=_("Create one, drop your files into it, and make a dataset of them."),
-        actions={
-            "list": "ListAllMyBuckets",
-            "get": "HeadBucket",
-            "create": "CreateBucket",
-            "update": "PutBucketTagging",
-            "delete": "DeleteBucket",
-        },
         columns=(
             Column("name", _("Name"), sort="name"),
             Column("region", _("Region")),
             Column("description", _("Description")),
             Column("created_at", _("Created"), sort="created_at"),
         ),
-        verbs=(
-            Verb(
-                "purge",
-                "obs:bucket:DeleteBucket",
-                _("Empty"),
-                "storage.bucket.services.purge",
+        buttons={
+            "purge": Button(
                 icon="eraser",
                 tone="danger",
                 confirm=_(
                     "Every object in it is deleted. Dataset versions made of them keep their bytes."
                 ),
                 typed=True,
-                event="purgeBucket",
-                inventory="storage.bucket.tabs.inventory",
+                inventory=tabs.inventory,
             ),
-        ),
+        },
         tabs=(
             Tab(
                 "objects",
@@ -106,17 +91,12 @@ SPEC = registry.register(
             ),
         ),
         panels=panels,
-        form="storage.bucket.forms.BucketForm",
-        edit_form="storage.bucket.forms.BucketEditForm",
-        viewset="storage.bucket.api.BucketViewSet",
-        services="storage.bucket.services",
-        inventory="storage.bucket.tabs.inventory",
-        events={
-            "create": "createBucket",
-            "update": "updateBucket",
-            "delete": "deleteBucket",
+        form=BucketForm,
+        edit_form=BucketEditForm,
+        viewset=BucketViewSet,
+        inventory=tabs.inventory,
+        views={
+            "extra:remove": RemovePage,
         },
-        quota=("buckets", 100),
-        views={"extra:remove": "storage.bucket.pages.RemovePage"},
     )
 )

@@ -1,4 +1,4 @@
-"""What pages and API are built from: agencies."""
+"""What pages show of agencies."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts.agency.api import AgencyViewSet
+from accounts.agency.forms import AgencyEditForm, AgencyForm
 from accounts.agency.models import Agency
-from accounts.policy.pages import policies_tab
+from accounts.policy import impact
+from accounts.policy.pages import AttachPage, DetachPage, policies_tab
+from console import screens
+from console.screens import Button, Column, Item, Panel, Screen
 from core.actor import Actor
-from core.registry import Column, Item, Panel, ResourceSpec, Verb, register
 
 STATES = {"active": _("active"), "expired": _("expired"), "revoked": _("revoked")}
 
@@ -44,27 +48,14 @@ def panels(agency: Agency, _actor: Actor) -> list[Panel]:
     ]
 
 
-SPEC = register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=Agency,
-        slug="agencies",
-        iam="iam:agencies",
-        label=_("Agency"),
-        label_plural=_("Agencies"),
         description=_(
             "Rights delegated to the platform for background work. Such work may do only what both "
             "the agency and its user may do."
         ),
-        actions={
-            "list": "listAgencies",
-            "get": "getAgency",
-            "create": "createAgency",
-            "update": "updateAgency",
-            "delete": "deleteAgency",
-        },
         icon="user-share",
-        section="iam",
-        order=40,
         empty_title=_("No agency yet"),
         empty_text=_("Training jobs and services need one to read and write your buckets."),
         columns=(
@@ -74,35 +65,23 @@ SPEC = register(
             Column("expires_at", _("Ends"), _end, sort="expires_at"),
             Column("created_at", _("Created"), sort="created_at"),
         ),
-        search=("name", "description"),
-        verbs=(
-            Verb(
-                "revoke",
-                "iam:agencies:updateAgency",
-                _("Revoke"),
-                "accounts.agency.services.revoke",
+        buttons={
+            "revoke": Button(
                 icon="ban",
                 tone="danger",
                 confirm=_("Background work that uses this agency loses its authorisation at once."),
-                event="revokeAgency",
-                inventory="accounts.policy.impact.of_agency",
+                inventory=impact.of_agency,
             ),
-        ),
+        },
         tabs=(policies_tab(),),
         panels=panels,
-        form="accounts.agency.forms.AgencyForm",
-        edit_form="accounts.agency.forms.AgencyEditForm",
-        viewset="accounts.agency.api.AgencyViewSet",
-        services="accounts.agency.services",
-        changes_rights=True,
-        inventory="accounts.policy.impact.of_agency",
-        trail_type="IAM",
-        events={"create": "createAgency", "update": "updateAgency", "delete": "deleteAgency"},
-        quota=("agencies", 50),
-        regional=False,
+        form=AgencyForm,
+        edit_form=AgencyEditForm,
+        viewset=AgencyViewSet,
+        inventory=impact.of_agency,
         views={
-            "extra:attach": "accounts.policy.pages.AttachPage",
-            "extra:detach": "accounts.policy.pages.DetachPage",
+            "extra:attach": AttachPage,
+            "extra:detach": DetachPage,
         },
     )
 )

@@ -1,4 +1,4 @@
-"""Declaration of training jobs."""
+"""What pages show of training jobs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from console import screens
 from console.pages.base import status_of
 from console.pages.references import lineage_tab, used_by_tab
+from console.screens import Button, Column, Item, Link, Panel, Screen, Tab
 from console.ui.format import exact_time
 from console.ui.html import duration, status_chip, time
-from core import access, registry
-from core.registry import Column, Item, Link, Panel, ResourceSpec, Tab, Verb
-from training.job import checks, metrics, overview, references, upload, values
+from core import access
+from training.job import checks, metrics, overview, preview, upload, values
+from training.job.api import JobViewSet
+from training.job.forms import JobEditForm, JobForm, RerunForm
 from training.job.models import Attempt, MetricPoint, TrainingJob
-
-ACTIVE = frozenset({"Creating", "Pending", "Running", "Abnormal"})
+from training.job.pages import LogDownloadPage, LogPage, MetricsPage
 
 
 def panels(job: TrainingJob, actor: Any) -> list[Panel]:
@@ -105,27 +107,13 @@ def links(job: TrainingJob, actor: Any) -> list[Link]:
     return [Link(_("Register model"), url, "package", "primary")]
 
 
-SPEC = registry.register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=TrainingJob,
-        slug="training-jobs",
-        iam="modelarts:trainJob",
-        label=_("Training job"),
-        label_plural=_("Training jobs"),
         icon="player-play",
-        section="train",
-        order=10,
         description=_("Your own code on your own data, in a sandbox, watched until it is over."),
         empty_title=_("No training job yet"),
         empty_text=_("Put a script and data into a bucket, then train with them."),
-        actions={
-            "list": "list",
-            "get": "get",
-            "create": "create",
-            "update": "update",
-            "delete": "delete",
-            "logs": "logExport",
-        },
         columns=(
             Column("name", _("Name"), sort="name"),
             Column("phase", _("Status"), render=lambda j: status_chip(status_of(j)), sort="phase"),
@@ -142,52 +130,30 @@ SPEC = registry.register(
                 "created_at", _("Created"), render=lambda j: time(j.created_at), sort="created_at"
             ),
         ),
-        filters=("phase", "engine", "pool"),
-        prepare=lambda rows: rows.select_related("created_by"),
-        verbs=(
-            Verb(
-                "stop",
-                "modelarts:trainJobVersion:stop",
-                _("Stop"),
-                "training.job.services.stop",
+        buttons={
+            "stop": Button(
                 icon="player-stop",
                 tone="warning",
-                phases=ACTIVE,
                 confirm=_(
                     "The program gets some seconds to save its work; what it wrote to its "
                     "output path is kept."
                 ),
-                event="stopModelArtsTrainVersion",
             ),
-            Verb(
-                "retry-upload",
-                "modelarts:trainJob:create",
-                _("Retry upload"),
-                "training.job.services.retry_upload",
+            "retry-upload": Button(
                 icon="upload",
                 tone="primary",
-                phases=frozenset({"Failed"}),
-                when=upload.is_possible,
                 confirm=_(
                     "The files that the job wrote are still on the host. Those that are missing in "
                     "the output path are uploaded and verified; nothing is trained again."
                 ),
-                event="retryUploadTrainJob",
             ),
-            Verb(
-                "rerun",
-                "modelarts:trainJob:create",
-                _("Rerun"),
-                "training.job.services.rerun",
+            "rerun": Button(
                 icon="refresh",
-                phases=TrainingJob.TERMINAL,
                 confirm=_("A new job with the same code, data and settings."),
-                form="training.job.forms.RerunForm",
-                inventory="training.job.preview.rerun",
-                event="createModelArtsTrainVersion",
-                recorded=False,
+                form=RerunForm,
+                inventory=preview.rerun,
             ),
-        ),
+        },
         tabs=(
             Tab("metrics", _("Metrics"), "training/trainingjob/metrics.html", metric_context),
             Tab(
@@ -203,26 +169,15 @@ SPEC = registry.register(
         ),
         panels=panels,
         links=links,
-        references=references.ROLES,
-        refers_to=references.of,
-        form="training.job.forms.JobForm",
-        edit_form="training.job.forms.JobEditForm",
-        viewset="training.job.api.JobViewSet",
-        services="training.job.services",
-        events={
-            "create": "createModelArtsTrainJob",
-            "delete": "deleteModelArtsTrainJob",
-            "delete-rerun": "deleteModelArtsTrainVersion",
-            "update": "updateModelArtsTrainDesc",
-        },
-        trail_type="ModelArtsTrainJob",
-        quota=("training_jobs", 100),
+        form=JobForm,
+        edit_form=JobEditForm,
+        viewset=JobViewSet,
         why_not_delete=lambda job: "" if job.is_terminal else _("Stop it first."),
         live_token=live_token,
         views={
-            "extra:log": "training.job.pages.LogPage",
-            "extra:metrics": "training.job.pages.MetricsPage",
-            "extra:log-download": "training.job.pages.LogDownloadPage",
+            "extra:log": LogPage,
+            "extra:metrics": MetricsPage,
+            "extra:log-download": LogDownloadPage,
         },
     )
 )

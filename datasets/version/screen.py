@@ -1,23 +1,24 @@
-"""The declaration of dataset versions. They are reached from their dataset, so no menu entry."""
+"""What pages show of dataset versions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from console import screens
 from console.pages.references import lineage_tab, used_by_tab
+from console.screens import Button, Column, Item, Panel, Screen, Tab
 from console.ui.format import bytes_text, number_text
-from core import registry
 from core.actor import Actor
-from core.registry import Column, Item, Panel, Ref, ResourceSpec, Role, Tab, Verb
 from datasets.dataset.models import Dataset
 from datasets.version import tabs
+from datasets.version.api import VersionViewSet
+from datasets.version.forms import VersionEditForm, VersionForm
 from datasets.version.models import DatasetVersion
-from storage.bucket import queries as buckets
+from datasets.version.pages import ClassesPage, PicturePage
 
 
 def panels(version: DatasetVersion, actor: Actor) -> list[Panel]:
@@ -71,36 +72,17 @@ def _split_items(splits: dict[str, Any]) -> list[Item]:
     return items
 
 
-def refers_to(version: DatasetVersion) -> Iterator[Ref]:
-    """The folder it was made from."""
-    source = version.source
-    if source:
-        for pk in buckets.ids_of(version.account_id, [source["bucket"]]).values():
-            yield Ref("source", buckets.TYPE, pk, source.get("prefix", ""))
-
-
 def _is_idx(version: DatasetVersion, actor: Actor) -> bool:
     return bool(version.format == Dataset.Format.IDX)
 
 
-SPEC = registry.register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=DatasetVersion,
-        slug="dataset-versions",
-        iam="modelarts:dataset",
-        label=_("Dataset version"),
-        label_plural=_("Dataset versions"),
         icon="versions",
         description=_("A snapshot of files that never changes."),
         empty_title=_("No version yet"),
         empty_text=_("Take one from a folder of a bucket."),
-        actions={
-            "list": "listDatasetVersions",
-            "get": "getDatasetVersion",
-            "create": "createDatasetVersion",
-            "update": "updateDataset",
-            "delete": "deleteDatasetVersion",
-        },
         columns=(
             Column("name", _("Version"), render=str, sort="number"),
             Column("phase", _("Status"), render=lambda v: v.phase_label, sort="phase"),
@@ -108,19 +90,11 @@ SPEC = registry.register(
             Column("size", _("Size"), render=lambda v: bytes_text(v.size), align="end"),
             Column("created_at", _("Created"), sort="created_at"),
         ),
-        filters=("phase", "dataset"),
-        search=("name", "dataset__name", "description"),
-        verbs=(
-            Verb(
-                "retry",
-                "modelarts:dataset:createDatasetVersion",
-                _("Check again"),
-                "datasets.version.services.retry",
+        buttons={
+            "retry": Button(
                 icon="refresh",
-                phases=frozenset({"Error"}),
-                event="retryDatasetVersion",
             ),
-        ),
+        },
         tabs=(
             Tab(
                 "samples",
@@ -151,26 +125,14 @@ SPEC = registry.register(
             lineage_tab(),
         ),
         panels=panels,
-        prepare=lambda rows: rows.select_related("dataset"),
-        #: a version keeps its bytes by itself, so it holds no bucket
-        references={"source": Role(_("was made from"))},
-        refers_to=refers_to,
-        form="datasets.version.forms.VersionForm",
-        edit_form="datasets.version.forms.VersionEditForm",
-        viewset="datasets.version.api.VersionViewSet",
-        services="datasets.version.services",
-        inventory="datasets.version.tabs.inventory",
-        trail_type="dataset",
-        shared_with="datasets.dataset",
-        events={
-            "create": "publishDatasetVersion",
-            "update": "updateDatasetVersion",
-            "delete": "deleteDatasetVersion",
-        },
+        form=VersionForm,
+        edit_form=VersionEditForm,
+        viewset=VersionViewSet,
+        inventory=tabs.inventory,
         live_token=lambda v: str(v.secondary),
         views={
-            "extra:picture": "datasets.version.pages.PicturePage",
-            "extra:classes": "datasets.version.pages.ClassesPage",
+            "extra:picture": PicturePage,
+            "extra:classes": ClassesPage,
         },
     )
 )

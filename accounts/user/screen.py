@@ -1,4 +1,4 @@
-"""What pages and API are built from: users."""
+"""What pages show of users."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.agency.models import granted_to
 from accounts.group.services import groups_of
-from accounts.policy.pages import policies_tab
+from accounts.policy.pages import AttachPage, DetachPage, policies_tab
 from accounts.policy.services import attachments
+from accounts.user.api import UserViewSet
+from accounts.user.forms import UserEditForm, UserForm
 from accounts.user.models import User
+from accounts.user.pages import UserCreatePage, UserVerbPage
+from console import screens
+from console.screens import Button, Column, Item, Panel, Screen
 from core.actor import Actor
-from core.registry import Column, InventoryGroup, Item, Panel, ResourceSpec, Verb, register
+from core.registry import InventoryGroup
 
 
 def _state(user: User) -> Any:
@@ -74,24 +79,11 @@ def inventory(_actor: Actor, user: User) -> list[InventoryGroup]:
     return found
 
 
-SPEC = register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=User,
-        slug="users",
-        iam="iam:users",
-        label=_("User"),
-        label_plural=_("Users"),
         description=_("People and scripts that sign in to this account."),
-        actions={
-            "list": "listUsers",
-            "get": "getUser",
-            "create": "createUser",
-            "update": "updateUser",
-            "delete": "deleteUser",
-        },
         icon="users",
-        section="iam",
-        order=10,
         empty_title=_("No users yet"),
         empty_text=_("Create users for the people of your team instead of sharing one password."),
         columns=(
@@ -101,75 +93,42 @@ SPEC = register(
             Column("last_login", _("Last sign-in")),
             Column("created_at", _("Created"), sort="created_at"),
         ),
-        filters=("is_active",),
-        search=("name", "email_digest", "description"),
-        verbs=(
-            Verb(
-                "reset-password",
-                "iam:users:resetPassword",
-                _("Reset password"),
-                "accounts.user.services.reset_password",
+        buttons={
+            "reset-password": Button(
                 icon="key",
                 confirm=_(
                     "The user gets a temporary password, shown to you once, and must change it. "
                     "All sessions and API tokens of the user end."
                 ),
-                event="resetPassword",
             ),
-            Verb(
-                "disable",
-                "iam:users:updateUser",
-                _("Disable"),
-                "accounts.user.services.disable",
+            "disable": Button(
                 icon="user-off",
                 tone="danger",
-                idle=lambda user: not user.is_active,
                 confirm=_(
                     "The user can do nothing any more, from the next request on. All sessions and "
                     "API tokens of the user end for good."
                 ),
-                event="disableUser",
             ),
-            Verb(
-                "enable",
-                "iam:users:updateUser",
-                _("Enable"),
-                "accounts.user.services.enable",
+            "enable": Button(
                 icon="user-check",
-                idle=lambda user: user.is_active,
                 confirm=_("The user may do again what policies allow."),
-                event="enableUser",
             ),
-            Verb(
-                "end-sessions",
-                "iam:users:endSessions",
-                _("Sign out everywhere"),
-                "accounts.user.services.end_sessions",
+            "end-sessions": Button(
                 icon="logout",
                 confirm=_("All console sessions of this user end."),
-                event="endSessions",
             ),
-        ),
+        },
         tabs=(policies_tab(),),
         panels=panels,
-        form="accounts.user.forms.UserForm",
-        edit_form="accounts.user.forms.UserEditForm",
-        viewset="accounts.user.api.UserViewSet",
-        services="accounts.user.services",
-        changes_rights=True,
-        inventory="accounts.user.resource.inventory",
-        events={
-            "create": "createUser",
-            "update": "updateUser",
-            "delete": "deleteUser",
-        },
-        quota=("users", 200),
-        regional=False,
+        form=UserForm,
+        edit_form=UserEditForm,
+        viewset=UserViewSet,
+        inventory=inventory,
         views={
-            "create": "accounts.user.pages.UserCreatePage",
-            "verb": "accounts.user.pages.UserVerbPage",
-            "extra:attach": "accounts.policy.pages.AttachPage",
-            "extra:detach": "accounts.policy.pages.DetachPage",
+            "create": UserCreatePage,
+            "verb": UserVerbPage,
+            "extra:attach": AttachPage,
+            "extra:detach": DetachPage,
         },
     )
 )

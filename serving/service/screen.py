@@ -1,38 +1,26 @@
-"""Declaration of services."""
+"""What pages show of services."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, OuterRef, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
+from console import screens
 from console.pages.base import status_of
 from console.pages.references import lineage_tab
+from console.screens import Button, Column, Item, Panel, Screen, Tab
 from console.ui.html import status_chip, time
-from core import printed, references, registry
+from core import printed
 from core.actor import Actor
-from core.registry import Column, Item, Panel, Ref, ResourceSpec, Role, Tab, Verb
 from registry.package import build_example, command_line
 from serving.service import services
-from serving.service.api import address, ready_count
+from serving.service.api import ServiceViewSet, address, ready_count
 from serving.service.calls import MAX_FILE, called
+from serving.service.forms import ServiceEditForm, ServiceForm
 from serving.service.models import Instance, Service, Traffic
-
-AT_WORK = frozenset({"Pending", "Waiting", "Deploying", "Running", "Concerning"})
-
-
-def prepare(rows: Any) -> Any:
-    """Adds ``ready_count`` to a list's rows, so that no row asks for itself."""
-    ready_rows = Instance.objects.filter(service=OuterRef("pk"), state=Instance.State.READY)
-    counted = ready_rows.order_by().values("service").annotate(n=Count("pk")).values("n")
-    return rows.annotate(ready_count=Coalesce(Subquery(counted), 0))
-
-
-def refers_to(service: Service) -> list[Ref]:
-    """The model, of any account."""
-    return [references.to(service.model, "model")] if service.model is not None else []
+from serving.service.pages import LogPage, PredictPage, TrafficPage
 
 
 def ready(service: Service) -> str:
@@ -152,28 +140,13 @@ def live_token(service: Service) -> str:
     ).replace(" ", "")
 
 
-SPEC = registry.register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=Service,
-        slug="services",
-        iam="modelarts:service",
-        label=_("Service"),
-        label_plural=_("Services"),
         icon="rocket",
-        section="models",
-        order=20,
         description=_("Models that answer requests, health-checked and reached by one address."),
         empty_title=_("No service yet"),
         empty_text=_("Deploy a model and call it with an API token."),
-        actions={
-            "list": "list",
-            "get": "get",
-            "create": "create",
-            "update": "update",
-            "delete": "delete",
-            "logs": "getLogs",
-            "infer": "infer",
-        },
         columns=(
             Column("name", _("Name"), sort="name"),
             Column("phase", _("Status"), render=lambda s: status_chip(status_of(s)), sort="phase"),
@@ -184,36 +157,19 @@ SPEC = registry.register(
                 "created_at", _("Created"), render=lambda s: time(s.created_at), sort="created_at"
             ),
         ),
-        filters=("phase", "engine", "flavor"),
-        prepare=prepare,
-        search=("name", "model_label"),
-        verbs=(
-            Verb(
-                "stop",
-                "modelarts:service:action",
-                _("Stop"),
-                "serving.service.services.stop",
+        buttons={
+            "stop": Button(
                 icon="player-stop",
                 tone="warning",
-                phases=AT_WORK,
                 confirm=_(
                     "Open requests are finished, new ones are refused. The configuration is kept."
                 ),
-                event="startOrStopService",
-                after={"desired": "stopped"},
             ),
-            Verb(
-                "start",
-                "modelarts:service:action",
-                _("Start"),
-                "serving.service.services.start",
+            "start": Button(
                 icon="player-play",
                 tone="primary",
-                phases=frozenset({"Stopped", "Failed"}),
-                event="startOrStopService",
-                after={"desired": "running"},
             ),
-        ),
+        },
         tabs=(
             Tab(
                 "predict",
@@ -233,21 +189,15 @@ SPEC = registry.register(
             lineage_tab(),
         ),
         panels=panels,
-        references={"model": Role(_("runs from"), _("was deployed from"), holds=True)},
-        refers_to=refers_to,
-        form="serving.service.forms.ServiceForm",
-        edit_form="serving.service.forms.ServiceEditForm",
-        viewset="serving.service.api.ServiceViewSet",
-        services="serving.service.services",
-        trail_type="service",
-        events={"create": "addService", "delete": "deleteService", "update": "updateService"},
-        quota=("services", 20),
+        form=ServiceForm,
+        edit_form=ServiceEditForm,
+        viewset=ServiceViewSet,
         why_not_delete=lambda service: "" if services.is_at_rest(service) else _("Stop it first."),
         live_token=live_token,
         views={
-            "extra:log": "serving.service.pages.LogPage",
-            "extra:predict-call": "serving.service.pages.PredictPage",
-            "extra:traffic": "serving.service.pages.TrafficPage",
+            "extra:log": LogPage,
+            "extra:predict-call": PredictPage,
+            "extra:traffic": TrafficPage,
         },
     )
 )

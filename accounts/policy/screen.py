@@ -1,4 +1,4 @@
-"""What pages and API are built from: policies."""
+"""What pages show of policies."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.policy import impact, services
+from accounts.policy.api import PolicyViewSet
+from accounts.policy.forms import PolicyForm
 from accounts.policy.models import Policy, PolicyAttachment, PolicyVersion
+from accounts.policy.pages import RestorePage
+from console import screens
 from console.bodies import DOCUMENT
 from console.pages.base import off, why_held_back
+from console.screens import Column, Panel, Screen, Tab
 from core import access, registry
 from core.actor import Actor
-from core.registry import Column, InventoryGroup, Panel, ResourceSpec, Tab, register
+from core.registry import InventoryGroup
 from core.shell import NavLink, add_link
 
 
@@ -93,25 +98,12 @@ def inventory(_actor: Actor, policy: Policy) -> list[InventoryGroup]:
     return [taken, *impact.inventory(PolicyAttachment.objects.filter(policy=policy))]
 
 
-SPEC = register(
-    ResourceSpec(
+screens.register(
+    Screen(
         model=Policy,
-        slug="policies",
-        iam="iam:policies",
         largest_body=DOCUMENT,
-        label=_("Policy"),
-        label_plural=_("Policies"),
         description=_("Custom policies of this account. System policies are listed apart."),
-        actions={
-            "list": "listPolicies",
-            "get": "getPolicy",
-            "create": "createPolicy",
-            "update": "updatePolicy",
-            "delete": "deletePolicy",
-        },
         icon="file-certificate",
-        section="iam",
-        order=30,
         empty_title=_("No custom policies"),
         empty_text=_("System policies cover the common cases. Write your own to be exact."),
         columns=(
@@ -120,28 +112,19 @@ SPEC = register(
             Column("revision", _("Version"), align="end"),
             Column("updated_at", _("Changed"), sort="updated_at"),
         ),
-        search=("name", "description"),
         tabs=(
             Tab("versions", _("Versions"), "accounts/tabs/versions.html", _versions),
             Tab("principals", _("Attached to"), "accounts/tabs/principals.html", _used_by),
         ),
         panels=panels,
-        form="accounts.policy.forms.PolicyForm",
-        viewset="accounts.policy.api.PolicyViewSet",
-        services="accounts.policy.services",
-        changes_rights=True,
-        inventory="accounts.policy.resource.inventory",
-        events={
-            "create": "createPolicy",
-            "update": "updatePolicy",
-            "delete": "deletePolicy",
+        form=PolicyForm,
+        viewset=PolicyViewSet,
+        inventory=inventory,
+        views={
+            "extra:restore": RestorePage,
         },
-        quota=("policies", 200),
-        regional=False,
-        views={"extra:restore": "accounts.policy.pages.RestorePage"},
     )
 )
-
 add_link(
     NavLink(
         "iam",
