@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from core.registry import Declaration, Verb, register
-from datasets.dataset import services, tabs
+from datasets.dataset import queries, services
 from datasets.dataset.models import Dataset, DatasetGrant
 
 SPEC = register(
@@ -49,6 +49,6 @@ SPEC = register(
             "use",
         ),
         grant=DatasetGrant,
-        parts=tabs.versions_of,
+        parts=queries.versions_of,
     )
 )

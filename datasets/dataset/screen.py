@@ -9,7 +9,7 @@ from console.pages.references import used_by_tab
 from console.screens import Button, Column, Item, Panel, Screen, Tab
 from console.ui.format import bytes_text, number_text
 from core.actor import Actor
-from datasets.dataset import tabs
+from datasets.dataset import queries, tabs
 from datasets.dataset.api import DatasetViewSet
 from datasets.dataset.forms import DatasetEditForm, DatasetForm
 from datasets.dataset.models import Dataset
@@ -48,7 +48,7 @@ def panels(dataset: Dataset, actor: Actor) -> list[Panel]:
 
 def live_token(dataset: Dataset) -> str:
     """Changes when a version does."""
-    rows = tabs.versions_of(dataset).values_list("version", "secondary")
+    rows = queries.versions_of(dataset).values_list("version", "secondary")
     return ".".join(f"{version}{secondary}" for version, secondary in rows[:20])
 
 
@@ -96,7 +96,7 @@ screens.register(
                 "datasets/dataset/versions.html",
                 tabs.versions_tab,
                 action=tabs.LIST,
-                count=lambda d: int(tabs.versions_of(d).count()),
+                count=lambda d: int(queries.versions_of(d).count()),
             ),
             Tab("files", _("Files"), "datasets/datasetversion/files.html", tabs.files_tab),
             used_by_tab(

@@ -15,18 +15,13 @@ from core import access
 from core.actor import Actor
 from core.registry import InventoryGroup
 from datasets.dataset.models import Dataset
+from datasets.dataset.queries import versions_of
 from datasets.version import tabs
 from datasets.version.models import DatasetVersion
 from sharing import queries as sharing
 
 LIST = "modelarts:dataset:listDatasetVersions"
 SHOWN = 200
-
-
-def versions_of(dataset: Dataset) -> Any:
-    """Every version of a dataset whose visibility was decided, newest first."""
-    rows = DatasetVersion.objects.unscoped("versions of a visible dataset")
-    return rows.filter(dataset=dataset).select_related("dataset").order_by("-number")
 
 
 def current(dataset: Dataset) -> DatasetVersion | None:

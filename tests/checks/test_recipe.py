@@ -62,7 +62,7 @@ def test_the_recipe_makes_a_type_that_keeps_the_contract(tmp_path: Path) -> None
     assert "Algorithm" in follow("manage.py", "makemigrations", "training")
     follow("manage.py", "makemigrations", "--check", "--dry-run")
     follow("manage.py", "check")
-    follow("manage.py", "migrate", "--verbosity", "0")
+    # The database of the tests is made by the migrations, the new one among them.
     told = follow(
         "-m", "pytest", "tests/training/test_algorithm.py", "-q", "-p", "no:cacheprovider"
     )

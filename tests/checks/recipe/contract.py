@@ -6,12 +6,12 @@ from typing import Any
 
 from training.algorithm.models import Algorithm
 
-from tests.contract.creates import CreatesOverApi
+from tests.contract import creates
 from tests.contract.test_resources import own
 from tests.storage.people import Person
 
 
-class TestAlgorithm(CreatesOverApi):
+class TestAlgorithm(creates.CreatesOverApi):
     slug = "algorithms"
 
     def make(self, owner: Person) -> Any:
