@@ -18,7 +18,7 @@ from ops.drill.matrix import FULL, HELD, JOB, OTHERS, SERVICE, Cell, Row
 from ops.drill.others import Others
 from ops.drill.processes import Host
 from ops.drill.story import Story
-from ops.drill.work import Job, Missed, Service, free_cores, until
+from ops.drill.work import REACHED, Job, Missed, Service, free_cores, until
 
 END_WITHIN = 60.0  # beside the time that the work itself takes
 JOB_SECONDS = 40.0  # what the job takes undisturbed on a busy machine of two cores
@@ -209,13 +209,14 @@ class Drill:
         return self.resident
 
     def _fill(self, cores: int) -> None:
-        """Jobs that take the whole pool, so that the next one has to wait."""
+        """Jobs that take the whole pool, so that the next one has to wait. One of them may wait
+        itself: for a processor that something else took meanwhile, or for disk."""
         self.fillers = [Job(self.client, self.host) for _one in range(cores)]
         for job in self.fillers:
             job.steps, job.files = FILLER_STEPS, 1
             job.start()
         for job in self.fillers:
-            job.reach("Running")
+            until(f"job {job.name} Running or waiting", job.has_or_waits, within=REACHED)
 
     def _nothing_left(self, row: Row, before: frozenset[str]) -> None:
         """No process without a row, no row without a process, no slot without either, and nothing

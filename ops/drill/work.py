@@ -131,6 +131,11 @@ class Job:
         else:
             until(f"job {self.name} {phase}", lambda: self._came(phase), within=REACHED)
 
+    def has_or_waits(self) -> bool:
+        """Whether it runs, or was told what it waits for."""
+        row = self.row()
+        return (row["phase"] == "Pending" and bool(row["reason"])) or self._is("running")
+
     def _came(self, phase: str) -> bool:
         seen = self.row()["phase"]
         if seen in TERMINAL:
