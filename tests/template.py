@@ -46,10 +46,10 @@ def migrated() -> Path:
 
 
 def _digest() -> str:
-    """Of migrations, of models, whose permissions are rows, and of the versions of packages."""
+    """Of migrations, of models and declarations, whose permissions are rows, and of the versions of packages."""
     total = hashlib.sha256((ROOT / "requirements.lock").read_bytes())
     found = {path for name in ("migrations/*.py", "models.py") for path in ROOT.glob(f"*/{name}")}
-    for path in sorted({*found, *ROOT.glob("*/*/models.py"), *ROOT.glob("*/*/resource.py")}):
+    for path in sorted({*found, *ROOT.glob("*/*/models.py"), *ROOT.glob("*/*/declaration.py")}):
         total.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return total.hexdigest()[:16]
 

@@ -30,7 +30,7 @@ def test_the_recipe_makes_a_type_that_keeps_the_contract(tmp_path: Path) -> None
     copy = tmp_path / "project"
     for folder in (*PACKAGES, "locale", "samples", "static", "templates", "tests"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=NOT_COPIED)
-    for file in ("manage.py", "pyproject.toml"):
+    for file in ("manage.py", "pyproject.toml", "requirements.lock", "requirements.txt"):
         shutil.copy(ROOT / file, copy / file)
     package = copy / "training" / "algorithm"
     package.mkdir()
