@@ -46,7 +46,7 @@ def migrated() -> Path:
 
 
 def _digest() -> str:
-    """Of migrations, of models and declarations, whose permissions are rows, and of the versions of packages."""
+    """Of migrations, models, declarations (their permissions are rows) and versions of packages."""
     total = hashlib.sha256((ROOT / "requirements.lock").read_bytes())
     found = {path for name in ("migrations/*.py", "models.py") for path in ROOT.glob(f"*/{name}")}
     for path in sorted({*found, *ROOT.glob("*/*/models.py"), *ROOT.glob("*/*/declaration.py")}):
