@@ -22,6 +22,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
+from core.said import Said
 from core.text import english, excerpt
 
 #: characters of a message, and of each text among its parameters
@@ -199,6 +200,11 @@ def kept(text: str, found: Any) -> str:
     return gettext(text) if text else ""
 
 
+def of(said: str) -> str:
+    """What was said without Django (core/said.py), as a message."""
+    return _restore(said, said.data) if isinstance(said, Said) else said
+
+
 def _restore(text: str, found: Any) -> str:
     try:
         if "label" in found:
@@ -217,10 +223,12 @@ def _restore(text: str, found: Any) -> str:
         }
         return Message(_known[found["code"]], found.get("part", "text"), params)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-        return text
+        return str(text)
 
 
 def _parameter(value: Any) -> Any:
+    if isinstance(value, Said):
+        return of(value)
     if isinstance(value, Message) or value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Promise):

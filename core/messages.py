@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_noop as _
 
 from core.codes import catalogue
+from core.strict_json import SENTENCES
 
 code = catalogue("core")
 
@@ -111,3 +112,5 @@ NEEDED_ELSEWHERE = code(
 WANT_RUNNING = code("WANT_RUNNING", _("Asked to become running."))
 WANT_STOPPED = code("WANT_STOPPED", _("Asked to become stopped."))
 WANT_DELETED = code("WANT_DELETED", _("Asked to become deleted."))
+#: what is said of JSON that is refused, without its subject
+JSON = {name: code(name, *texts) for name, texts in SENTENCES.items()}

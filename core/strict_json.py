@@ -12,6 +12,9 @@ import math
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+from core.said import noop as _
+from core.said import sayer
+
 #: levels; the deepest body that the API describes has 7
 MAX_DEPTH = 32
 #: names of objects and items of lists in one text, all levels together
@@ -21,21 +24,53 @@ MAX_NUMBER = 64
 
 Pairs = list[tuple[str, Any]]
 
+#: without their subject, by kind; beside each the next step
+SENTENCES = {
+    "JSON_ENCODING": (
+        _("is not UTF-8: byte {at} cannot be read."),
+        _("Send the JSON encoded as UTF-8, without a byte order mark."),
+    ),
+    "JSON_SYNTAX": (
+        _("is not JSON: {error} at line {line}, column {column}."),
+        _("Correct it there; strings need double quotes, lists no trailing comma."),
+    ),
+    "JSON_MANY": (
+        _("has more than {members:,} names and items in all."),
+        _("Send less at once."),
+    ),
+    "JSON_TWICE": (
+        _("writes the name `{name}` more than once in one object."),
+        _("Keep one of them."),
+    ),
+    "JSON_CONSTANT": (
+        _("holds {name}, which is no JSON number."),
+        _("Send null, or leave the field out."),
+    ),
+    "JSON_NUMBER": (
+        _("has a number of more than {most} characters."),
+        _("Send it as text, or smaller."),
+    ),
+    "JSON_DEEP": (
+        _("is nested more than {depth} levels deep."),
+        _("Nothing here needs that many; flatten it."),
+    ),
+}
+say = sayer("core", SENTENCES)
+
 
 class Refused(ValueError):
     """The text is no JSON, or more of it than the bounds let in.
 
-    ``str()`` is a sentence without its subject: "is not JSON: ...". ``kind`` is a stable name
+    ``said`` is a sentence without its subject: "is not JSON: ...". ``kind`` is a stable name
     (encoding, syntax, twice, constant, number, deep, many); ``hint`` the next step; ``line`` and
     ``token`` are the place and the name where the kind has one.
     """
 
-    def __init__(
-        self, kind: str, text: str, hint: str = "", *, line: int = 0, token: str = ""
-    ) -> None:
-        super().__init__(text)
+    def __init__(self, kind: str, *, line: int = 0, token: str = "", **params: Any) -> None:
+        self.said = say(f"JSON_{kind.upper()}", line=line, **params)
+        super().__init__(self.said)
         self.kind = kind
-        self.hint = hint
+        self.hint = self.said.next
         self.line = line
         self.token = token
 
@@ -63,11 +98,7 @@ def read(
     try:
         text = source.decode() if isinstance(source, bytes) else source
     except UnicodeDecodeError as error:
-        raise Refused(
-            "encoding",
-            f"is not UTF-8: byte {error.start} cannot be read.",
-            "Send the JSON encoded as UTF-8, without a byte order mark.",
-        ) from None
+        raise Refused("encoding", at=error.start) from None
     try:
         data = json.loads(
             text,
@@ -79,9 +110,9 @@ def read(
     except json.JSONDecodeError as error:
         raise Refused(
             "syntax",
-            f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
-            "Correct it there; strings need double quotes, lists no trailing comma.",
             line=error.lineno,
+            error=error.msg,
+            column=error.colno,
             token=text[max(0, error.pos - 10) : error.pos + 20],
         ) from None
     except (RecursionError, MemoryError):
@@ -107,11 +138,7 @@ def bound(data: Any, *, depth: int = MAX_DEPTH, members: int = MAX_MEMBERS) -> N
             else:
                 continue
             if found > members:
-                raise Refused(
-                    "many",
-                    f"has more than {members:,} names and items in all.",
-                    "Send less at once.",
-                )
+                raise Refused("many", members=members)
             below += [one for one in inner if isinstance(one, dict | list)]
         level = below
         if not level:
@@ -144,22 +171,12 @@ def _single(pairs: Pairs) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         name = repeated(name for name, _value in pairs)[0]
-        raise Refused(
-            "twice",
-            f"writes the name `{name[:64]}` more than once in one object.",
-            "Keep one of them.",
-            token=name[:64],
-        )
+        raise Refused("twice", token=name[:64], name=name[:64])
     return result
 
 
 def _constant(name: str) -> NoReturn:
-    raise Refused(
-        "constant",
-        f"holds {name[:MAX_NUMBER]}, which is no JSON number.",
-        "Send null, or leave the field out.",
-        token=name,
-    )
+    raise Refused("constant", token=name, name=name[:MAX_NUMBER])
 
 
 def _integer(text: str) -> int:
@@ -172,16 +189,8 @@ def _fraction(text: str) -> float:
 
 
 def _long() -> NoReturn:
-    raise Refused(
-        "number",
-        f"has a number of more than {MAX_NUMBER} characters.",
-        "Send it as text, or smaller.",
-    )
+    raise Refused("number", most=MAX_NUMBER)
 
 
 def _too_deep(depth: int) -> Refused:
-    return Refused(
-        "deep",
-        f"is nested more than {depth} levels deep.",
-        "Nothing here needs that many; flatten it.",
-    )
+    return Refused("deep", depth=depth)

@@ -1,6 +1,6 @@
 """Write docs/codes.md from the catalogues: ``.venv/bin/python docs/codes.py``.
 
-A catalogue is a ``messages.py`` or ``reasons.py`` of a room (core/codes.py).
+A catalogue is a ``messages.py``, ``reasons.py`` or ``grammar.py`` of a room (core/codes.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ parameters.
 
 def catalogues() -> list[str]:
     """Modules that hold a catalogue, by room."""
-    found = [*ROOT.glob("*/messages.py"), *ROOT.glob("*/reasons.py")]
+    found = [
+        one for name in ("messages", "reasons", "grammar") for one in ROOT.glob(f"*/{name}.py")
+    ]
     return sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in found)
 
 

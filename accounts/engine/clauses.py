@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from accounts import grammar
 from accounts.engine.catalog import Action, ConditionKey
 from accounts.engine.conditions import (
     OperatorName,
@@ -29,8 +30,6 @@ from accounts.engine.stored import as_list
 # Keys whose prefix is not the name of the service that supplies them.
 KEY_OWNERS = {"ram": "resource_share"}
 
-URI_FORM = '{"uri": ["/iam/agencies/<id>"]}.'
-
 CleanConditions = dict[str, dict[str, list[str]]]
 
 
@@ -53,9 +52,7 @@ def check_resources(
             report.add(
                 here,
                 token,
-                "A resource is service:region:account:type:path without empty parts or blanks "
-                "around it, and its path must not climb above its root.",
-                "Write `*` for a part that does not matter, as in `obs:*:*:object:team1/*`.",
+                grammar.RESOURCE_SHAPE(),
                 "malformed_resource",
             )
             continue
@@ -65,8 +62,7 @@ def check_resources(
             report.add(
                 here,
                 token,
-                f"The resource belongs to `{pattern.service}`; no action of the statement does.",
-                "Name a resource of the actions' service, or remove it.",
+                grammar.RESOURCE_SERVICE(service=pattern.service),
                 "resource_service",
             )
         pathless = next((a for a in meant if not a.resource_paths), None)
@@ -74,8 +70,9 @@ def check_resources(
             report.add(
                 here,
                 token,
-                f"`{pathless.name}` cannot be limited to a resource path.",
-                f"Write `{pathless.service}:*:*:{pathless.type}:*`, or leave Resource out.",
+                grammar.RESOURCE_PATH(
+                    action=pathless.name, service=pathless.service, type=pathless.type
+                ),
                 "resource_path",
             )
         fits = any(glob(pattern.type, a.type.lower()) for a in meant)
@@ -90,16 +87,16 @@ def _resources(report: Report, path: str, raw: object) -> list[tuple[str, str]]:
     only one the vendor takes for agencies that may be assumed, is read as ``service:*:*:type:id``.
     """
     if not isinstance(raw, Mapping):
-        return report.strings(path, raw, "resource")
-    rule = "Resources are a list, or an object of the form " + URI_FORM
+        return report.strings(path, raw, grammar.RESOURCE())
     if set(raw) != {"uri"}:
-        report.add(path, raw, rule, 'Write ["service:region:account:type:path"].', "resource_form")
+        report.add(path, raw, grammar.RESOURCE_FORM(), "resource_form")
         return []
     found = []
-    for here, text in report.strings(f"{path}.uri", raw["uri"], "resource"):
+    for here, text in report.strings(f"{path}.uri", raw["uri"], grammar.RESOURCE()):
         parts = text.split("/")
         if len(parts) != 4 or parts[0] or not all(parts[1:]):
-            report.add(here, text, rule, "Write `/iam/agencies/<id>`.", "resource_form")
+            rule, fix = grammar.RESOURCE_FORM(), grammar.WRITE_URI()
+            report.add(here, text, rule, "resource_form", fix)
         else:
             found.append((here, f"{parts[1]}:*:*:{parts[2]}:{parts[3]}"))
     return found
@@ -118,23 +115,17 @@ def check_conditions(
     block = raw["Condition"]
     here = f"{path}.Condition"
     if not isinstance(block, Mapping) or not block:
-        report.add(
-            here,
-            block,
-            'A condition is an object of the form {"operator": {"key": ["value"]}}.',
-            "Remove it if there is nothing to check.",
-            "condition",
-        )
+        report.add(here, block, grammar.CONDITION_FORM(), "condition")
         return (), {}
     found: list[tuple[str, OperatorName, Condition]] = []
     for name, keys in block.items():
         at = f"{here}.{printable(name)}"
         operator = parse_operator(str(name))
         if operator is None:
-            fix = report.near(str(name), operator_names(), "See the list of operators.")
-            report.add(at, name, "Unknown operator.", fix, "operator")
+            fix = report.near(str(name), operator_names(), grammar.SEE_OPERATORS())
+            report.add(at, name, grammar.UNKNOWN_OPERATOR(), "operator", fix)
         elif not isinstance(keys, Mapping) or not keys:
-            report.add(at, keys, "An operator takes an object of keys.", "Name a key.", "condition")
+            report.add(at, keys, grammar.OPERATOR_FORM(), "condition")
         else:
             for key, value in keys.items():
                 line = f"{at}.{printable(key)}"
@@ -150,8 +141,7 @@ def check_conditions(
             report.add(
                 at,
                 operator.text,
-                f"`{operator.text}` stands twice for `{condition.key}`.",
-                "Keep one of them.",
+                grammar.OPERATOR_TWICE(operator=operator.text, key=condition.key),
                 "duplicate_operator",
             )
         keys[condition.key] = list(condition.values)
@@ -164,14 +154,14 @@ def _condition(
 ) -> Condition | None:
     listed = as_list(value)
     if any(not isinstance(v, str | bool | int | float) for v in listed):
-        report.add(at, value, "Condition values are strings.", 'Write ["value"].', "type")
+        report.add(at, value, grammar.VALUES_FORM(), "type")
         return None
     texts = [v if isinstance(v, str) else scalar(v) for v in listed]
-    checked = report.strings(at, texts, "value")
+    checked = report.strings(at, texts, grammar.VALUE())
     for here, text in checked:
         problem = value_problem(operator.kind, text)
         if problem is not None:
-            report.add(here, text, problem, "Correct the value.", "value")
+            report.add(here, text, problem, "value")
     return Condition(operator.text, key, tuple(texts)) if checked else None
 
 
@@ -187,7 +177,7 @@ def _key_use(
     key = report.catalog.key(condition.key) or _foreign_key(report, condition.key)
     if key is None:
         fix = report.near_keys(condition.key)
-        report.add(at, condition.key, "Unknown condition key.", fix, "key")
+        report.add(at, condition.key, grammar.UNKNOWN_KEY(), "key", fix)
         return
     service = key.name.split(":")[0].lower()
     owner = KEY_OWNERS.get(service, service)
@@ -195,8 +185,7 @@ def _key_use(
         report.add(
             at,
             condition.key,
-            f"The key belongs to `{owner}`; no action of the statement does.",
-            "Use a key of the actions' service or a global key (g:...).",
+            grammar.KEY_SERVICE(owner=owner),
             "key_service",
         )
     if effect is None or _restricted(report, at, operator, key, effect):
@@ -224,16 +213,14 @@ def _restricted(
         report.add(
             at,
             effect,
-            f"`{key.name}` may only stand in statements with the effect {either(key.effects)}.",
-            "Allow what may be used instead of denying the rest.",
+            grammar.KEY_EFFECT(key=key.name, effects=either(key.effects)),
             "key_effect",
         )
     if key.operators and operator.text not in key.operators:
         report.add(
             at,
             operator.text,
-            f"`{key.name}` may only be used with {either(key.operators)}.",
-            f"Write {either(key.operators)}.",
+            grammar.KEY_OPERATOR(key=key.name, operators=either(key.operators)),
             "key_operator",
         )
     return len(report.problems) > before

@@ -21,8 +21,10 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TypeVar
 
+from accounts import grammar
 from accounts.engine.matching import MalformedPath, folder_path, like
 from accounts.engine.model import Condition
+from core.codes import Code, Message
 
 T = TypeVar("T")
 Values = tuple[str, ...]
@@ -277,18 +279,18 @@ def operator_names() -> list[str]:
     return [operator.name for operator in OPERATORS.values()] + list(PRESENCE.values())
 
 
-def value_problem(kind: str, value: str) -> str | None:
+def value_problem(kind: str, value: str) -> Message | None:
     """Why ``value`` cannot stand under an operator of ``kind``; None when it can."""
-    readers: dict[str, tuple[Callable[[str], object], str]] = {
-        "number": (parse_number, "a number such as 10 or 0.5"),
-        "date": (parse_date, "a date such as 2027-01-31T12:00:00Z"),
-        "bool": (parse_bool, "true or false"),
-        "ip": (parse_network, "an address or network such as 10.0.0.0/8"),
+    readers: dict[str, tuple[Callable[[str], object], Code]] = {
+        "number": (parse_number, grammar.VALUE_NUMBER),
+        "date": (parse_date, grammar.VALUE_DATE),
+        "bool": (parse_bool, grammar.VALUE_BOOL),
+        "ip": (parse_network, grammar.VALUE_IP),
     }
     if kind not in readers:
         return None
-    read, expected = readers[kind]
-    return None if read(value) is not None else f"The value must be {expected}."
+    read, rule = readers[kind]
+    return None if read(value) is not None else rule()
 
 
 def _presence(name: str, key: str, values: Values) -> Test:

@@ -5,27 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from accounts import grammar
 from accounts.engine.catalog import Action, ConditionKey
 from accounts.engine.conditions import OperatorName, compile_condition, parse_bool, parse_date
 from accounts.engine.matching import ResourcePattern
 from accounts.engine.model import ALLOW, DENY, Condition, Effect, Problem, Statement
 from accounts.engine.reader import printable
+from core.codes import Message
 
 
-def warning(path: str, token: str, rule: str, fix: str, code: str) -> Problem:
-    return Problem(path, token, rule, fix, code, "warning")
+def warning(path: str, token: str, rule: Message, code: str, fix: str = "") -> Problem:
+    return Problem(path, token, rule, code, fix, "warning")
 
 
 def lint_action(path: str, token: str, matched: tuple[Action, ...]) -> list[Problem]:
     """Actions and patterns that nothing in this installation asks for."""
     if any(action.asked for action in matched):
         return []
-    rule = "Nothing in this installation asks for it, so it neither permits nor denies anything."
+    rule = grammar.NOTHING_ASKS()
     if not matched:
-        fix = "Check the spelling; leave it if it is meant for another installation."
-        return [warning(path, token, rule, fix, "unknown_action")]
-    fix = "Leave it if it is meant for another installation, or for a later release."
-    return [warning(path, token, rule, fix, "nothing_asks")]
+        return [warning(path, token, rule, "unknown_action", grammar.CHECK_SPELLING())]
+    return [warning(path, token, rule, "nothing_asks")]
 
 
 def lint_depends(listed: object) -> list[Problem]:
@@ -34,8 +34,7 @@ def lint_depends(listed: object) -> list[Problem]:
         warning(
             "$.Depends",
             printable(listed),
-            "Roles that this one depends on are not attached with it, and the element is not kept.",
-            "Attach the policies of the same rights to the same users.",
+            grammar.DEPENDS(),
             "depends",
         )
     ]
@@ -47,29 +46,24 @@ def lint_constant(
     """Conditions whose answer no request changes: keys that none supplies or that are always the
     same, and dates that are over."""
     if not key.supplied:
-        rule = f"`{key.name}` is never supplied by this installation"
+        rule, code = grammar.KEY_NEVER_SUPPLIED, "key_never_supplied"
         values: dict[str, tuple[str, ...]] = {}
     elif key.constant:
-        rule = f"`{key.name}` is always `{key.constant}` in this installation"
+        rule, code = grammar.KEY_CONSTANT, "constant_key"
         values = {condition.key.lower(): (key.constant,)}
     elif key.name == "g:CurrentTime":
         return _lint_time(path, effect, condition)
     else:
         return []
     holds = compile_condition(condition)(values) is True
-    what = "the condition always holds" if holds else _never(effect)
-    code = "constant_key" if key.supplied else "key_never_supplied"
-    fix = (
-        "Remove the statement if it is not meant for every request."
-        if holds
-        else "Ask for something that requests carry."
-    )
-    return [warning(path, key.name, f"{rule}: {what}.", fix, code)]
+    what = grammar.ALWAYS_HOLDS() if holds else _never(effect)
+    fix = grammar.NOT_FOR_EVERY() if holds else ""
+    said = rule(key=key.name, constant=key.constant, what=what)
+    return [warning(path, key.name, said, code, fix)]
 
 
-def _never(effect: Effect) -> str:
-    verb = "denies" if effect == DENY else "permits"
-    return f"the condition never holds, so the statement never {verb} anything"
+def _never(effect: Effect) -> Message:
+    return grammar.NEVER_DENIES() if effect == DENY else grammar.NEVER_PERMITS()
 
 
 def _lint_time(path: str, effect: Effect, condition: Condition) -> list[Problem]:
@@ -85,8 +79,7 @@ def _lint_time(path: str, effect: Effect, condition: Condition) -> list[Problem]
         warning(
             path,
             ", ".join(condition.values),
-            f"This time is over: {_never(effect)} again.",
-            "Write a date that is still to come, or remove the statement.",
+            grammar.TIME_IS_OVER(what=_never(effect)),
             "time_is_over",
         )
     ]
@@ -104,8 +97,7 @@ def lint_path(path: str, token: str, effect: Effect, pattern: ResourcePattern) -
             warning(
                 path,
                 token,
-                "A bucket's path is its name alone; no bucket has a slash in it.",
-                f"Write `obs:*:*:bucket:{where.partition('/')[0]}`, or the type `object`.",
+                grammar.BUCKET_PATH(bucket=where.partition("/")[0]),
                 "no_such_path",
             )
         ]
@@ -114,20 +106,17 @@ def lint_path(path: str, token: str, effect: Effect, pattern: ResourcePattern) -
             warning(
                 path,
                 token,
-                "An object's path is bucket/key; nothing has a path without a slash.",
-                f"Write `obs:*:*:object:{where}/*` for every object of the bucket.",
+                grammar.OBJECT_PATH(bucket=where),
                 "no_such_path",
             )
         ]
     last = where.rpartition("/")[2]
     if "*" not in where and (not last or (effect == DENY and "." not in last)):
-        folder = where.rstrip("/")
         return [
             warning(
                 path,
                 token,
-                "It names one object of exactly this name, not what is in a folder.",
-                f"`obs:*:*:object:{folder}/*` is the folder.",
+                grammar.NOT_A_FOLDER(folder=where.rstrip("/")),
                 "not_a_folder",
             )
         ]
@@ -153,9 +142,7 @@ def lint_condition(
             warning(
                 path,
                 key.name,
-                "A request without this key is not denied: a missing key does not fulfil "
-                f"`{operator.text}`.",
-                f"Use `{operator.text}IfExists` if such requests are to be denied too.",
+                grammar.DENY_SKIPS(operator=operator.text),
                 "deny_skips_missing_key",
             )
         ]
@@ -165,8 +152,7 @@ def lint_condition(
             warning(
                 path,
                 key.name,
-                f"A request without the key is allowed: `{operator.text}` holds for a missing key.",
-                f'Add "Null": {{"{key.name}": ["false"]}} if the key must be there.',
+                grammar.ALLOW_TAKES(operator=operator.text, key=key.name),
                 "allow_takes_missing_key",
             )
         ]
@@ -192,8 +178,7 @@ def lint_key_use(path: str, key: ConditionKey, actions: tuple[Action, ...]) -> l
             warning(
                 path,
                 name,
-                f"None of the statement's actions, such as `{actions[0].name}`, supplies this key.",
-                "Name the actions that do, or remove the condition.",
+                grammar.KEY_ACTIONS(action=actions[0].name),
                 "key_never_supplied",
             )
         ]
@@ -214,8 +199,7 @@ def lint_resource_type(
         warning(
             path,
             token,
-            f"No action of the statement works on resources of type `{kind}`.",
-            f"For `{actions[0].name}` write the type `{actions[0].type}`.",
+            grammar.RESOURCE_TYPE(kind=kind, action=actions[0].name, type=actions[0].type),
             "resource_type",
         )
     ]
@@ -228,8 +212,7 @@ def lint_whole(statements: tuple[Statement, ...]) -> list[Problem]:
             warning(
                 "$.Statement",
                 "Deny",
-                "The policy only denies; by itself it permits nothing.",
-                "Attach it beside a policy that allows.",
+                grammar.DENY_ONLY(),
                 "deny_only",
             )
         ]

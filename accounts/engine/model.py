@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from accounts import grammar
+from core.codes import Message, told
+
 ALLOW: Literal["Allow"] = "Allow"
 DENY: Literal["Deny"] = "Deny"
 
@@ -27,18 +30,28 @@ class Problem:
 
     ``path`` is a JSON path (``$.Statement[0].Action[2]``), ``token`` the offending text, ``rule``
     what the grammar asks for, ``fix`` the next step, ``code`` a stable name for tests and
-    translations.
+    translations. The fix is the next step of the rule, a message of ``accounts.grammar``, unless
+    given.
     """
 
     path: str
     token: str
     rule: str
-    fix: str
     code: str
+    fix: str = ""
     severity: Severity = "error"
+
+    def __post_init__(self) -> None:
+        if not self.fix and isinstance(self.rule, Message):
+            object.__setattr__(self, "fix", self.rule.next)
 
     def __str__(self) -> str:
         return f"{self.path}: `{self.token}`: {self.rule} {self.fix}"
+
+    def told(self) -> str:
+        """The same in the reader's language."""
+        place = grammar.PROBLEM(path=self.path, token=self.token, rule=self.rule)
+        return str(told(place, self.fix, ""))
 
     def as_dict(self) -> dict[str, str]:
         """The problem as plain data, for API bodies and forms."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from accounts import grammar
 from accounts.engine.model import Problem
 from core import strict_json
+from core.codes import of
 
 MAX_TEXT = 128 * 1024
 MAX_DEPTH = 8
@@ -27,9 +29,8 @@ def read_json(text: str, *, limit: int | None = MAX_TEXT) -> tuple[Any, list[Pro
         return None, [
             Problem(
                 "$",
-                f"{len(text)} characters",
-                f"A policy holds at most {limit} characters.",
-                "Split it into several policies.",
+                grammar.CHARACTERS(n=len(text)),
+                grammar.TEXT_TOO_LONG(limit=limit),
                 "too_large",
             )
         ]
@@ -40,7 +41,7 @@ def read_json(text: str, *, limit: int | None = MAX_TEXT) -> tuple[Any, list[Pro
             return None, [_too_deep("$")]
         token = printable(error.token) if error.token else error.kind
         return None, [
-            Problem("$", token, f"The text {error}", error.hint or "Correct it.", "not_json")
+            Problem("$", token, grammar.THE_TEXT(error=error.said), "not_json", of(error.hint))
         ]
     problems: list[Problem] = []
     _walk(data, "$", 0, problems)
@@ -51,8 +52,7 @@ def _too_deep(path: str) -> Problem:
     return Problem(
         path,
         "nesting",
-        f"A policy is nested at most {MAX_DEPTH} levels deep.",
-        "Remove the inner lists or objects.",
+        grammar.TOO_DEEP(most=MAX_DEPTH),
         "too_deep",
     )
 
@@ -70,8 +70,7 @@ def _walk(data: Any, path: str, depth: int, problems: list[Problem]) -> None:
                 Problem(
                     f"{path}.{printable(name)}",
                     printable(name),
-                    "The same name is written twice in one object, so its meaning is undefined.",
-                    "Keep one of them.",
+                    grammar.NAME_TWICE(),
                     "duplicate_key",
                 )
             )

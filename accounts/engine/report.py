@@ -7,10 +7,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from accounts import grammar
 from accounts.engine.catalog import Catalog
 from accounts.engine.model import Problem
 from accounts.engine.reader import printable
 from accounts.engine.stored import as_list
+from core.codes import Message
 
 MAX_ENTRIES = 1000
 MAX_PROBLEMS = 100
@@ -32,8 +34,8 @@ class Report:
         self.entries = 0
         self.warned = 0
 
-    def add(self, path: str, token: object, rule: str, fix: str, code: str) -> None:
-        self.extend([Problem(path, printable(token), rule, fix, code)])
+    def add(self, path: str, token: object, rule: Message, code: str, fix: str = "") -> None:
+        self.extend([Problem(path, printable(token), rule, code, fix)])
 
     def extend(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
@@ -50,7 +52,7 @@ class Report:
         self.suggested += 1
         return self.suggested <= MAX_SUGGESTIONS
 
-    def near(self, token: str, names: Iterable[str], otherwise: str) -> str:
+    def near(self, token: str, names: Iterable[str], otherwise: Message) -> Message:
         """A fix naming the closest of ``names``, or ``otherwise``."""
         if not self.may_suggest():
             return otherwise
@@ -58,30 +60,27 @@ class Report:
         close = difflib.get_close_matches(token.strip().lower()[:100], lowered, n=3, cutoff=0.6)
         return did_you_mean((lowered[c] for c in close), otherwise)
 
-    def near_actions(self, token: str, otherwise: str = "") -> str:
-        otherwise = otherwise or "Look the name up in the list of actions."
-        return did_you_mean(self.catalog.suggest(token) if self.may_suggest() else (), otherwise)
-
-    def near_keys(self, token: str) -> str:
-        otherwise = "See the list of condition keys."
+    def near_actions(self, token: str) -> Message:
         return did_you_mean(
-            self.catalog.suggest_keys(token) if self.may_suggest() else (), otherwise
+            self.catalog.suggest(token) if self.may_suggest() else (), grammar.SEE_ACTIONS()
         )
 
-    def strings(self, path: str, value: object, what: str) -> list[tuple[str, str]]:
+    def near_keys(self, token: str) -> Message:
+        return did_you_mean(
+            self.catalog.suggest_keys(token) if self.may_suggest() else (), grammar.SEE_KEYS()
+        )
+
+    def strings(self, path: str, value: object, what: Message) -> list[tuple[str, str]]:
         """(path, text) for a non-empty list of strings; one string counts as a list of one."""
         listed = as_list(value)
         if not listed:
-            self.add(
-                path, value, f"There must be at least one {what}.", f"Add one {what}.", "empty"
-            )
+            self.add(path, value, grammar.AT_LEAST_ONE(what=what), "empty")
         self.entries += len(listed)
         if self.entries > MAX_ENTRIES:
             self.add(
                 path,
-                f"{self.entries} entries",
-                f"A policy names at most {MAX_ENTRIES} actions, resources and values.",
-                "Split it into several policies.",
+                grammar.ENTRIES(n=self.entries),
+                grammar.TOO_MANY_ENTRIES(most=MAX_ENTRIES),
                 "too_many",
             )
             raise Enough
@@ -91,16 +90,18 @@ class Report:
             if isinstance(text, str):
                 found.append((here, text))
             else:
-                self.add(
-                    here, text, f"Each {what} is a string.", 'Put it in double quotes ("").', "type"
-                )
+                self.add(here, text, grammar.STRINGS(what=what), "type")
         return found
 
 
 def either(names: Iterable[str]) -> str:
-    return " or ".join(f"`{name}`" for name in names)
+    """The names with "or" between them, "" without any."""
+    found: str = ""
+    for name in names:
+        found = grammar.EITHER(one=found, other=f"`{name}`") if found else f"`{name}`"
+    return found
 
 
-def did_you_mean(names: Iterable[str], otherwise: str) -> str:
+def did_you_mean(names: Iterable[str], otherwise: Message) -> Message:
     listed = either(names)
-    return f"Did you mean {listed}?" if listed else otherwise
+    return grammar.DID_YOU_MEAN(names=listed) if listed else otherwise

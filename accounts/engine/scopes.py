@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from accounts import grammar
 from accounts.engine.catalog import Catalog, Scope, default_catalog
 from accounts.engine.matching import action_pattern, glob
 from accounts.engine.model import POLICY_VERSION, Problem
@@ -39,8 +40,7 @@ def check_scopes(actions: list[tuple[str, str]], catalog: Catalog) -> list[Probl
                 Problem(
                     path,
                     pattern,
-                    "The pattern covers global and project-level services at once.",
-                    "Name the services, or write `*` for all of them.",
+                    grammar.MIXED_PATTERN(),
                     "mixed_pattern",
                 )
             )
@@ -52,10 +52,8 @@ def check_scopes(actions: list[tuple[str, str]], catalog: Catalog) -> list[Probl
         problems.append(
             Problem(
                 path,
-                f"{first['global'][1]} with {first['project'][1]}",
-                "One policy holds either global services (such as obs, iam) or project-level "
-                "services (such as modelarts, swr), never both.",
-                "Split it in two: one policy for the global, one for the project-level services.",
+                grammar.BOTH_SCOPES(one=first["global"][1], other=first["project"][1]),
+                grammar.MIXED_SCOPE(),
                 "mixed_scope",
             )
         )

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from accounts import grammar
 from accounts.engine.conditions import parse_operator, scalar, value_problem
 from accounts.engine.matching import ANY_ACTION, action_pattern, resource_pattern
 from accounts.engine.model import (
@@ -30,6 +31,7 @@ from accounts.engine.model import (
     Statement,
 )
 from accounts.engine.reader import printable, read_json
+from core.codes import Message
 
 ELEMENTS = frozenset({"Sid", "Effect", "Action", "Resource", "Condition"})
 TOP_LEVEL = frozenset({"Version", "Statement"})
@@ -66,15 +68,13 @@ def load_stored(source: object) -> PolicyDocument:
     if isinstance(source, str):
         data, notes = read_json(source, limit=None)
     if not isinstance(data, dict) or any(n.code in ("duplicate_key", "too_deep") for n in notes):
-        notes.append(_note("$", data, "The stored policy cannot be read.", "unreadable"))
+        notes.append(_note("$", data, grammar.UNREADABLE(), "unreadable"))
         return PolicyDocument((_catch_all(0, (ANY_ACTION,)),), tuple(notes), unsafe=True)
     return _Loader(data, notes).load()
 
 
-def _note(path: str, token: object, rule: str, code: str) -> Problem:
-    return Problem(
-        path, printable(token), rule, "Edit the policy and save it again.", code, "warning"
-    )
+def _note(path: str, token: object, rule: Message, code: str) -> Problem:
+    return Problem(path, printable(token), rule, code, grammar.EDIT_AGAIN(), "warning")
 
 
 def _catch_all(index: int, actions: tuple[str, ...], complement: bool = False) -> Statement:
@@ -91,14 +91,14 @@ class _Loader:
     def load(self) -> PolicyDocument:
         foreign = self.data.get("Version") != POLICY_VERSION
         if foreign:
-            self.note("$.Version", self.data.get("Version"), "The version is not 1.1.", "version")
+            self.note("$.Version", self.data.get("Version"), grammar.NOT_THIS_VERSION(), "version")
         odd = [k for k in self.data if k not in TOP_LEVEL]
         for name in odd:
-            self.note(f"$.{printable(name)}", name, "This element is not supported.", "element")
+            self.note(f"$.{printable(name)}", name, grammar.NO_SUCH_ELEMENT(), "element")
         strange = any(k not in HARMLESS_TOP_LEVEL for k in odd)
         statements = self.data.get("Statement")
         if not isinstance(statements, list):
-            self.note("$.Statement", statements, "The statements are not a list.", "statement")
+            self.note("$.Statement", statements, grammar.NO_LIST(), "statement")
         for index, raw in enumerate(as_list(statements)):
             self.statement(index, raw, switched_off=foreign or strange)
         if strange and any(s.effect == DENY for s in self.statements):
@@ -113,25 +113,23 @@ class _Loader:
             tuple(self.statements + self.unsafe), tuple(self.notes), unsafe=bool(self.unsafe)
         )
 
-    def note(self, path: str, token: object, rule: str, code: str) -> None:
+    def note(self, path: str, token: object, rule: Message, code: str) -> None:
         self.notes.append(_note(path, token, rule, code))
 
     def statement(self, index: int, raw: object, *, switched_off: bool) -> None:
         path = f"$.Statement[{index}]"
         if not isinstance(raw, dict):
-            self.note(path, raw, "A statement is an object.", "statement")
+            self.note(path, raw, grammar.NO_STATEMENT(), "statement")
             self.unsafe.append(_catch_all(index, (ANY_ACTION,)))
             return
         effect = parse_effect(raw.get("Effect"))
         if effect is None:
-            self.note(f"{path}.Effect", raw.get("Effect"), "The effect is unreadable.", "effect")
+            self.note(f"{path}.Effect", raw.get("Effect"), grammar.EFFECT_UNREADABLE(), "effect")
         readable = effect is not None
         for name in raw:
             if name not in ELEMENTS:
                 readable = False
-                self.note(
-                    f"{path}.{printable(name)}", name, "This element is not supported.", "element"
-                )
+                self.note(f"{path}.{printable(name)}", name, grammar.NO_SUCH_ELEMENT(), "element")
         actions, actions_ok = self.actions(path, raw, effect)
         resources, resources_ok = self.resources(path, raw)
         conditions, conditions_ok = self.conditions(path, raw)
@@ -173,9 +171,7 @@ class _Loader:
         for position, token in enumerate(listed):
             pattern = action_pattern(token) if isinstance(token, str) else None
             if pattern is None:
-                self.note(
-                    f"{path}.Action[{position}]", token, "This is not an action name.", "action"
-                )
+                self.note(f"{path}.Action[{position}]", token, grammar.NO_ACTION(), "action")
                 # Blanks around a name: an Allow never matches (V2e), a Deny still means what it
                 # says.
                 stripped = action_pattern(token.strip()) if isinstance(token, str) else None
@@ -187,7 +183,7 @@ class _Loader:
                 pattern = stripped
             found.append(pattern)
         if not listed:
-            self.note(f"{path}.Action", raw.get("Action"), "There is no action.", "action")
+            self.note(f"{path}.Action", raw.get("Action"), grammar.WITHOUT_ACTION(), "action")
             complete = False
         return tuple(found), complete or effect == ALLOW
 
@@ -200,9 +196,7 @@ class _Loader:
             if isinstance(token, str) and resource_pattern(token) is not None:
                 found.append(token)
             else:
-                self.note(
-                    f"{path}.Resource[{position}]", token, "This is not a resource.", "resource"
-                )
+                self.note(f"{path}.Resource[{position}]", token, grammar.NO_RESOURCE(), "resource")
         return tuple(found), bool(found) and len(found) == len(listed)
 
     def conditions(self, path: str, raw: dict[str, Any]) -> tuple[tuple[Condition, ...], bool]:
@@ -213,7 +207,7 @@ class _Loader:
             return (), True
         block = raw["Condition"]
         if not isinstance(block, dict):
-            self.note(f"{path}.Condition", block, "A condition is an object.", "condition")
+            self.note(f"{path}.Condition", block, grammar.NO_CONDITION(), "condition")
             return (), False
         found: list[Condition] = []
         complete = True
@@ -221,18 +215,16 @@ class _Loader:
             parsed = parse_operator(operator)
             known = parsed is not None
             if not known:
-                self.note(f"{path}.Condition", operator, "This operator is not known.", "operator")
+                self.note(f"{path}.Condition", operator, grammar.NO_OPERATOR(), "operator")
             if not isinstance(keys, dict):
-                self.note(
-                    f"{path}.Condition", keys, "An operator takes an object of keys.", "condition"
-                )
+                self.note(f"{path}.Condition", keys, grammar.OPERATOR_FORM(), "condition")
                 complete = False
                 continue
             complete = complete and known
             for key, value in keys.items():
                 values = condition_values(value)
                 if not values:
-                    self.note(f"{path}.Condition", value, "The values are unreadable.", "value")
+                    self.note(f"{path}.Condition", value, grammar.VALUES_UNREADABLE(), "value")
                     complete = False
                 if parsed is not None and parsed.kind != "string":
                     self.check_values(path, parsed.kind, values or ())

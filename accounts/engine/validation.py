@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from accounts import grammar
 from accounts.engine.catalog import Action, Catalog, default_catalog
 from accounts.engine.clauses import check_conditions, check_resources
 from accounts.engine.lint import lint_action, lint_depends, lint_whole
@@ -23,9 +24,10 @@ from accounts.engine.model import (
     Validation,
 )
 from accounts.engine.reader import printable, read_json
-from accounts.engine.report import Enough, Report
+from accounts.engine.report import Enough, Report, did_you_mean
 from accounts.engine.scopes import check_scopes
 from accounts.engine.stored import ELEMENTS, TOP_LEVEL, parse_effect
+from core.codes import Message
 
 MAX_STATEMENTS = 200
 MAX_SID = 64
@@ -48,9 +50,7 @@ def validate(source: str | Mapping[str, Any], catalog: Catalog | None = None) ->
     try:
         checker.document(data)
     except Enough:
-        problems.append(
-            Problem("$", "...", "There are more problems.", "Correct these first.", "more")
-        )
+        problems.append(Problem("$", "...", grammar.MORE_PROBLEMS(), "more"))
     found = tuple(sorted(problems, key=lambda p: p.severity))
     if any(p.severity == "error" for p in found):
         return Validation(None, None, found)
@@ -69,33 +69,25 @@ class _Checker:
     def document(self, data: object) -> None:
         add = self.report.add
         if not isinstance(data, Mapping):
-            fix = 'Start with {"Version": "1.1", "Statement": [...]}.'
-            add("$", data, "A policy is a JSON object.", fix, "shape")
+            add("$", data, grammar.NO_OBJECT(), "shape")
             return
         version = data.get("Version")
         role = version == "1.0"
         known = TOP_LEVEL | {"Depends"} if role else TOP_LEVEL
-        self.names("$", data, known, "A policy has the elements Version and Statement.")
+        self.names("$", data, known, grammar.ELEMENTS_OF_POLICY())
         if version not in READ_VERSIONS:
-            add("$.Version", version, "The version must be 1.1.", 'Write "1.1".', "version")
+            add("$.Version", version, grammar.VERSION(), "version")
         if role and data.get("Depends"):
             self.report.extend(lint_depends(data["Depends"]))
         statements = data.get("Statement")
         if not isinstance(statements, list) or not statements:
-            add(
-                "$.Statement",
-                statements,
-                "A policy holds a list of one or more statements.",
-                "Write the statements inside [ ].",
-                "statement",
-            )
+            add("$.Statement", statements, grammar.NO_STATEMENTS(), "statement")
             return
         if len(statements) > MAX_STATEMENTS:
             add(
                 "$.Statement",
-                f"{len(statements)} statements",
-                f"A policy holds at most {MAX_STATEMENTS} statements.",
-                "Split it into several policies.",
+                grammar.STATEMENTS(n=len(statements)),
+                grammar.TOO_MANY_STATEMENTS(most=MAX_STATEMENTS),
                 "too_many",
             )
             return
@@ -104,34 +96,33 @@ class _Checker:
         self.report.extend(check_scopes(self.patterns, self.report.catalog))
         self.report.extend(lint_whole(tuple(self.statements)))
 
-    def names(self, path: str, data: Mapping[str, Any], known: frozenset[str], rule: str) -> None:
+    def names(
+        self, path: str, data: Mapping[str, Any], known: frozenset[str], rule: Message
+    ) -> None:
         for name in data:
             if name in known:
                 continue
             if name in ("NotAction", "NotResource"):
-                fix = f"Name what is meant in `{name[3:]}`; version 1.1 cannot negate it."
+                fix = grammar.NO_NEGATION(name=name[3:])
             elif name in ("Principal", "NotPrincipal"):
-                fix = "Remove it; who is meant follows from whom the policy is attached to."
+                fix = grammar.NO_PRINCIPAL()
             else:
-                fix = self.report.near(str(name), known, "Remove it.")
-            self.report.add(f"{path}.{printable(name)}", name, rule, fix, "element")
+                fix = self.report.near(str(name), known, grammar.REMOVE())
+            self.report.add(f"{path}.{printable(name)}", name, rule, "element", fix)
 
     def statement(self, index: int, raw: object) -> None:
         add = self.report.add
         path = f"$.Statement[{index}]"
         if not isinstance(raw, Mapping):
-            add(path, raw, "A statement is an object.", "Write it inside { }.", "statement")
+            add(path, raw, grammar.NO_STATEMENT(), "statement")
             return
-        rule = "A statement has Effect, Action, and optionally Resource, Condition and Sid."
-        self.names(path, raw, ELEMENTS, rule)
+        self.names(path, raw, ELEMENTS, grammar.ELEMENTS_OF_STATEMENT())
         effect = parse_effect(raw.get("Effect"))
         if effect is None:
-            rule = "The effect must be Allow or Deny."
-            add(f"{path}.Effect", raw.get("Effect"), rule, 'Write "Allow" or "Deny".', "effect")
+            add(f"{path}.Effect", raw.get("Effect"), grammar.EFFECT(), "effect")
         sid = raw.get("Sid", "")
         if not isinstance(sid, str) or len(sid) > MAX_SID or printable(sid) != sid:
-            rule = f"A Sid is plain text of at most {MAX_SID} characters."
-            add(f"{path}.Sid", sid, rule, "Shorten it.", "sid")
+            add(f"{path}.Sid", sid, grammar.SID(most=MAX_SID), "sid")
             sid = ""
         patterns, actions = self.actions(path, raw)
         resources = check_resources(self.report, path, raw, effect, actions)
@@ -154,7 +145,9 @@ class _Checker:
         """The readable patterns as written, and every known action they cover."""
         found: list[str] = []
         covered: dict[str, Action] = {}
-        for here, token in self.report.strings(f"{path}.Action", raw.get("Action"), "action"):
+        for here, token in self.report.strings(
+            f"{path}.Action", raw.get("Action"), grammar.ACTION()
+        ):
             pattern = action_pattern(token)
             if pattern is None:
                 self.report.add(here, token, *self.malformed_action(token))
@@ -163,8 +156,8 @@ class _Checker:
                 self.matched[pattern] = self.report.catalog.matching(pattern)
             matched = self.matched[pattern]
             if not matched and (meant := self.report.catalog.misspelt(pattern)) is not None:
-                fix = f"Did you mean `{meant.name}`?"
-                self.report.add(here, token, "Unknown action.", fix, "action")
+                fix = did_you_mean([meant.name], grammar.SEE_ACTIONS())
+                self.report.add(here, token, grammar.UNKNOWN_ACTION(), "action", fix)
                 continue
             self.report.extend(lint_action(here, token, matched))
             found.append(ANY_ACTION if pattern == ANY_ACTION else token)
@@ -172,11 +165,10 @@ class _Checker:
             covered.update((a.name, a) for a in matched)
         return tuple(found), tuple(covered.values())
 
-    def malformed_action(self, token: str) -> tuple[str, str, str]:
-        """Rule, fix and code for something that is not an action pattern at all."""
+    def malformed_action(self, token: str) -> tuple[Message, str, str]:
+        """Rule, code and fix for something that is not an action pattern at all."""
         if action_pattern(token.strip()) is not None:
-            return "An action has no blanks around it.", f"Write `{token.strip()}`.", "blank"
-        rule = "An action is service:type:operation in ASCII letters, digits, -, _ and *."
+            return grammar.BLANKS(action=token.strip()), "blank", ""
         if not token.isascii():
-            return rule, "Retype it; some characters only look like ASCII.", "lookalike"
-        return rule, self.report.near_actions(token), "malformed_action"
+            return grammar.ACTION_FORM(), "lookalike", grammar.LOOKALIKE()
+        return grammar.ACTION_FORM(), "malformed_action", self.report.near_actions(token)

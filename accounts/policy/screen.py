@@ -33,7 +33,7 @@ def panels(policy: Policy, _actor: Actor) -> list[Panel]:
             template="accounts/policy/document.html",
             context={
                 "document": services.pretty(policy.document),
-                "warnings": [str(p) for p in services.warnings(policy.document)],
+                "warnings": [p.told() for p in services.warnings(policy.document)],
             },
             span=12,
         )

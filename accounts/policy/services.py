@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from accounts import engine, facts, messages
+from accounts import engine, facts, grammar, messages
 from accounts.agency.models import Agency
 from accounts.group.models import Group
 from accounts.policy.models import Policy, PolicyAttachment, PolicyVersion
@@ -21,7 +21,6 @@ from accounts.user.models import User
 from core import access, audit, services
 from core.access import Decision
 from core.actor import Actor
-from core.codes import joined
 from core.errors import Conflict, NotFound, Problem, ValidationFailed
 
 Principal = User | Group | Agency
@@ -41,7 +40,7 @@ def read_document(source: str | Mapping[str, Any]) -> dict[str, Any]:
         found = [
             Problem(
                 "document",
-                joined([f"{p.path}: `{p.token}`:", p.rule]),
+                grammar.PROBLEM(path=p.path, token=p.token, rule=p.rule),
                 p.code.upper(),
                 p.fix,
             )

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from compute.runner.sentences import data_of, say
+from compute.runner.sentences import say
 from compute.sandbox.spec import MODEL, Limits
+from core.said import data_of
 from core.visible import visible_lines
 
 TRACEBACK = "Traceback (most recent call last):"

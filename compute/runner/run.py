@@ -22,7 +22,7 @@ from compute.runner.orders import Orders
 from compute.runner.prepare import prepare
 from compute.runner.prober import Prober
 from compute.runner.reason import judged
-from compute.runner.sentences import data_of, say
+from compute.runner.sentences import say
 from compute.runner.spec import RunSpec
 from compute.runner.state import (
     EXITED,
@@ -46,6 +46,7 @@ from compute.runner.uploads import Uploads
 from compute.runner.watch import DiskWatch, Pump
 from compute.sandbox import cgroups, process, report
 from compute.sandbox.spec import MIB, SandboxSpec
+from core.said import data_of
 
 LOOP_SECONDS = 0.2
 GONE_SECONDS = 15.0

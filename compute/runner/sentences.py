@@ -6,35 +6,8 @@ the reader's language. Standard library only, as all of the runner.
 
 from __future__ import annotations
 
-from typing import Any
-
-MAX_TEXT = 1000  # characters of a parameter
-
-
-class Said(str):
-    """A sentence and, in ``data``, what a row keeps of it: code and parameters."""
-
-    __slots__ = ("data",)
-    data: dict[str, Any]
-
-
-def say(name: str, **params: str | int | float) -> Said:
-    """The sentence of this name. Raises KeyError: no such sentence, or a parameter is missing."""
-    kept = {k: v[:MAX_TEXT] if isinstance(v, str) else v for k, v in params.items()}
-    said = Said(SENTENCES[name].format_map(kept))
-    said.data = {"code": f"compute.{name}", "params": kept}
-    return said
-
-
-def data_of(text: str) -> dict[str, Any] | None:
-    """Code and parameters of a sentence, None of any other text."""
-    return getattr(text, "data", None)
-
-
-def _(text: str) -> str:
-    """Marks a sentence for the translations (locale/update.py)."""
-    return text
-
+from core.said import noop as _
+from core.said import sayer
 
 SENTENCES = {
     "ENDED_WITH_CODE": _(
@@ -170,3 +143,5 @@ SENTENCES = {
         "when it was admitted. Ask the administrator to free space."
     ),
 }
+
+say = sayer("compute", SENTENCES)

@@ -8,7 +8,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import JSONParser
 
 from console import messages
-from core import strict_json
+from core import codes, strict_json
 from core.errors import AppError, Problem, ValidationFailed
 from core.storable import unstorable
 
@@ -46,7 +46,7 @@ def read(raw: bytes) -> Any:
     try:
         data = strict_json.read(raw)
     except strict_json.Refused as error:
-        raise BadJson(messages.BAD_JSON(error=error), hint=error.hint) from None
+        raise BadJson(messages.BAD_JSON(error=error.said), hint=codes.of(error.hint)) from None
     _check(data)
     return data
 

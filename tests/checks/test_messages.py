@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from compute.runner.sentences import SENTENCES
+from compute.runner import sentences
 from console.app_list import APPS
-from core import codes, errors
+from core import codes, errors, strict_json
 
 ROOT = Path(settings.BASE_DIR)
+#: sentences of modules without Django, which say() names
+SAID = (sentences.SENTENCES, strict_json.SENTENCES)
 #: where the sentence stands among the arguments, and the keywords that hold one
 PLACES = {
     "Problem": (1, {"text", "next"}),
@@ -29,9 +31,9 @@ PLACES = {
     "Decision": (3, {"reason"}),
 }
 MARKS = {"_", "gettext", "gettext_noop", "gettext_lazy", "ngettext", "told", "format", "join"}
+CATALOGUES = ("messages.py", "reasons.py", "grammar.py")
 #: classes and functions of these names that are others: problems of a file, not of a request
 OTHERS = (
-    "accounts/engine/",
     "compute/runner/",
     "core/alarm.py",
     "compute/sandbox/",
@@ -119,7 +121,7 @@ def test_no_error_of_a_room_holds_a_bare_sentence(room: str) -> None:
 
 
 def _catalogues() -> list[codes.Code]:
-    for path in sorted([*ROOT.glob("*/messages.py"), *ROOT.glob("*/reasons.py")]):
+    for path in sorted(one for name in CATALOGUES for one in ROOT.glob(f"*/{name}")):
         importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     return list(codes.known().values())
 
@@ -138,11 +140,11 @@ def test_every_message_of_a_catalogue_is_named_somewhere() -> None:
         path.read_text("utf-8")
         for app in APPS
         for path in (ROOT / app).rglob("*.py")
-        if path.name not in ("messages.py", "reasons.py")
+        if path.name not in CATALOGUES
     ]
     words = {word for text in sources for word in text.replace("(", " ").replace(")", " ").split()}
     named = {word.rpartition(".")[2].rstrip(",:[") for word in words if "." in word}
-    named |= set(SENTENCES)
+    named |= {name for one in SAID for name in one}
     unused = [code.key for code in _catalogues() if code.key.partition(".")[2] not in named]
     assert not unused, f"Nothing says these: {unused}"
 

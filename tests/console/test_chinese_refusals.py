@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
+from accounts.policy import services as policies
 from core import actor as actors
 from core import quotas, registry, states
 from tests.accounts import make as accounts
@@ -109,6 +111,39 @@ def test_conflicts_and_form_errors(owner: people.Person) -> None:
     told(client.post(here, {"typed": "data", "version": bucket.version}), 409, "仍有 1 个对象")
     remove = reverse("buckets:remove", kwargs={"pk": bucket.pk})
     told(client.post(remove, {}), 400, "请至少选择一个对象")
+
+
+def test_a_broken_policy_document(owner: people.Person) -> None:
+    client = browser(owner)
+    statement = {
+        "Effect": "Alow",
+        "Action": ["modelarts:notebok:list", "obs:object:GetObject", 5],
+        "Resource": ["obs:*:*:object", "iam:*:*:user:a"],
+        "Condition": {"StringEqals": {"g:UserName": ["a"]}, "Bool": {"g:MFAPresent": ["maybe"]}},
+        "Principal": "all",
+    }
+    broken = json.dumps({"Version": "1.3", "Statement": [statement, "Allow"]})
+    for text, words in ((broken, "Effect 必须是 Allow 或 Deny"), ("{'Version'", "文本不是 JSON")):
+        answer = client.post(reverse("policies:create"), {"name": "p1", "document": text})
+        # the reader of Python words what is wrong with the JSON
+        found = [one for one in english(answer) if not one.startswith("Expecting property")]
+        assert words in answer.text and not found, found
+
+
+def test_what_is_odd_about_a_policy(owner: people.Person) -> None:
+    condition = {
+        "DateLessThan": {"g:CurrentTime": ["2001-01-01T00:00:00Z"]},
+        "StringEquals": {"g:UserName": ["a"]},
+    }
+    odd = people.statement("Deny", "obs:object:GetObject") | {
+        "Resource": ["obs:*:*:object:a/b", "obs:*:*:object:a", "obs:*:*:bucket:a/b"],
+        "Condition": condition,
+    }
+    policy = policies.create(
+        owner.actor, {"name": "odd", "document": {"Version": "1.1", "Statement": [odd]}}
+    )
+    page = browser(owner).get(reverse("policies:detail", kwargs={"pk": policy.pk}))
+    told(page, 200, "该时间已过：该条件永不成立", "才是该文件夹", "该策略只包含拒绝")
 
 
 def test_a_quota(owner: people.Person) -> None:

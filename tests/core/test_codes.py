@@ -11,9 +11,10 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy
 
 from compute import messages as of_compute
-from compute.runner.sentences import SENTENCES, data_of, say
+from compute.runner.sentences import SENTENCES, say
 from core import codes, messages
 from core.errors import AppError, Conflict, Problem, ValidationFailed
+from core.said import data_of
 
 NAME = "{0.__class__} %s {{x}} <b>"
 
