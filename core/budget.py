@@ -30,6 +30,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from core.said import noop as _
+from core.said import sayer
+
 log = logging.getLogger("modelyard.budget")
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -39,16 +42,17 @@ TICK_SECONDS = 0.2
 PATIENT = 10  # nice value, see nice(2): about a ninth of the time of a process that is not
 LATE_SECONDS = 2.0  # a child ends itself at its time; this much later it is killed
 
-#: why a child gave no answer -> the words for it
-WORDS = {
-    "CPU": "it takes too much processor time",
-    "TIME": "it takes too long",
-    "MEMORY": "it takes too much memory",
-    "DEPTH": "it is nested too deeply",
-    "CRASHED": "it crashes the reader",
-    "FAILED": "the reader cannot make sense of it",
-    "ANSWER": "there is too much to tell about it",
+#: why a child gave no answer
+SENTENCES = {
+    "BUDGET_CPU": _("it takes too much processor time"),
+    "BUDGET_TIME": _("it takes too long"),
+    "BUDGET_MEMORY": _("it takes too much memory"),
+    "BUDGET_DEPTH": _("it is nested too deeply"),
+    "BUDGET_CRASHED": _("it crashes the reader"),
+    "BUDGET_FAILED": _("the reader cannot make sense of it"),
+    "BUDGET_ANSWER": _("there is too much to tell about it"),
 }
+say = sayer("core", SENTENCES)
 SIGNALS = {
     signal.SIGXCPU: "CPU",
     signal.SIGPROF: "CPU",
@@ -58,10 +62,12 @@ SIGNALS = {
 
 
 class Exceeded(Exception):
-    """A child gave no answer. ``code``: a key of WORDS; ``file``: what it read last, or ""."""
+    """A child gave no answer. ``said``: why, after a colon; ``code``: the same as a word of
+    SENTENCES; ``file``: what it read last, or ""."""
 
     def __init__(self, code: str, file: str = "") -> None:
-        super().__init__(WORDS[code])
+        self.said = say(f"BUDGET_{code}")
+        super().__init__(self.said)
         self.code = code
         self.file = file
 

@@ -205,6 +205,24 @@ def of(said: str) -> str:
     return _restore(said, said.data) if isinstance(said, Said) else said
 
 
+def finding(found: Mapping[str, Any]) -> dict[str, Any]:
+    """One finding of a check as a row keeps it, with ``said`` beside ``message`` and ``fix``."""
+    said = {name: data(of(found[name])) for name in ("message", "fix")}
+    return {**found, "message": str(found["message"]), "fix": str(found["fix"]), "said": said}
+
+
+def findings(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Findings that a row kept, in the reader's language."""
+    return [
+        row
+        | {
+            name: told(kept(row[name], (row.get("said") or {}).get(name)))
+            for name in ("message", "fix")
+        }
+        for row in map(dict, rows)
+    ]
+
+
 def _restore(text: str, found: Any) -> str:
     try:
         if "label" in found:

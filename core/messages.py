@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop as _
 
+from core import budget, strict_json
 from core.codes import catalogue
-from core.strict_json import SENTENCES
 
 code = catalogue("core")
 
@@ -113,4 +113,6 @@ WANT_RUNNING = code("WANT_RUNNING", _("Asked to become running."))
 WANT_STOPPED = code("WANT_STOPPED", _("Asked to become stopped."))
 WANT_DELETED = code("WANT_DELETED", _("Asked to become deleted."))
 #: what is said of JSON that is refused, without its subject
-JSON = {name: code(name, *texts) for name, texts in SENTENCES.items()}
+JSON = {name: code(name, *texts) for name, texts in strict_json.SENTENCES.items()}
+#: why a child that reads what a tenant wrote gave no answer
+BUDGET = {name: code(name, text) for name, text in budget.SENTENCES.items()}

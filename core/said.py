@@ -26,9 +26,10 @@ class Said(str):
 
 
 def made(text: str, data: dict[str, Any], next: str = "") -> Said:
-    """A sentence as it came over a wire."""
+    """A sentence of which text, data and the text of the next step are known, as after a wire."""
     said = Said(text)
-    said.data, said.next = data, next
+    said.data = data
+    said.next = made(next, {**data, "part": "next"}) if next else ""
     return said
 
 
@@ -42,10 +43,7 @@ def sayer(room: str, sentences: Sentences) -> Callable[..., Said]:
         text, next_step = (found, "") if isinstance(found, str) else found
         words = {k: v[:MAX_TEXT] if type(v) is str else v for k, v in params.items()}
         data = {"code": f"{room}.{name}", "params": {k: _kept(v) for k, v in words.items()}}
-        following = ""
-        if next_step:
-            following = made(next_step.format_map(words), {**data, "part": "next"})
-        return made(text.format_map(words), data, following)
+        return made(text.format_map(words), data, next_step.format_map(words))
 
     return say
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_noop as _
 
 from core.codes import catalogue
+from datasets.idx.sentences import SENTENCES
 
 code = catalogue("datasets")
 
@@ -61,3 +62,13 @@ DATA_INVALID = code(
     _("{errors} problems: the data cannot be trained on. First: {first}"),
     _("Correct the files and make a new version."),
 )
+FILE_UNREADABLE = code(
+    "FILE_UNREADABLE",
+    _("`{file}` cannot be read: {why}."),
+    _("Write the file anew; split it where it holds more than can be read at once."),
+)
+#: what a check of IDX files says
+IDX = {
+    name: code(name, *((said,) if isinstance(said, str) else said))
+    for name, said in SENTENCES.items()
+}

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from core.budget import run_bounded
+from core.said import data_of, made
 
 from .reader import IdxError, IdxStream, Opener
 from .roles import find_roles
@@ -42,9 +43,13 @@ def validate_bounded(
         name: SplitSummary(count, rows, cols, {int(label): n for label, n in histogram})
         for name, (count, rows, cols, histogram) in found["splits"].items()
     }
-    return IdxReport(
-        [Problem(**one) for one in found["problems"]], splits, found["value_bytes"], found["more"]
-    )
+    problems = [_problem(one, one.pop("said")) for one in found["problems"]]
+    return IdxReport(problems, splits, found["value_bytes"], found["more"])
+
+
+def _problem(found: dict[str, Any], said: dict[str, Any]) -> Problem:
+    """A problem as it came over the wire."""
+    return Problem(**{**found, "message": made(found["message"], said, found["fix"]), "fix": ""})
 
 
 def check(classes: int, files: Mapping[str, Opener]) -> dict[str, Any]:
@@ -52,7 +57,9 @@ def check(classes: int, files: Mapping[str, Opener]) -> dict[str, Any]:
     report = validate(files, classes=classes)
     problems = sorted(report.problems, key=lambda one: one.level != "error")
     return {
-        "problems": [asdict(problem) for problem in problems[:MAX_PROBLEMS]],
+        "problems": [
+            {**asdict(one), "said": data_of(one.message)} for one in problems[:MAX_PROBLEMS]
+        ],
         "more": max(0, len(problems) - MAX_PROBLEMS),
         "value_bytes": report.value_bytes,
         "splits": {
@@ -83,7 +90,8 @@ def window_bounded(
         files={name: files[name] for name in chosen.values()},
     )
     if "error" in found:
-        raise IdxError(**found["error"])
+        error, said = found["error"], found["said"]
+        raise IdxError(**{**error, "message": made(error["message"], said)})
     pixels, size = base64.b64decode(found["pixels"]), found["rows"] * found["cols"]
     samples = tuple(
         Sample(first + at, label, found["rows"], found["cols"], pixels[at * size : (at + 1) * size])
@@ -122,6 +130,7 @@ def pictures(given: dict[str, Any], files: Mapping[str, Opener]) -> dict[str, An
         return {
             "error": {
                 name: getattr(error, name)
-                for name in ("code", "message", "offset", "fix", "in_compressed")
-            }
+                for name in ("code", "message", "offset", "in_compressed")
+            },
+            "said": error.message.data,
         }

@@ -13,43 +13,43 @@ from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import BinaryIO
 
+from core.said import Said
+
+from .sentences import say
+
 Opener = Callable[[], BinaryIO]
 
 CHUNK = 256 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
-TYPE_NAMES = {
-    0x08: "unsigned byte",
-    0x09: "signed byte",
-    0x0B: "16-bit integer",
-    0x0C: "32-bit integer",
-    0x0D: "32-bit float",
-    0x0E: "64-bit float",
-}
 UNSIGNED_BYTE = 0x08
+#: the other types -> what they are called
+TYPE_NAMES = {
+    0x09: say("IDX_SIGNED_BYTE"),
+    0x0B: say("IDX_INTEGER_16"),
+    0x0C: say("IDX_INTEGER_32"),
+    0x0D: say("IDX_FLOAT_32"),
+    0x0E: say("IDX_FLOAT_64"),
+}
 # A picture dataset with a longer side than this is not in the spirit of IDX, and a corrupt header
 # would otherwise ask for terabytes.
 MAX_SIDE = 4096
 
 
 class IdxError(ValueError):
-    """One rule of the format is broken.
+    """One rule of the format is broken: the message says which, and the next step.
 
     ``offset`` counts bytes of the stored file when ``in_compressed`` is true, else bytes of the
     uncompressed content.
     """
 
     def __init__(
-        self, code: str, message: str, *, offset: int = 0, fix: str, in_compressed: bool = False
+        self, code: str, message: Said, *, offset: int = 0, in_compressed: bool = False
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.offset = offset
-        self.fix = fix
         self.in_compressed = in_compressed
-
-
-REUPLOAD = "Upload the file again and compare its size with the original."
 
 
 class IdxStream:
@@ -99,22 +99,28 @@ class IdxStream:
             if not chunk:
                 raise IdxError(
                     "TRUNCATED",
-                    f"`{self.name}` ends after {self.promised - left:,} of the {self.promised:,} "
-                    f"value bytes its header promises ({' x '.join(map(str, self.dims))}).",
+                    say(
+                        "IDX_TRUNCATED",
+                        name=self.name,
+                        seen=self.promised - left,
+                        promised=self.promised,
+                        dims=" x ".join(map(str, self.dims)),
+                    ),
                     offset=self._offset,
-                    fix=REUPLOAD,
                 )
             left -= len(chunk)
             yield chunk
         excess = self._read(CHUNK)
         if excess:
-            more = "at least " if len(excess) == CHUNK else ""
             raise IdxError(
                 "TRAILING_BYTES",
-                f"`{self.name}` goes on for {more}{len(excess):,} bytes after the "
-                f"{self.promised:,} its header promises.",
+                say(
+                    "IDX_TRAILING_MORE" if len(excess) == CHUNK else "IDX_TRAILING",
+                    name=self.name,
+                    excess=len(excess),
+                    promised=self.promised,
+                ),
                 offset=self._offset - len(excess),
-                fix="Correct the count in the header or cut the file to its size.",
             )
 
     def items(self) -> Generator[bytes]:
@@ -134,70 +140,68 @@ class IdxStream:
         self._pending = head
         is_gzip = head == GZIP_MAGIC
         if not head:
-            raise IdxError("EMPTY", f"`{self.name}` has no bytes.", fix=REUPLOAD)
+            raise IdxError("EMPTY", say("IDX_EMPTY", name=self.name))
         if self.name.endswith(".gz") and not is_gzip:
             raise IdxError(
                 "NOT_GZIP",
-                f"`{self.name}` is named .gz but starts with {head.hex(' ')}, not 1f 8b.",
-                fix="Compress it with gzip, or drop .gz from its name.",
+                say("IDX_NOT_GZIP", name=self.name, head=head.hex(" ")),
                 in_compressed=True,
             )
         if is_gzip and not self.name.endswith(".gz"):
             raise IdxError(
                 "GZIP_WITHOUT_SUFFIX",
-                f"`{self.name}` holds gzip data but its name does not end in .gz.",
-                fix=f"Rename it to `{self.name}.gz` or unpack it.",
+                say("IDX_GZIP_WITHOUT_SUFFIX", name=self.name),
                 in_compressed=True,
             )
         if is_gzip:
             self._inflater = zlib.decompressobj(wbits=31)
 
     def _header(self, want_dims: int) -> tuple[int, ...]:
-        magic = self._exactly(4, "the four magic bytes")
+        magic = self._exactly(4, "IDX_IN_MAGIC")
         zero, kind, dims = magic[:2], magic[2], magic[3]
         if zero != b"\x00\x00":
             raise IdxError(
                 "BAD_MAGIC",
-                f"`{self.name}` starts with {magic.hex(' ')}; an IDX file starts with 00 00.",
-                fix="Check that this is the IDX file and not a page or archive saved by its name.",
+                say("IDX_BAD_MAGIC", name=self.name, magic=magic.hex(" ")),
             )
-        if kind not in TYPE_NAMES:
+        if kind != UNSIGNED_BYTE and kind not in TYPE_NAMES:
             raise IdxError(
                 "BAD_TYPE",
-                f"`{self.name}` has the type byte 0x{kind:02x}, which IDX does not define.",
+                say("IDX_BAD_TYPE", name=self.name, kind=kind),
                 offset=2,
-                fix="Write the values as unsigned bytes (0x08).",
             )
         if kind != UNSIGNED_BYTE:
             raise IdxError(
                 "WRONG_TYPE",
-                f"`{self.name}` holds {TYPE_NAMES[kind]} values (0x{kind:02x}); "
-                "unsigned bytes (0x08) are needed.",
+                say("IDX_WRONG_TYPE", name=self.name, type=TYPE_NAMES[kind], kind=kind),
                 offset=2,
-                fix="Convert the values to 0..255 and write them as unsigned bytes.",
             )
         if dims != want_dims:
             swapped = {3: 1, 1: 3}.get(want_dims) == dims
             raise IdxError(
                 "WRONG_DIMS",
-                f"`{self.name}` declares {dims} dimension(s); its name promises {want_dims}."
-                + (" It looks as if the images and labels files were swapped." if swapped else ""),
+                say(
+                    "IDX_SWAPPED" if swapped else "IDX_WRONG_DIMS",
+                    name=self.name,
+                    dims=dims,
+                    wanted=want_dims,
+                ),
                 offset=3,
-                fix="Swap the two files." if swapped else "Write the file with the right header.",
             )
-        sizes = struct.unpack(f">{dims}I", self._exactly(4 * dims, "the sizes in the header"))
+        sizes = struct.unpack(f">{dims}I", self._exactly(4 * dims, "IDX_IN_SIZES"))
         if sizes[0] == 0:
-            raise IdxError(
-                "NO_ITEMS", f"`{self.name}` declares 0 items.", offset=4, fix="Add data."
-            )
+            raise IdxError("NO_ITEMS", say("IDX_NO_ITEMS", name=self.name), offset=4)
         for place, size in enumerate(sizes[1:], start=1):
             if not 1 <= size <= MAX_SIDE:
                 raise IdxError(
                     "BAD_SHAPE",
-                    f"`{self.name}` declares {'rows' if place == 1 else 'columns'} = {size:,}; "
-                    f"1 to {MAX_SIDE:,} are accepted.",
+                    say(
+                        "IDX_ROWS" if place == 1 else "IDX_COLUMNS",
+                        name=self.name,
+                        size=size,
+                        most=MAX_SIDE,
+                    ),
                     offset=4 + 4 * place,
-                    fix="Check the byte order of the header (big-endian) and the shape.",
                 )
         return sizes
 
@@ -208,9 +212,8 @@ class IdxStream:
             if not piece:
                 raise IdxError(
                     "TRUNCATED_HEADER",
-                    f"`{self.name}` ends after {self._offset} bytes, inside {what}.",
+                    say(what, name=self.name, offset=self._offset),
                     offset=self._offset,
-                    fix=REUPLOAD,
                 )
             got += piece
         return got
@@ -235,19 +238,20 @@ class IdxStream:
             except zlib.error as error:
                 raise IdxError(
                     "CORRUPT_GZIP",
-                    f"`{self.name}` has damaged gzip data before byte {self._read_compressed:,}: "
-                    f"{error}.",
+                    say(
+                        "IDX_CORRUPT_GZIP",
+                        name=self.name,
+                        offset=self._read_compressed,
+                        error=str(error),
+                    ),
                     offset=self._read_compressed,
-                    fix=REUPLOAD,
                     in_compressed=True,
                 ) from error
             if not source and not data and not inflater.eof:
                 raise IdxError(
                     "TRUNCATED_GZIP",
-                    f"`{self.name}` stops inside its gzip data after {self._read_compressed:,} "
-                    "bytes: the upload was cut.",
+                    say("IDX_TRUNCATED_GZIP", name=self.name, offset=self._read_compressed),
                     offset=self._read_compressed,
-                    fix=REUPLOAD,
                     in_compressed=True,
                 )
             self._pending = inflater.unconsumed_tail
@@ -269,9 +273,8 @@ class IdxStream:
             start = self._read_compressed - len(rest)
             raise IdxError(
                 "TRAILING_GZIP",
-                f"`{self.name}` has bytes that are not gzip after the end of its data.",
+                say("IDX_TRAILING_GZIP", name=self.name),
                 offset=start,
-                fix="Cut the file at that byte or compress it again.",
                 in_compressed=True,
             )
 

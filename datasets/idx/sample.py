@@ -10,6 +10,7 @@ from itertools import islice
 
 from .reader import IdxError, IdxStream, Opener
 from .roles import find_roles
+from .sentences import say
 
 MAX_SAMPLES = 100
 MAX_THUMBNAIL = 512
@@ -72,8 +73,13 @@ def to_png(image: Sample, *, side: int = 112) -> bytes:
     if len(image.pixels) != image.rows * image.cols:
         raise IdxError(
             "BAD_SHAPE",
-            f"Image {image.index} has {len(image.pixels)} values for {image.rows} x {image.cols}.",
-            fix="Validate the dataset first.",
+            say(
+                "IDX_PICTURE_SIZE",
+                index=image.index,
+                n=len(image.pixels),
+                rows=image.rows,
+                cols=image.cols,
+            ),
         )
     from PIL import Image  # the child that reads the files is without it
 

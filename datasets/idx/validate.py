@@ -7,23 +7,31 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from core.said import Said
+
 from .reader import IdxError, IdxStream, Opener
 from .roles import Role, find_roles
+from .sentences import say
 
 DEFAULT_CLASSES = 10
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One finding. ``level`` is ``error`` (data unusable) or ``warning``."""
+    """One finding. ``level`` is ``error`` (data unusable) or ``warning``. The fix is the next step
+    of the message unless given."""
 
     code: str
     file: str
     message: str
-    fix: str
+    fix: str = ""
     offset: int | None = None
     in_compressed: bool = False
     level: str = "error"
+
+    def __post_init__(self) -> None:
+        if not self.fix and isinstance(self.message, Said):
+            object.__setattr__(self, "fix", self.message.next)
 
 
 @dataclass(frozen=True)
@@ -90,9 +98,8 @@ def validate(files: Mapping[str, Opener], *, classes: int = DEFAULT_CLASSES) -> 
             report.problems.append(
                 Problem(
                     "MISSING_FILE",
-                    f"{role.stem}.gz",
-                    f"`{role.stem}.gz` (or the same without .gz) is missing.",
-                    f"Upload the {role.split} {role.kind} under that name.",
+                    role.stem + ".gz",
+                    say(f"IDX_NO_{role.kind.upper()}", stem=role.stem, split=role.split),
                 )
             )
             continue
@@ -102,8 +109,7 @@ def validate(files: Mapping[str, Opener], *, classes: int = DEFAULT_CLASSES) -> 
                 Problem(
                     "DUPLICATE_ROLE",
                     names[1],
-                    f"{listing} all stand for the {role.split} {role.kind}.",
-                    "Keep one of them.",
+                    say(f"IDX_{role.kind.upper()}_TWICE", names=listing, split=role.split),
                 )
             )
         scan = _scan(files[names[0]], names[0], role, classes, report)
@@ -115,8 +121,7 @@ def validate(files: Mapping[str, Opener], *, classes: int = DEFAULT_CLASSES) -> 
             Problem(
                 "UNKNOWN_FILE",
                 name,
-                f"`{name}` is none of the four IDX files and is left unread.",
-                "Remove it if it does not belong to the dataset.",
+                say("IDX_UNKNOWN_FILE", name=name),
                 level="warning",
             )
         )
@@ -145,10 +150,14 @@ def _scan(opener: Opener, name: str, role: Role, classes: int, report: IdxReport
                     Problem(
                         "LABEL_RANGE",
                         name,
-                        f"`{name}` has {sum(bad.values()):,} label(s) outside 0..{classes - 1}: "
-                        f"{', '.join(map(str, sorted(bad)[:8]))}. The first is at byte "
-                        f"{first_bad:,}.",
-                        "Correct the labels, or raise the number of classes.",
+                        say(
+                            "IDX_LABEL_RANGE",
+                            name=name,
+                            n=sum(bad.values()),
+                            last=classes - 1,
+                            labels=", ".join(map(str, sorted(bad)[:8])),
+                            offset=first_bad,
+                        ),
                         offset=first_bad,
                     )
                 )
@@ -159,7 +168,6 @@ def _scan(opener: Opener, name: str, role: Role, classes: int, report: IdxReport
                 error.code,
                 name,
                 error.message,
-                error.fix,
                 offset=error.offset,
                 in_compressed=error.in_compressed,
             )
@@ -178,9 +186,13 @@ def _compare(scans: dict[Role, _Scan], classes: int, report: IdxReport) -> None:
                 Problem(
                     "COUNT_MISMATCH",
                     labels.name,
-                    f"`{images.name}` holds {images.dims[0]:,} images, `{labels.name}` "
-                    f"{labels.dims[0]:,} labels; the numbers must be equal.",
-                    "Use the two files of the same export.",
+                    say(
+                        "IDX_COUNT_MISMATCH",
+                        images=images.name,
+                        n_images=images.dims[0],
+                        labels=labels.name,
+                        n_labels=labels.dims[0],
+                    ),
                     offset=4,
                 )
             )
@@ -194,8 +206,11 @@ def _compare(scans: dict[Role, _Scan], classes: int, report: IdxReport) -> None:
                 Problem(
                     "CLASS_MISSING",
                     labels.name,
-                    f"`{labels.name}` has no example of class {', '.join(map(str, missing))}.",
-                    "A model cannot learn or be judged on a class it never sees.",
+                    say(
+                        "IDX_CLASS_MISSING",
+                        name=labels.name,
+                        classes=", ".join(map(str, missing)),
+                    ),
                     level="warning",
                 )
             )
@@ -205,9 +220,15 @@ def _compare(scans: dict[Role, _Scan], classes: int, report: IdxReport) -> None:
             Problem(
                 "SHAPE_MISMATCH",
                 test.name,
-                f"`{train.name}` holds {train.dims[1]} x {train.dims[2]} images, `{test.name}` "
-                f"{test.dims[1]} x {test.dims[2]}; they must be equal.",
-                "Scale one of the splits.",
+                say(
+                    "IDX_SHAPE_MISMATCH",
+                    train=train.name,
+                    rows=train.dims[1],
+                    cols=train.dims[2],
+                    test=test.name,
+                    test_rows=test.dims[1],
+                    test_cols=test.dims[2],
+                ),
                 offset=8,
             )
         )

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from django.utils import timezone
 
 from core import actor as actors
-from core import reconcile, states
+from core import codes, reconcile, states
 from core.budget import Exceeded
 from core.codes import Message
 from core.errors import AppError
@@ -123,7 +123,7 @@ def _check(version: DatasetVersion) -> None:
         report = idx.IdxReport([_unreadable(why)])
     errors = sum(problem.level == "error" for problem in report.problems)
     warnings = len(report.problems) - errors + report.more  # errors are listed first
-    problems = [dataclasses.asdict(problem) for problem in report.problems]
+    problems = [codes.finding(dataclasses.asdict(problem)) for problem in report.problems]
     summary = {"splits": report.summary(), "value_bytes": report.value_bytes}
     if report.ok:
         images = sum(split.count for split in report.splits.values())
@@ -139,12 +139,8 @@ def _check(version: DatasetVersion) -> None:
 
 
 def _unreadable(why: Exceeded) -> idx.Problem:
-    return idx.Problem(
-        "FILE_UNREADABLE",
-        why.file,
-        f"`{why.file}` cannot be read: {why}.",
-        "Write the file anew; split it where it holds more than can be read at once.",
-    )
+    message = messages.FILE_UNREADABLE(file=why.file, why=why.said)
+    return idx.Problem("FILE_UNREADABLE", why.file, message, message.next)
 
 
 def _done(

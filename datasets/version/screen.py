@@ -13,6 +13,7 @@ from console.pages.references import lineage_tab, used_by_tab
 from console.screens import Button, Column, Item, Panel, Screen, Tab
 from console.ui.format import bytes_text, number_text
 from core.actor import Actor
+from core.codes import findings
 from datasets.dataset.models import Dataset
 from datasets.version import tabs
 from datasets.version.api import VersionViewSet
@@ -53,7 +54,7 @@ def panels(version: DatasetVersion, actor: Actor) -> list[Panel]:
                 _("Findings"),
                 icon="alert-triangle",
                 template="datasets/datasetversion/problems.html",
-                context={"problems": version.problems},
+                context={"problems": findings(version.problems)},
                 span=12,
             )
         )

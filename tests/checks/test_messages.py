@@ -13,11 +13,12 @@ from django.conf import settings
 
 from compute.runner import sentences
 from console.app_list import APPS
-from core import codes, errors, strict_json
+from core import budget, codes, errors, strict_json
+from datasets.idx import sentences as idx_sentences
 
 ROOT = Path(settings.BASE_DIR)
 #: sentences of modules without Django, which say() names
-SAID = (sentences.SENTENCES, strict_json.SENTENCES)
+SAID = (sentences.SENTENCES, strict_json.SENTENCES, budget.SENTENCES, idx_sentences.SENTENCES)
 #: where the sentence stands among the arguments, and the keywords that hold one
 PLACES = {
     "Problem": (1, {"text", "next"}),
@@ -37,7 +38,6 @@ OTHERS = (
     "compute/runner/",
     "core/alarm.py",
     "compute/sandbox/",
-    "datasets/idx/",
     "ops/drill/",
     "registry/package/",
     "serving/gateway/",
@@ -97,7 +97,7 @@ def bare(source: str, names: set[str]) -> Iterator[int]:
     for around in [tree, *functions]:
         known = _assigned(around)
         for node in ast.walk(around):
-            if not isinstance(node, ast.Call) or ast.unparse(node.func) == "idx.Problem":
+            if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "id", None) or getattr(node.func, "attr", "")
             place, words = PLACES.get(name, (0, {"hint"}) if name in names else (None, set()))

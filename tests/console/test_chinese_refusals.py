@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from django.urls import reverse
 
 from accounts.policy import services as policies
 from core import actor as actors
-from core import quotas, registry, states
+from core import quotas, reconcile, registry, states
+from datasets.dataset import services as datasets
+from datasets.version.models import DatasetVersion
 from tests.accounts import make as accounts
 from tests.storage import people
 from tests.training import jobs
@@ -189,6 +192,37 @@ def test_the_status_of_what_failed(owner: people.Person) -> None:
     told(client.get(reverse("training-jobs:list")), 200)
     again = TrainingJob.objects.unscoped("test").get(pk=job.pk)
     assert again.detail["next"] == "Rerun the job." and again.told_next == "请重新运行作业。"
+
+
+IDX = {
+    "train-images-idx3-ubyte": b"\0\0\x0d\3",
+    "train-labels-idx1-ubyte": b"\0\0\x08\1\0\0\0\2\1\x63",
+    "t10k-images-idx3-ubyte.gz": b"no gzip at all",
+    "notes.txt": b"-",
+}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_invalid_dataset_version(owner: people.Person, settings: Any, tmp_path: Path) -> None:
+    settings.VAR_DIR = tmp_path
+    people.bucket(owner, "team1")
+    for name, data in IDX.items():
+        people.put(owner, "team1", f"mnist/{name}", data)
+    data = {"name": "digits", "format": "idx", "bucket": "team1", "prefix": "mnist"}
+    dataset = datasets.create(owner.actor, data)
+    versions = DatasetVersion.objects.unscoped("test")
+    version = versions.get(dataset=dataset)
+    assert reconcile.look("datasets.datasetversion", str(version.pk)) == "done"
+    version = versions.get(pk=version.pk)
+    assert version.phase == "Invalid" and "First: `" in version.message
+    client = browser(owner)
+    here = reverse("dataset-versions:detail", kwargs={"pk": version.pk})
+    told(client.get(here), 200, "32 位浮点数", "超出 0..9", "不是四个 IDX 文件之一", "缺少")
+    # as an older version kept it
+    for one in version.problems:
+        del one["said"]
+    versions.filter(pk=version.pk).update(problems=version.problems)
+    assert "holds 32-bit float values" in client.get(here).text
 
 
 def test_a_row_of_an_older_version_shows_its_text(owner: people.Person) -> None:
