@@ -130,3 +130,15 @@ STUCK = code(
     _("Every worker of the model server hangs in a prediction that is past its time limit."),
 )
 NOT_WELL = code("NOT_WELL", _("The server is not well: {answer}"))
+NOT_ASKED = code("NOT_ASKED", _("It has not been asked yet."))
+SILENT = code("SILENT", _("Its runner has not asked it for {seconds:g} s."))
+NOT_JUDGED = code("NOT_JUDGED", _("The answer cannot be judged ({error})."))
+NO_EXAMPLE = code(
+    "NO_EXAMPLE",
+    _("No example request: `apis` declares none, or too large a one; only its health was checked."),
+)
+ANSWERED = code("ANSWERED", _("{request}: answered {status}."))
+ANSWERED_LONG = code(
+    "ANSWERED_LONG",
+    _("{request}: answered {status} with more than {most:,} bytes, not looked into."),
+)

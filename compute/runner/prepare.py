@@ -76,11 +76,11 @@ def check_boot_file(spec: RunSpec, layout: Layout) -> None:
     found = sorted(str(path.relative_to(code)) for path in code.rglob("*.py") if path.is_file())
     same = [path for path in found if Path(path).name == name]
     if same:
-        hint = f"Did you mean {same[0]}?"
+        hint = say("BOOT_FILE_MEANT", path=same[0])
     elif found:
-        hint = f"The code directory holds: {', '.join(found[:8])}."
+        hint = say("BOOT_FILES_THERE", paths=", ".join(found[:8]))
     else:
-        hint = "The code directory holds no Python file."
+        hint = say("NO_PYTHON_FILE")
     raise Failure(
         "BOOT_FILE_MISSING",
         say("BOOT_FILE_MISSING", boot_file=spec.boot_file, code_name=spec.code_name, hint=hint),

@@ -116,6 +116,9 @@ SENTENCES = {
     "BOOT_FILE_MISSING": _(
         "The boot file {boot_file} is not in the code directory {code_name}. {hint}"
     ),
+    "BOOT_FILE_MEANT": _("Did you mean {path}?"),
+    "BOOT_FILES_THERE": _("The code directory holds: {paths}."),
+    "NO_PYTHON_FILE": _("The code directory holds no Python file."),
     "ENGINE_MISSING": _(
         "The engine at {engine} is not built. Build it on the engines page, then start again."
     ),

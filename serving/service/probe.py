@@ -15,6 +15,7 @@ from compute.runner.classify import readable
 from compute.runner.spec import FirstRequest
 from core import strict_json
 from registry.package import build_example, judge_answer
+from serving import messages
 
 log = logging.getLogger("modelyard.serving")
 
@@ -65,9 +66,9 @@ def health(probed: Probed) -> Answer:
     """What the server last said of itself: 200 = loaded, 503 = loading (with its stage)."""
     record = probed.health
     if not record:
-        return Answer(False, "", "It has not been asked yet.")
+        return Answer(False, "", messages.NOT_ASKED())
     if probed.age is None or probed.age > SILENT_SECONDS:
-        return Answer(False, "", f"Its runner has not asked it for {SILENT_SECONDS:g} s.")
+        return Answer(False, "", messages.SILENT(seconds=SILENT_SECONDS))
     if "error" in record:
         return Answer(False, "", plain(record["error"]))
     status = record["status"]
@@ -123,17 +124,13 @@ def judge(config: dict[str, Any], record: dict[str, Any]) -> Answer:
         return _judge(config, record)
     except Exception as error:
         log.exception("the first answer of a model cannot be judged")
-        return Answer(False, text=f"The answer cannot be judged ({type(error).__name__}).")
+        return Answer(False, text=messages.NOT_JUDGED(error=type(error).__name__))
 
 
 def _judge(config: dict[str, Any], record: dict[str, Any]) -> Answer:
     example = build_example(config)
     if example is None:
-        return Answer(
-            True,
-            text="No example request: `apis` declares none, or too large a one; only its "
-            "health was checked.",
-        )
+        return Answer(True, text=messages.NO_EXAMPLE())
     if "error" in record:
         told = f"The answer is not whole. {record['error']}" if record["cut"] else record["error"]
         return Answer(False, text=plain(f"{example.description}: {told}"))
@@ -141,5 +138,8 @@ def _judge(config: dict[str, Any], record: dict[str, Any]) -> Answer:
     findings = judge_answer(config, record["status"], record["kind"], body)
     if findings and not example.guessed:
         return Answer(False, text=plain(f"{example.description}: {findings[0]}"))
-    unread = "" if body is not None else f" with more than {MAX_ANSWER:,} bytes, not looked into"
-    return Answer(True, text=f"{example.description}: answered {record['status']}{unread}.")
+    well = messages.ANSWERED if body is not None else messages.ANSWERED_LONG
+    return Answer(
+        True,
+        text=well(request=example.description, status=record["status"], most=MAX_ANSWER),
+    )

@@ -121,3 +121,12 @@ def test_what_a_runner_said_is_told_too() -> None:
     assert set(of_compute.ENDS) == set(SENTENCES)
     with translation.override("zh-hans"):
         assert codes.told(told) == "作业达到了 60 秒的时间上限。此前写入的输出已保留。"
+
+
+def test_a_sentence_within_a_sentence_of_the_runner_is_told_too() -> None:
+    hint = say("NO_PYTHON_FILE")
+    said = say("BOOT_FILE_MISSING", boot_file="train.py", code_name="code", hint=hint)
+    message = codes.kept(str(said), json.loads(json.dumps(data_of(said))))
+    assert message == said and said.endswith("code. The code directory holds no Python file.")
+    with translation.override("zh-hans"):
+        assert str(codes.told(message)).endswith("代码目录中没有 Python 文件。")
