@@ -30,7 +30,8 @@ def launch(playwright: Playwright) -> Browser:
 
 
 def context(browser: Browser, **options: Any) -> BrowserContext:
-    """A context whose actions wait for PATIENCE."""
-    made = browser.new_context(**options)
+    """A context whose actions wait for PATIENCE. Nothing on its pages moves: without a graphics
+    card each picture of an animation is drawn by the processor."""
+    made = browser.new_context(**{"reduced_motion": "reduce", **options})
     made.set_default_timeout(MILLISECONDS)
     return made
