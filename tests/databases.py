@@ -38,6 +38,7 @@ EXEMPT = {
     "tests/accounts/test_quotas_browser.py": "a server for the browser commits; the page is tested",
     "tests/checks/test_suite.py": "its signs are examples",
     "tests/console/test_choices_browser.py": "a server for the browser commits; the page is tested",
+    "tests/console/test_chinese_refusals.py": "a real check commits; the words of pages are tested",
     "tests/console/test_env.py": "it opens SQLite files of its own",
     "tests/supervisor/test_web_worker.py": "its threads call a web server that has no database",
     "tests/console/test_ui_browser.py": "a server for the browser commits; the page is tested",

@@ -10,11 +10,16 @@ deleted where there are some.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.core.management.commands import flush
+from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tests.waiting import PATIENCE
 
 MANY = 1000  # rows from which emptying a table for good is worth it: the deleted ones stay a while
 KEPT = {"django_content_type", "auth_permission"}
@@ -26,10 +31,16 @@ TRAIL = "core_auditrecord"
 
 
 def delete_what_is_there(connection: BaseDatabaseWrapper) -> None:
-    """From now on; everything is in one transaction, and foreign keys are looked at at its end."""
-    django: Any = connection.ops.sql_flush
+    """From now on, for every connection of this kind; everything is in one transaction, and foreign
+    keys are looked at at its end."""
+    kind = type(connection.ops)
+    if hasattr(kind, "emptied_by_us"):
+        return
+    original: Any = kind.sql_flush
+    run: Any = kind.execute_sql_flush
 
-    def statements(style: Any, tables: Iterable[str], **options: Any) -> list[str]:
+    def statements(self: Any, style: Any, tables: Iterable[str], **options: Any) -> list[str]:
+        connection, django = self.connection, partial(original, self)
         names = [name for name in tables if name not in KEPT]
         if connection.vendor == "sqlite" or options.get("reset_sequences"):
             return list(django(style, names, **options))
@@ -53,5 +64,20 @@ def delete_what_is_there(connection: BaseDatabaseWrapper) -> None:
         with connection.cursor() as cursor:
             quoted = [connection.ops.quote_name(name) for name in tables]
             cursor.execute("".join(UNCOUNTED.format(name) for name in quoted))
-    connection.ops.sql_flush = statements  # type: ignore[method-assign]
+
+    def once_nothing_is_read(self: Any, sql_list: list[str]) -> None:
+        """A page that a browser had open may still be read by a thread of the test's server, which
+        SQLite in memory refuses at once."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return run(self, sql_list)
+            except OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > end:
+                    raise
+            time.sleep(0.05)
+
+    kind.emptied_by_us = True  # type: ignore[attr-defined]
+    kind.sql_flush = statements  # type: ignore[method-assign]
+    kind.execute_sql_flush = once_nothing_is_read  # type: ignore[method-assign,assignment]
     flush.emit_post_migrate_signal = lambda *given: None  # type: ignore[assignment]

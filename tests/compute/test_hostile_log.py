@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from compute.runner.classify import Evidence, Verdict, classify, last_exception,
 from compute.runner.failures import Stopped
 from compute.sandbox import capabilities
 from compute.sandbox.spec import Limits
+from core.said import data_of
 from tests.badinput.linear import Row, check
 from tests.compute.helpers import Lab
 
@@ -110,7 +112,9 @@ def test_a_stop_is_heard_while_the_log_is_read() -> None:
 def test_the_child_finds_what_the_function_finds(beats: Callable[[], int]) -> None:
     tail = f"{HEAD}\n  File \"/c/a.py\", line 3, in f\nModuleNotFoundError: No module named 'q'\n"
     verdict = reason.judged(seen(tail, 1), beats)
-    assert verdict == classify(seen(tail, 1)) and isinstance(verdict, Verdict)
+    here = classify(seen(tail, 1))
+    assert isinstance(verdict, Verdict) and replace(verdict, said=None) == here
+    assert verdict.said == data_of(here.message)
     assert verdict.code == "NO_MODULE" and beats() > 1, "no heartbeat meanwhile"
 
 

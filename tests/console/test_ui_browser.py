@@ -270,7 +270,7 @@ def test_a_refresh_that_fails_is_tried_again(page: Page) -> None:
 def test_a_mouse_that_rests_on_a_list_does_not_stop_it(page: Page) -> None:
     """The list is drawn again although the mouse stays where it is."""
     page.goto("/live-list")
-    with page.expect_request(lambda request: "hx-request" in request.headers):
+    with page.expect_response(lambda answer: "hx-request" in answer.request.headers):
         page.locator("#object-table").hover()
         page.evaluate(LOOK_AGAIN)
 
