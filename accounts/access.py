@@ -342,7 +342,7 @@ def _agency_lost(principal: Principal, action: str) -> Decision | None:
 
 
 def _stopped(principal: Principal, actor: Actor, action: str) -> Decision | None:
-    """Why this is not done on somebody's behalf; None where nothing stands in the way."""
+    """Why this is not done on a user's behalf; None where nothing stands in the way."""
     if principal.agency_id is None:
         return None
     lost = _agency_lost(principal, action)
@@ -369,7 +369,7 @@ def _not_carried(actor: Actor, action: str) -> Decision | None:
 
 
 def _not_a_user(actor: Actor, action: str) -> Decision:
-    reason = reasons.PLATFORM_ITSELF() if actor.kind == "system" else reasons.NOBODY()
+    reason = reasons.PLATFORM_ITSELF() if actor.kind == "system" else reasons.NOT_SIGNED_IN()
     return _no(action, "authenticated", reason)
 
 

@@ -98,7 +98,7 @@ TOO_MANY_SIGN_INS = code(
     "TOO_MANY_SIGN_INS",
     _("Too many failed sign-ins. Wait {seconds} seconds and try again."),
     _(
-        "Nobody is locked out for good. If this was not you, your administrator can see "
+        "No user is locked out for good. If this was not you, your administrator can see "
         "the attempts in the audit trail."
     ),
 )
@@ -151,7 +151,7 @@ USER_STILL_NEEDED = code(
 STARTER_GONE = code(
     "STARTER_GONE",
     _("Authorisation lost: the user who started this is gone or disabled."),
-    _("Somebody else can rerun it."),
+    _("Another user can rerun it."),
     code="AUTHORISATION_LOST",
 )
 AGENCY_DELETED = code(

@@ -81,7 +81,7 @@ AGENCY_OF_ANOTHER = code("AGENCY_OF_ANOTHER", _("Agency “{agency}” is for an
 NEVER_ON_BEHALF = code(
     "NEVER_ON_BEHALF",
     _(
-        "`{action}` is never done on somebody's behalf: rights, shares and the trail are for "
+        "`{action}` is never done on a user's behalf: rights, shares and the trail are for "
         "people who are signed in."
     ),
 )
@@ -95,7 +95,7 @@ NOT_CARRIED = code(
 PLATFORM_ITSELF = code(
     "PLATFORM_ITSELF", _("The platform itself holds no user's rights; it reads with unscoped().")
 )
-NOBODY = code("NOBODY", _("No user is signed in."))
+NOT_SIGNED_IN = code("NOT_SIGNED_IN", _("No user is signed in."))
 
 # -- what a policy says ---------------------------------------------------------------------------
 

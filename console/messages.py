@@ -37,7 +37,7 @@ NO_ETAG = code(
 CANNOT_SORT = code("CANNOT_SORT", _("Cannot sort by {sort}."))
 IF_MATCH_MISSING = code(
     "IF_MATCH_MISSING",
-    _("A change needs If-Match, so that it cannot overwrite somebody else's."),
+    _("A change needs If-Match, so that it cannot overwrite another user's."),
     _("Read the object first and send its ETag."),
 )
 LENGTH_REQUIRED = code(

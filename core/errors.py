@@ -156,7 +156,7 @@ class PreconditionFailed(AppError):
 
 
 class PreconditionRequired(AppError):
-    """A change without If-Match could overwrite somebody else's."""
+    """A change without If-Match could overwrite another user's."""
 
     status = 428
     code = "PRECONDITION_REQUIRED"

@@ -42,7 +42,7 @@ TOO_LARGE = code(
 )
 CHECK_TIMEOUT = code(
     "CHECK_TIMEOUT",
-    _("The check did not end in time; nobody knows why."),
+    _("The check did not end in time; the cause is not known."),
     _("Check again; if it repeats, tell the operator."),
 )
 CHECK_TOO_LONG = code(

@@ -8,7 +8,7 @@ from core.codes import catalogue
 
 code = catalogue("sharing")
 
-NO_ANSWER = code("NO_ANSWER", _("Nobody answered within 7 days. The owner may invite again."))
+NO_ANSWER = code("NO_ANSWER", _("There was no answer within 7 days. The owner may invite again."))
 LEFT = code("LEFT", _("This account left the share."))
 UNIT_ENDED = code(
     "UNIT_ENDED",
@@ -138,7 +138,7 @@ UNIT_NOT_ACTIVE = code(
 )
 INVITED_MEANWHILE = code(
     "INVITED_MEANWHILE",
-    _("Somebody was invited to “{unit}” meanwhile."),
+    _("An account was invited to “{unit}” meanwhile."),
     _("Reload and try again."),
 )
 NOT_IN_UNIT = code("NOT_IN_UNIT", _("“{id}” is not in this share unit."), code="NOT_FOUND")
@@ -176,7 +176,7 @@ ACCOUNT_ACCEPTED = code("ACCOUNT_ACCEPTED", _("Account {account} accepted"))
 ACCOUNT_REJECTED = code("ACCOUNT_REJECTED", _("Account {account} rejected"))
 ACCOUNT_REJECTED_WHY = code("ACCOUNT_REJECTED_WHY", _("Account {account} rejected: {reason}"))
 ACCOUNT_LEFT_IT = code("ACCOUNT_LEFT_IT", _("Account {account} left"))
-NO_ANSWER_SHORT = code("NO_ANSWER_SHORT", _("Nobody answered within 7 days."))
+NO_ANSWER_SHORT = code("NO_ANSWER_SHORT", _("There was no answer within 7 days."))
 DELETED_BY_OWNER = code("DELETED_BY_OWNER", _("Deleted by its owner."))
 WAS_DELETED = code("WAS_DELETED", _("“{name}” was deleted by its owner."))
 WAS_DELETED_UNUSABLE = code(

@@ -62,7 +62,7 @@ class Holdings:
 
 
 def holdings_of(actor: Actor) -> Holdings:
-    """What ``actor`` holds now. The main account holds everything; work on somebody's behalf
+    """What ``actor`` holds now. The main account holds everything; work on a user's behalf
     carries no rights, so it holds nothing."""
     if actor.is_root and actor.agency_id is None:
         return Holdings(everything(), everything(), NOTHING)

@@ -27,7 +27,7 @@ SENTENCES = {
         "the trace."
     ),
     "DISK_TOO_DEEP": _(
-        "The job nests directories deeper than {too_deep} levels, which nobody can count or "
+        "The job nests directories deeper than {too_deep} levels, too many to count or "
         "remove in time. Keep the tree flat."
     ),
     "DISK_TOO_MANY_FILES": _(
